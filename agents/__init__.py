@@ -1,0 +1,1 @@
+"""Graph policies, PPO on graphs, search and deployment."""

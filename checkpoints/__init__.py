@@ -1,0 +1,1 @@
+"""Trained policies that travel with the package, as data."""

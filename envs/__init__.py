@@ -1,0 +1,1 @@
+"""Simulators, their graph observations and the Gymnasium adapter."""

@@ -1,0 +1,1 @@
+"""The contract between domains and everything that learns on them."""

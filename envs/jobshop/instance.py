@@ -1,0 +1,164 @@
+"""Job shop instances: jobs are chains of operations, each on one machine for a fixed time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+MAX_TIME = 2**31  # keeps every sum of times exact in int64 and float64
+
+
+def _integers(values: Any, where: str, minimum: int) -> NDArray[np.int64]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(where, f"expected a flat list of integers ({error})") from None
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InputError(where, f"expected a flat list of integers, found {values!r:.60}")
+    out = array.astype(np.int64)
+    if out.size and (out.min() < minimum or out.max() > MAX_TIME):
+        worst = out[(out < minimum) | (out > MAX_TIME)][0]
+        raise InputError(where, f"expected integers in [{minimum}, {MAX_TIME}], found {worst}")
+    out.setflags(write=False)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class JobShopInstance:
+    """A job shop with makespan objective.
+
+    Operations are numbered job by job: operation ``k`` of job ``j`` is ``job_ptr[j] + k``. Jobs may
+    differ in length, durations may be zero, and a job may visit a machine more than once.
+
+    Attributes:
+        name: shown in reports.
+        job_ptr: (num_jobs + 1,) int64, operations of job j are [job_ptr[j], job_ptr[j + 1]).
+        machine: (num_operations,) int64 in [0, num_machines).
+        duration: (num_operations,) int64 >= 0, time units.
+        num_machines: machines, visited or not.
+        release_time: (num_jobs,) int64, earliest start of each job; zeros by default.
+        due_date: (num_jobs,) int64 or None; carried and reported, not part of the objective.
+
+    Alternative machines would enter as an ``option_ptr`` over ``machine`` and ``duration``; solutions
+    already name the machine of every operation.
+    """
+
+    name: str
+    job_ptr: NDArray[np.int64]
+    machine: NDArray[np.int64]
+    duration: NDArray[np.int64]
+    num_machines: int
+    release_time: NDArray[np.int64] | None = None
+    due_date: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field."""
+        put = object.__setattr__
+        put(self, "job_ptr", _integers(self.job_ptr, "job_ptr", 0))
+        put(self, "machine", _integers(self.machine, "machine", 0))
+        put(self, "duration", _integers(self.duration, "duration", 0))
+        ptr, size = self.job_ptr, len(self.machine)
+        if len(ptr) < 2 or ptr[0] != 0 or ptr[-1] != size or np.any(np.diff(ptr) < 1):
+            raise InputError("job_ptr", f"expected to rise from 0 to {size}, each job non-empty")
+        if len(self.duration) != size:
+            raise InputError("duration", f"expected {size} values, found {len(self.duration)}")
+        if self.machine.max() >= self.num_machines:
+            worst = int(self.machine.max())
+            raise InputError("machine", f"expected < {self.num_machines} (machines), found {worst}")
+        release = np.zeros(len(ptr) - 1, np.int64) if self.release_time is None else self.release_time
+        put(self, "release_time", self._per_job(release, "release_time"))
+        if self.due_date is not None:
+            put(self, "due_date", self._per_job(self.due_date, "due_date"))
+
+    def _per_job(self, values: Any, where: str) -> NDArray[np.int64]:
+        out = _integers(values, where, 0)
+        if len(out) != self.num_jobs:
+            raise InputError(where, f"expected {self.num_jobs} values, found {len(out)}")
+        return out
+
+    @property
+    def num_jobs(self) -> int:
+        """Number of jobs."""
+        return len(self.job_ptr) - 1
+
+    @property
+    def num_operations(self) -> int:
+        """Number of operations of all jobs."""
+        return len(self.machine)
+
+    @cached_property
+    def job(self) -> NDArray[np.int64]:
+        """(num_operations,) int64: the job of each operation."""
+        return np.repeat(np.arange(self.num_jobs), np.diff(self.job_ptr))
+
+    @classmethod
+    def from_jobs(
+        cls,
+        name: str,
+        jobs: Sequence[Sequence[tuple[int, int]]],
+        num_machines: int | None = None,
+        release_time: Sequence[int] | None = None,
+        due_date: Sequence[int] | None = None,
+    ) -> JobShopInstance:
+        """Build from per-job lists of (machine, duration)."""
+        pairs = [pair for job in jobs for pair in job]
+        machine = [m for m, _ in pairs]
+        return cls(
+            name=name,
+            job_ptr=np.cumsum([0, *map(len, jobs)]),
+            machine=machine,  # type: ignore[arg-type]  # validated and converted on construction
+            duration=[d for _, d in pairs],  # type: ignore[arg-type]
+            num_machines=max(machine, default=0) + 1 if num_machines is None else num_machines,
+            release_time=release_time,  # type: ignore[arg-type]
+            due_date=due_date,  # type: ignore[arg-type]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON document; `instance_from_json` reads it back."""
+        jobs = [
+            [[int(m), int(d)] for m, d in zip(self.machine[a:b], self.duration[a:b], strict=True)]
+            for a, b in zip(self.job_ptr[:-1], self.job_ptr[1:], strict=True)
+        ]
+        document: dict[str, Any] = {
+            "schema": 1,
+            "domain": "jobshop",
+            "name": self.name,
+            "num_machines": self.num_machines,
+            "jobs": jobs,
+        }
+        assert self.release_time is not None
+        if self.release_time.any():
+            document["release_time"] = self.release_time.tolist()
+        if self.due_date is not None:
+            document["due_date"] = self.due_date.tolist()
+        return document
+
+
+def instance_from_json(document: Mapping[str, Any]) -> JobShopInstance:
+    """Inverse of `JobShopInstance.to_json`; raises InputError naming the field."""
+    if not isinstance(document, dict) or "jobs" not in document:
+        raise InputError("jobs", "missing; expected a list of jobs, each [[machine, duration], ...]")
+    try:
+        jobs = [[(machine, duration) for machine, duration in job] for job in document["jobs"]]
+    except (TypeError, ValueError):
+        raise InputError("jobs", "expected a list of jobs, each [[machine, duration], ...]") from None
+    num_machines = document.get("num_machines")
+    if num_machines is not None and (type(num_machines) is not int or num_machines < 1):
+        raise InputError("num_machines", f"expected a positive integer, found {num_machines!r}")
+    return JobShopInstance.from_jobs(
+        str(document.get("name", "unnamed")),
+        jobs,
+        num_machines,
+        document.get("release_time"),
+        document.get("due_date"),
+    )

@@ -1,0 +1,1 @@
+"""Training runs: configuration, schedules, callbacks and resume."""
