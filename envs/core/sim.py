@@ -66,6 +66,10 @@ class BatchSim(Protocol[InstanceT, SolutionT]):
         """
         ...
 
+    def costs(self) -> NDArray[np.float64]:
+        """(num_slots,) cost of each finished episode; undefined in other slots."""
+        ...
+
     def solution(self, slot: int) -> SolutionT:
         """The finished episode's solution. Raises RuntimeError while it still runs."""
         ...

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MAX_TIME = 2**31  # keeps every sum of times exact in int64 and float64
+MAX_TIME = 2**31  # keeps sums of times, and a hundred times those, exact in int64
 
 
 def _integers(values: Any, where: str, minimum: int) -> NDArray[np.int64]:
@@ -152,6 +152,9 @@ def instance_from_json(document: Mapping[str, Any]) -> JobShopInstance:
         jobs = [[(machine, duration) for machine, duration in job] for job in document["jobs"]]
     except (TypeError, ValueError):
         raise InputError("jobs", "expected a list of jobs, each [[machine, duration], ...]") from None
+    for machine in (machine for job in jobs for machine, _ in job):
+        if type(machine) is not int:
+            raise InputError("jobs", f"expected integers as machine, found {machine!r:.60}")
     num_machines = document.get("num_machines")
     if num_machines is not None and (type(num_machines) is not int or num_machines < 1):
         raise InputError("num_machines", f"expected a positive integer, found {num_machines!r}")

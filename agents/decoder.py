@@ -1,0 +1,159 @@
+"""The decoder: scores the candidates of a decision from dynamic rows and node embeddings.
+
+`kernel` computes the same in numba for rollouts and deployment; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from graphsched.agents.packing import decoder_inputs, has_resources, with_graph_rows
+from graphsched.agents.ragged import block_index, block_mean, block_peak
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphsched.envs.core.graph import GraphSchema
+
+__all__ = ["Decoder", "decoder_inputs", "with_graph_rows"]
+
+
+class Decoder(nn.Module):
+    r"""Two-layer scorer of candidates in the context of their block; H is its width.
+
+    .. math::
+        c &= \mathrm{relu}(W_c x + \sum_k P_k\, z_{node_k} + K_{kind}) \\
+        r &= \mathrm{relu}(W_r y + P_r\, z_{node} + b_r) \\
+        g &= \mathrm{relu}(W_g [context, \bar c, \max c, \bar r, \max r, \bar z] + K'_{kind}) \\
+        s &= \mathrm{relu}(W_s [c, r_1, ..., r_k] + W_{sg} g + b_s) \\
+        logit &= w_s s + w_l x, \qquad value = w_v\, \mathrm{relu}(W_v g + b_v) + b
+
+    for candidate rows x, resource rows y and node embeddings z; :math:`\bar z` is the mean over
+    the block's live graphs of a graph's mean embedding. Missing references (-1) contribute 0.
+    """
+
+    def __init__(self, schema: GraphSchema, embedding_width: int, width: int = 32) -> None:
+        """Args: schema: of the observations. embedding_width: of the table. width: H."""
+        super().__init__()
+        self.schema = schema
+        self.width = width
+        self.embedding_width = embedding_width
+        inner, kinds = len(schema.candidate), len(schema.kinds)
+        resources = has_resources(schema)
+        pools = (4 if resources else 2) * width + embedding_width
+        roles = len(schema.candidate_resources) if resources else 0
+        self.candidate_in = nn.Linear(inner, width, bias=False)
+        self.candidate_refs = nn.ModuleList(
+            nn.Linear(embedding_width, width, bias=False) for _ in schema.candidate_nodes
+        )
+        self.candidate_kind = nn.Embedding(kinds, width)
+        self.resource_in = nn.Linear(len(schema.resource), width) if resources else None
+        self.resource_ref = (
+            nn.Linear(embedding_width, width, bias=False) if schema.resource_node else None
+        )
+        self.context_in = nn.Linear(len(schema.context) + pools, width, bias=False)
+        self.context_kind = nn.Embedding(kinds, width)
+        self.score_in = nn.Linear((1 + roles) * width, width, bias=False)
+        self.score_context = nn.Linear(width, width)
+        self.score_out = nn.Linear(width, 1, bias=False)
+        self.linear_out = nn.Linear(inner, 1, bias=False)
+        self.value_in = nn.Linear(width, width)
+        self.value_out = nn.Linear(width, 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Start near the uniform policy, and blind to embeddings.
+
+        Exploration is unbiased at first, and the embeddings of an encoder that knows nothing yet
+        don't drown the features: they enter as their projections learn.
+        """
+        for project in (*self.candidate_refs, self.resource_ref):
+            if project is not None:
+                nn.init.zeros_(project.weight)
+        with torch.no_grad():
+            self.context_in.weight[:, -self.embedding_width :] = 0.0
+        nn.init.normal_(self.candidate_kind.weight, std=0.1)
+        nn.init.normal_(self.context_kind.weight, std=0.1)
+        nn.init.normal_(self.score_out.weight, std=0.01)
+        nn.init.zeros_(self.linear_out.weight)
+
+    def forward(self, obs: Mapping[str, Tensor], table: Tensor) -> tuple[Tensor, Tensor]:
+        """Score all candidates.
+
+        Args:
+            obs: arrays of `packing.NetworkObs` as tensors, those named by `decoder_inputs`.
+            table: (rows, embedding width) node embeddings, all finite.
+
+        Returns:
+            (C,) logits and (N,) values.
+        """
+        x, ptr = obs["candidate"], obs["candidate_ptr"]
+        block = block_index(ptr, x.shape[0])
+        c = self._candidates(obs, table, block)
+        pooled = [obs["context"], block_mean(c, block, ptr), block_peak(c, block, ptr.shape[0] - 1)]
+        inputs = [c]
+        if self.resource_in is not None:
+            r, owner = self._resources(obs, table)
+            places = obs["resource_ptr"]
+            pooled += [block_mean(r, owner, places), block_peak(r, owner, places.shape[0] - 1)]
+            inputs += self._roles(obs, r, block)
+        pooled.append(mean_embedding(obs, table))
+        context = torch.relu(
+            self.context_in(torch.cat(pooled, dim=1)) + self.context_kind(obs["kind"])
+        )
+        hidden = self.score_in(torch.cat(inputs, dim=1)) + self.score_context(context).index_select(
+            0, block
+        )
+        logits = self.score_out(torch.relu(hidden)) + self.linear_out(x)
+        values = self.value_out(torch.relu(self.value_in(context)))
+        return logits.squeeze(1), values.squeeze(1)
+
+    def _candidates(self, obs: Mapping[str, Tensor], table: Tensor, block: Tensor) -> Tensor:
+        """(C, H)."""
+        c: Tensor = self.candidate_in(obs["candidate"])
+        c = c + self.candidate_kind(obs["kind"]).index_select(0, block)
+        for k, project in enumerate(self.candidate_refs):
+            c = c + gather_rows(project(table), obs["candidate_node"][:, k])
+        return torch.relu(c)
+
+    def _resources(self, obs: Mapping[str, Tensor], table: Tensor) -> tuple[Tensor, Tensor]:
+        """(R, H) and the block of each row."""
+        assert self.resource_in is not None
+        r: Tensor = self.resource_in(obs["resource"])
+        if self.resource_ref is not None:
+            r = r + gather_rows(self.resource_ref(table), obs["resource_node"])
+        return torch.relu(r), block_index(obs["resource_ptr"], r.shape[0])
+
+    def _roles(self, obs: Mapping[str, Tensor], r: Tensor, block: Tensor) -> list[Tensor]:
+        """Resource rows in each role of the candidates, (C, H) each."""
+        if not self.schema.candidate_resources:
+            return []
+        padded = torch.cat([r, r.new_zeros(1, self.width)])  # a row to point at if there is none
+        first = obs["resource_ptr"].index_select(0, block)
+        return [
+            gather_rows(padded, torch.where(place < 0, place, first + place))
+            for place in obs["candidate_resource"].unbind(1)
+        ]
+
+
+def gather_rows(rows: Tensor, index: Tensor) -> Tensor:
+    """``rows[index]``, with zeros where the index is -1."""
+    known = (index >= 0).to(rows.dtype)[:, None]
+    return rows.index_select(0, index.clamp(min=0)) * known
+
+
+def mean_embedding(obs: Mapping[str, Tensor], table: Tensor) -> Tensor:
+    """(N, embedding width): mean over live graphs of each graph's mean embedding.
+
+    Differences of running sums need no index of rows; double precision keeps them exact enough.
+    """
+    running = table.double().cumsum(0)
+    running = torch.cat([running.new_zeros(1, table.shape[1]), running])
+    start, size = obs["graph_start"], obs["graph_size"]
+    total = running.index_select(0, start + size) - running.index_select(0, start)
+    means = (total / size[:, None]).to(table.dtype)
+    block = block_index(obs["graph_ptr"], start.shape[0])
+    return block_mean(means, block, obs["graph_ptr"])

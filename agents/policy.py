@@ -1,0 +1,203 @@
+"""Actor-critic policy of Stable-Baselines3 on packed graphs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import torch
+from stable_baselines3.common.policies import ActorCriticPolicy
+
+from graphsched.agents import ragged
+from graphsched.agents.actor import Actor
+from graphsched.agents.decoder import Decoder
+from graphsched.agents.encoder import GraphEncoder, collate
+from graphsched.agents.repack import rebase
+from graphsched.agents.space import GraphObs, GraphSpace
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import gymnasium
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from graphsched.envs.core.graph import GraphStore
+
+    Bonus = Callable[[Mapping[str, Any], Tensor, Tensor], Tensor]
+
+
+class GraphPolicy(ActorCriticPolicy):
+    """Encoder once per graph, light decoder per decision, values from the same decoder.
+
+    Observations as tensors are dicts with the fields of a `NetworkObs` and ``graphs``, the collated
+    graphs whose nodes, in their order, the node references mean.
+
+    Attributes:
+        bonus: if set, takes the place of the entropy that `evaluate_actions` returns: (obs,
+            log-probabilities (N,), entropies (N,)) -> (N,). Training adds terms to its loss so.
+    """
+
+    def __init__(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        lr_schedule: Callable[[float], float],
+        width: int = 32,
+        layers: int = 3,
+        decoder_width: int = 32,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
+        optimizer_kwargs: dict[str, Any] | None = None,
+        use_sde: bool = False,
+    ) -> None:
+        """Build encoder, decoder and optimizer.
+
+        The parent's constructor would build networks for vectors, so it isn't called.
+
+        Args:
+            observation_space: a `GraphSpace`.
+            action_space: index of a candidate.
+            lr_schedule: learning rate by remaining progress.
+            width: of the embeddings.
+            layers: message rounds of the encoder.
+            decoder_width: of the decoder.
+            optimizer_class: of the optimizer.
+            optimizer_kwargs: of the optimizer, besides the learning rate.
+            use_sde: not available; raises InputError if set.
+        """
+        if not isinstance(observation_space, GraphSpace):
+            raise InputError("observation_space", f"expected a GraphSpace: {observation_space}")
+        if use_sde:
+            raise InputError("use_sde", "state-dependent noise needs continuous actions")
+        if optimizer_kwargs is None:
+            optimizer_kwargs = {"eps": 1e-5} if optimizer_class is torch.optim.Adam else {}
+        super(ActorCriticPolicy, self).__init__(
+            observation_space,
+            action_space,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=optimizer_kwargs,
+        )
+        self.schema = observation_space.schema
+        self.width = width
+        self.layers = layers
+        self.decoder_width = decoder_width
+        self.bonus: Bonus | None = None
+        self._actors: WeakKeyDictionary[GraphStore, Actor] = WeakKeyDictionary()
+        self._stamp = -1
+        self._build(lr_schedule)
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        self.encoder = GraphEncoder(self.schema, self.width, self.layers)
+        self.decoder = Decoder(self.schema, self.width, self.decoder_width)
+        make: Any = self.optimizer_class
+        self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "lr_schedule": self._dummy_schedule,
+            "width": self.width,
+            "layers": self.layers,
+            "decoder_width": self.decoder_width,
+            "optimizer_class": self.optimizer_class,
+            "optimizer_kwargs": self.optimizer_kwargs,
+        }
+
+    def _decode(self, obs: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities (C,), the block of each candidate (C,) and values (N,)."""
+        logits, values = self.decoder(obs, self.encoder(obs["graphs"]))
+        ptr = obs["candidate_ptr"]
+        block = ragged.block_index(ptr, len(logits))
+        return ragged.log_softmax(logits, block, len(ptr) - 1), block, values
+
+    def forward(  # type: ignore[override]
+        self, obs: Mapping[str, Any], deterministic: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions, values and log-probabilities, each (N,)."""
+        log_probs, block, values = self._decode(obs)
+        ptr = obs["candidate_ptr"]
+        if deterministic:
+            actions = ragged.argmax(log_probs, ptr, block)
+        else:
+            uniforms = torch.rand(len(ptr) - 1, device=ptr.device)
+            actions = ragged.sample(log_probs, ptr, block, uniforms)
+        return actions, values, log_probs[ptr[:-1] + actions]
+
+    def evaluate_actions(  # type: ignore[override]
+        self, obs: Mapping[str, Any], actions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Values, log-probabilities of the actions and entropies (or `bonus`), each (N,)."""
+        log_probs, block, values = self._decode(obs)
+        ptr = obs["candidate_ptr"]
+        taken = log_probs[ptr[:-1] + actions]
+        entropies = ragged.entropy(log_probs, block, len(ptr) - 1)
+        return values, taken, self.bonus(obs, taken, entropies) if self.bonus else entropies
+
+    def predict_values(self, obs: Mapping[str, Any]) -> Tensor:  # type: ignore[override]
+        """Values (N,)."""
+        return self._decode(obs)[2]
+
+    def _predict(  # type: ignore[override]
+        self, observation: Mapping[str, Any], deterministic: bool = False
+    ) -> Tensor:
+        return self.forward(observation, deterministic)[0]
+
+    def obs_to_tensor(  # type: ignore[override]
+        self, observation: GraphObs
+    ) -> tuple[dict[str, Any], bool]:
+        """Tensors with the observation's graphs, so that gradients reach the encoder.
+
+        Raises:
+            InputError: the observation doesn't know its store.
+        """
+        store = _store_of(observation)
+        packed, ids = rebase(observation, store)
+        tensors: dict[str, Any] = self._tensors(packed)
+        tensors["graphs"] = collate(self.schema, store, ids.tolist()).to(self.device)
+        return tensors, True
+
+    def predict(  # type: ignore[override]
+        self,
+        observation: GraphObs,
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[np.int64], tuple[NDArray[Any], ...] | None]:
+        """Actions (N,) for the blocks of an observation; graphs seen before aren't encoded again.
+
+        Args:
+            observation: with its store, as `BatchVecEnv` gives it.
+            state: returned as it is, since the policy has no memory.
+            episode_start: not needed.
+            deterministic: take the most probable candidates.
+        """
+        self.set_training_mode(False)
+        store = _store_of(observation)
+        actor = self._actor(store)
+        actor.encode(store, observation["graph"])
+        uniforms = torch.rand(len(observation["slot"]), dtype=torch.float64).numpy()
+        return actor.act(observation, uniforms, deterministic).actions, state  # type: ignore[arg-type]
+
+    def _actor(self, store: GraphStore) -> Actor:
+        """Embeddings by store and graph id, forgotten as soon as a weight changes."""
+        stamp = sum(weight._version for weight in self.parameters())  # noqa: SLF001
+        if stamp != self._stamp:
+            self._actors.clear()
+            self._stamp = stamp
+        if store not in self._actors:
+            self._actors[store] = Actor(self)
+        return self._actors[store]
+
+    def _tensors(self, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
+        return {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
+
+
+def _store_of(observation: object) -> GraphStore:
+    if not isinstance(observation, GraphObs):
+        raise InputError(
+            "observation", f"expected a GraphObs with its store, found {type(observation).__name__}"
+        )
+    return observation.store

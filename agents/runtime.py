@@ -1,0 +1,286 @@
+"""Trained policies without torch: numpy and onnxruntime, and numba where there is one."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import onnxruntime
+
+from graphsched.agents.bundle import read_bundle
+from graphsched.agents.choice import decide
+from graphsched.agents.packing import collate_arrays, decoder_inputs, encoder_inputs
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.graph import GraphStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from graphsched.agents.bundle import Bundle
+    from graphsched.agents.choice import Decisions
+    from graphsched.agents.packing import NetworkObs
+    from graphsched.envs.core.domain import Domain
+    from graphsched.envs.core.graph import GraphSchema, PackedObs, StaticGraph
+
+BACKENDS = ("auto", "kernel", "onnx")
+
+
+class DecoderBackend(Protocol):
+    """What computes the decoder; `kernel.DecoderKernel` is one. Tables are its own business."""
+
+    def project(self, table: NDArray[np.float32]) -> Any:
+        """Prepare a node table of shape (rows, embedding width)."""
+        ...
+
+    def project_rows(
+        self, tables: Any, table: NDArray[np.float32], start: int, height: int
+    ) -> Any:
+        """Replace the rows from ``start`` on; ``height`` is that of the whole node table."""
+        ...
+
+    def act(
+        self,
+        obs: NetworkObs,
+        tables: Any,
+        uniforms: NDArray[np.float64],
+        greedy: bool | NDArray[np.bool_] = False,
+        temperature: float = 1.0,
+    ) -> Decisions:
+        """Decide in every block."""
+        ...
+
+    def logits(
+        self, obs: NetworkObs, tables: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(C,) logits and (N,) values."""
+        ...
+
+
+class OnnxDecoder:
+    """The decoder by onnxruntime."""
+
+    def __init__(self, schema: GraphSchema, session: onnxruntime.InferenceSession) -> None:
+        """Args: schema: of the observations. session: of the exported decoder."""
+        self._inputs = decoder_inputs(schema)
+        self._session = session
+
+    def project(self, table: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The table: the exported decoder projects it itself."""
+        return np.ascontiguousarray(table, np.float32)
+
+    def project_rows(
+        self, tables: NDArray[np.float32], table: NDArray[np.float32], start: int, height: int
+    ) -> NDArray[np.float32]:
+        """See `DecoderBackend.project_rows`."""
+        if height > len(tables):
+            tables = np.pad(tables, ((0, height - len(tables)), (0, 0)))
+        tables[start : start + len(table)] = table
+        return tables
+
+    def logits(
+        self, obs: NetworkObs, tables: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See `DecoderBackend.logits`."""
+        if not len(obs["kind"]):
+            return np.empty(0, np.float32), np.empty(0, np.float32)
+        given = {name: obs[name] for name in self._inputs}  # type: ignore[literal-required]
+        logits, values = self._session.run(None, {**given, "table": tables})
+        return logits, values
+
+    def act(
+        self,
+        obs: NetworkObs,
+        tables: NDArray[np.float32],
+        uniforms: NDArray[np.float64],
+        greedy: bool | NDArray[np.bool_] = False,
+        temperature: float = 1.0,
+    ) -> Decisions:
+        """See `DecoderBackend.act`."""
+        logits, values = self.logits(obs, tables)
+        return decide(logits, values, obs["candidate_ptr"], uniforms, greedy, temperature)
+
+
+class Policy:
+    """A trained policy.
+
+    Attributes:
+        name: of its bundle.
+        domain: that it decides for.
+        config, metrics: documents of its bundle.
+        simulator_options: of its training.
+    """
+
+    def __init__(self, bundle: Bundle, backend: str = "auto") -> None:
+        """Args: bundle: the policy. backend: one of `BACKENDS`; auto is the kernel, given numba."""
+        if backend not in BACKENDS:
+            raise InputError(f"backend {backend!r}", f"not one of {', '.join(BACKENDS)}")
+        if backend == "auto":
+            backend = "kernel" if importlib.util.find_spec("numba") else "onnx"
+        networks = bundle.networks
+        self.name = bundle.name
+        self.domain: Domain[Any, Any] = bundle.domain
+        self.config: Mapping[str, Any] = bundle.config
+        self.metrics: Mapping[str, Any] = bundle.metrics
+        self.simulator_options = bundle.simulator_options
+        self.backend = backend
+        self._schema = bundle.domain.schema
+        self._encoder = _session(bundle.path / "encoder.onnx", networks.encoder_onnx)
+        self._decoder = _decoder(bundle, backend)
+        self._width = networks.width
+
+    def encode(self, graphs: GraphStore | Sequence[StaticGraph]) -> NDArray[np.float32]:
+        """Node embeddings (rows, width).
+
+        Args:
+            graphs: a store, whose node table is filled for all live graphs; or graphs, whose
+                nodes are then one after another.
+        """
+        if isinstance(graphs, GraphStore):
+            table = np.zeros((graphs.num_rows, self._width), np.float32)
+            for graph_id in graphs.ids():
+                graph, start = graphs.graph(graph_id), graphs.row_start(graph_id)
+                table[start : start + graph.num_nodes] = self._embed([graph])
+            return table
+        return self._embed(graphs)
+
+    def _embed(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
+        arrays = collate_arrays(self._schema, graphs)
+        (rows,) = self._encoder.run(None, encoder_inputs(self._schema, arrays))
+        return np.asarray(rows[arrays.rows], np.float32)
+
+    def project(self, table: NDArray[np.float32]) -> Any:
+        """What `act` and `logits` take, from a node table."""
+        return self._decoder.project(table)
+
+    def project_rows(self, tables: Any, rows: NDArray[np.float32], start: int, height: int) -> Any:
+        """Replace the rows of whole graphs in projected tables, or append them."""
+        return self._decoder.project_rows(tables, rows, start, height)
+
+    def logits(
+        self, obs: NetworkObs, tables: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(C,) logits and (N,) values."""
+        return self._decoder.logits(obs, tables)
+
+    def act(
+        self,
+        obs: NetworkObs,
+        tables: Any,
+        uniforms: NDArray[np.float64],
+        greedy: bool | NDArray[np.bool_] = False,
+        temperature: float = 1.0,
+    ) -> Decisions:
+        """Decide in every block; arguments as in `kernel.DecoderKernel.act`."""
+        return self._decoder.act(obs, tables, uniforms, greedy, temperature)
+
+
+class Session:
+    """A policy at work on one simulator's graphs, each encoded when it is first met."""
+
+    def __init__(self, policy: Policy, store: GraphStore) -> None:
+        """Args: policy: that decides. store: of the simulator."""
+        self._policy = policy
+        self._store = store
+        self._tables: Any = None
+        self._blocks: dict[int, tuple[int, int]] = {}  # graph id -> first row, number of rows
+
+    def locate(self, obs: PackedObs) -> NetworkObs:
+        """The observation with graph rows, all of its graphs being encoded."""
+        ids, inverse = np.unique(obs["graph"], return_inverse=True)
+        named = ids.tolist()
+        for graph_id in named:
+            if graph_id not in self._blocks:
+                self._encode(graph_id)
+        blocks = np.array([self._blocks[i] for i in named], np.int64).reshape(-1, 2)[inverse]
+        return {**obs, "graph_start": blocks[:, 0], "graph_size": blocks[:, 1]}
+
+    def _encode(self, graph_id: int) -> None:
+        graph, start = self._store.graph(graph_id), self._store.row_start(graph_id)
+        rows = self._policy.encode([graph])
+        if self._tables is None:
+            whole = np.zeros((self._store.num_rows, rows.shape[1]), np.float32)
+            self._tables = self._policy.project(whole)
+        height = self._store.num_rows
+        self._tables = self._policy.project_rows(self._tables, rows, start, height)
+        self._blocks[graph_id] = start, len(rows)
+
+    def logits(self, obs: PackedObs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(C,) logits and (N,) values."""
+        return self._policy.logits(self.locate(obs), self._tables)
+
+    def act(
+        self,
+        obs: PackedObs,
+        uniforms: NDArray[np.float64],
+        greedy: bool | NDArray[np.bool_] = False,
+        temperature: float = 1.0,
+    ) -> Decisions:
+        """Decide in every block; arguments as in `kernel.DecoderKernel.act`."""
+        return self._policy.act(self.locate(obs), self._tables, uniforms, greedy, temperature)
+
+
+def load_policy(
+    path: Path | str | None = None,
+    domain: Domain[Any, Any] | str | None = None,
+    backend: str = "auto",
+) -> Policy:
+    """Load a policy from a bundle.
+
+    Args:
+        path: of the bundle; None for the domain's shipped policy.
+        domain: that it must belong to; needed without a path.
+        backend: one of `BACKENDS`.
+
+    Raises:
+        InputError: no such bundle, or it is damaged or of another domain.
+    """
+    if isinstance(domain, str):
+        from graphsched.envs.core.registry import get_domain
+
+        domain = get_domain(domain)
+    if path is None:
+        if domain is None:
+            raise InputError("load_policy", "expected a path or a domain, found neither")
+        path = shipped(domain.name)
+        if not path.is_dir():
+            raise InputError(f"domain {domain.name!r}", "no policy ships with it; name a bundle")
+    return Policy(read_bundle(path, domain), backend)
+
+
+def shipped(domain: str) -> Path:
+    """Folder of the policy that ships for a domain, whether or not there is one."""
+    import graphsched.checkpoints
+
+    return Path(graphsched.checkpoints.__path__[0]) / domain / "default"
+
+
+def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
+    if backend == "onnx":
+        session = _session(bundle.path / "decoder.onnx", bundle.networks.decoder_onnx)
+        return OnnxDecoder(bundle.domain.schema, session)
+    from graphsched.agents.kernel import DecoderKernel
+
+    params = {
+        name.removeprefix("decoder."): array
+        for name, array in bundle.networks.params.items()
+        if name.startswith("decoder.")
+    }
+    try:
+        return DecoderKernel(bundle.domain.schema, params)
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(bundle.path / "model.safetensors", f"not this decoder ({error})") from error
+
+
+def _session(path: Path, model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # same numbers on every machine, and cores left to others
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base of their own
+        raise InputError(path, f"not a model that onnxruntime can load ({error})") from error

@@ -1,0 +1,178 @@
+"""Decoding a policy into a solution: greedy, sampling, beam and stochastic beam.
+
+All of it is torch-free and works on any domain: episodes run side by side in the slots of one
+simulator, and the best solution met is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Generic
+
+import numpy as np
+
+from graphsched.agents.beam import beam_search
+from graphsched.agents.rollouts import Lane
+from graphsched.envs.core.domain import InstanceT, SolutionT
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from graphsched.agents.runtime import Policy
+    from graphsched.envs.core.domain import Domain
+
+CHUNK = 128  # episodes side by side, which bounds the memory
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a policy is turned into a solution; greedy by default.
+
+    Attributes:
+        samples: rollouts of which the best is kept; the first is the greedy one, the others draw
+            from the policy. More samples never give a worse solution with the same seed.
+        beam: width of a beam search by log-probability; 0 for none. The greedy rollout takes
+            part.
+        stochastic: the beam holds a sample without replacement (Kool, van Hoof & Welling 2019,
+            "Stochastic Beams and Where to Find Them") instead of the likeliest prefixes.
+        symmetries: names of equivalent views of the instance to decode as well. Samples are
+            split evenly between the views; of a single sample, every view gets its own.
+        temperature: divides the logits that are sampled from.
+        seed: of all draws, and of the world if the domain has a random one.
+        time_limit_s: sample until this time is over, however many; a search that is not
+            complete then does not count, the greedy rollouts always do.
+    """
+
+    samples: int = 1
+    beam: int = 0
+    stochastic: bool = False
+    symmetries: tuple[str, ...] = ()
+    temperature: float = 1.0
+    seed: int = 0
+    time_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field."""
+        _expect(self.samples >= 1, "samples", self.samples, "at least 1")
+        _expect(self.beam >= 0, "beam", self.beam, "0 or more")
+        _expect(self.beam == 0 or self.samples == 1, "samples", self.samples, "1 with a beam")
+        _expect(not self.stochastic or self.beam > 0, "stochastic", True, "a beam with it")
+        _expect(0 < self.temperature < np.inf, "temperature", self.temperature, "more than 0")
+        _expect(self.seed >= 0, "seed", self.seed, "0 or more")
+        limit = self.time_limit_s
+        _expect(limit is None or limit > 0, "time_limit_s", limit, "more than 0")
+
+
+def _expect(holds: bool, where: str, found: object, expected: str) -> None:
+    if not holds:
+        raise InputError(where, f"expected {expected}, found {found}")
+
+
+def policy_solver(
+    domain: Domain[InstanceT, SolutionT],
+    policy: Policy,
+    decoding: Decoding | None = None,
+    options: Any = None,
+) -> Callable[[InstanceT], SolutionT]:
+    """Solver that decodes a policy.
+
+    Args:
+        domain: of the instances.
+        policy: that decides.
+        decoding: how; greedy if None.
+        options: of the simulator; those of the policy's training if None.
+
+    Raises:
+        InputError: the domain has no symmetry of a given name.
+    """
+    decoding = decoding or Decoding()
+    for name in decoding.symmetries:
+        if name not in domain.symmetries:
+            known = ", ".join(sorted(domain.symmetries)) or "none"
+            raise InputError(f"symmetry {name!r}", f"not one of {known}")
+    chosen = policy.simulator_options if options is None else options
+
+    def solve(instance: InstanceT) -> SolutionT:
+        return _Search(domain, policy, decoding, chosen, instance).run()
+
+    return solve
+
+
+class _Search(Generic[InstanceT, SolutionT]):
+    """One instance being solved: its views, the best solution so far and the clock."""
+
+    def __init__(
+        self,
+        domain: Domain[InstanceT, SolutionT],
+        policy: Policy,
+        decoding: Decoding,
+        options: Any,
+        instance: InstanceT,
+    ) -> None:
+        limit = decoding.time_limit_s
+        self.deadline = np.inf if limit is None else perf_counter() + limit
+        self.domain = domain
+        self.decoding = decoding
+        self.instance = instance
+        self.best: SolutionT | None = None
+        self.best_cost = np.inf
+        self.views = list(self._views())
+        self.lanes = [Lane(domain, policy, options, view, decoding) for view, _ in self.views]
+
+    def _views(self) -> Iterator[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]:
+        """The instance and those of its asked-for views that exist."""
+        yield self.instance, lambda solution: solution
+        for name in self.decoding.symmetries:
+            symmetry = self.domain.symmetries[name]
+            try:
+                view = symmetry.apply(self.instance)
+            except InputError:
+                continue  # the symmetry does not hold here
+            yield view, lambda solution, s=symmetry: s.restore(self.instance, solution)
+
+    def run(self) -> SolutionT:
+        """The best solution."""
+        for view in range(len(self.lanes)):
+            self._keep(view, self.lanes[view].greedy())
+        if self.decoding.beam:
+            for view, lane in enumerate(self.lanes):
+                self._keep(view, beam_search(lane, self.decoding, self.deadline))
+        elif self.decoding.time_limit_s is not None:
+            self._sample_until_deadline()
+        else:
+            for view, first, count in _shares(self.decoding.samples, len(self.lanes)):
+                self._keep(view, self.lanes[view].sample(first, count, self.deadline))
+        assert self.best is not None
+        return self.best
+
+    def _sample_until_deadline(self) -> None:
+        """Chunks that grow while they are expected to be done in time, views in turn."""
+        count, pace = 4.0, 0.0  # rollouts of the next chunk, seconds a rollout
+        done = [1] * len(self.lanes)
+        view = 0
+        while (left := self.deadline - perf_counter()) > 0:
+            size = int(max(1, min(count, CHUNK, left / pace if pace else count)))
+            begun = perf_counter()
+            self._keep(view, self.lanes[view].sample(done[view], size, self.deadline))
+            pace = (perf_counter() - begun) / size
+            done[view] += size
+            count = size * 2.0
+            view = (view + 1) % len(self.lanes)
+
+    def _keep(self, view: int, found: Sequence[SolutionT]) -> None:
+        """Compare solutions of a view by their cost for the instance itself."""
+        for solution in found:
+            restored = self.views[view][1](solution)
+            cost = self.domain.cost(self.instance, restored)
+            if self.best is None or cost < self.best_cost:
+                self.best, self.best_cost = restored, cost
+
+
+def _shares(samples: int, views: int) -> Iterator[tuple[int, int, int]]:
+    """(view, first sample, number) of all chunks of drawn samples; sample 0 is the greedy one."""
+    for view in range(views):
+        share = samples // views + (view < samples % views)
+        for first in range(1, share, CHUNK):
+            yield view, first, min(CHUNK, share - first)

@@ -1,0 +1,99 @@
+"""Checks of a domain's data: names, instances, files, library."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphsched.envs.core.testing.play import Cases
+
+
+def assert_refused(call: Callable[[], Any], what: str) -> None:
+    """Raise AssertionError unless the call raises InputError with a message of one line."""
+    caught: Exception | None = None
+    try:
+        call()
+    except Exception as error:
+        caught = error
+    assert isinstance(caught, InputError), f"{what}: expected InputError, found {caught!r}"
+    assert "\n" not in str(caught), f"{what}: the message has several lines: {caught}"
+
+
+def check_names(cases: Cases) -> None:
+    """Names, options, presets and required entries."""
+    domain = cases.domain
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", domain.name), f"name {domain.name!r} is no identifier"
+    assert re.fullmatch(r"[A-Za-z0-9]+-v[0-9]+", domain.env_id), f"env_id {domain.env_id!r}"
+    assert domain.objective, "objective is empty"
+    assert dataclasses.is_dataclass(domain.options), "options is no dataclass"
+    assert domain.options() == domain.options(), "options of equal values are not equal"
+    for kind in ("toy", "random"):
+        assert kind in domain.generators, f"there is no generator {kind!r}"
+    assert "auto" in domain.readers, "there is no reader 'auto'"
+    assert domain.baselines, "there is no baseline"
+    tomllib.loads(domain.presets.read_text(encoding="utf-8"))
+
+
+def check_instances(cases: Cases) -> None:
+    """JSON round trips, reproducible generators, groups and bounds."""
+    domain = cases.domain
+    for name, generate in domain.generators.items():
+        twice = [generate(np.random.default_rng(7), "").to_json() for _ in range(2)]
+        assert twice[0] == twice[1], f"generator {name!r} differs between equal streams"
+    for instance in cases.instances:
+        document = json.loads(json.dumps(instance.to_json()))
+        again = domain.instance_from_json(document)
+        assert again.to_json() == instance.to_json(), f"{instance.name}: JSON loses something"
+        assert isinstance(domain.group(instance), str), f"{instance.name}: group is no string"
+        bound, best = domain.lower_bound(instance), domain.best_known(instance)
+        assert np.isfinite(bound), f"{instance.name}: lower bound {bound}"
+        assert best is None or best >= bound, f"{instance.name}: best known {best} < bound {bound}"
+    assert_refused(lambda: domain.instance_from_json({}), "an empty JSON instance")
+    assert_refused(
+        lambda: domain.solution_from_json(cases.instances[0], {}), "an empty JSON solution"
+    )
+
+
+def check_readers(cases: Cases) -> None:
+    """``auto`` reads what `to_json` writes; no reader accepts rubbish."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "instance.json"
+        for instance in cases.instances[:3]:
+            path.write_text(json.dumps(instance.to_json()), encoding="utf-8")
+            again = cases.domain.readers["auto"](path)
+            assert again.to_json() == instance.to_json(), f"{instance.name}: read differently"
+        rubbish = {
+            "empty": b"",
+            "binary": bytes(range(256)),
+            "truncated": path.read_bytes()[:-20],
+            "wrong": b'{"x": 1}',
+        }
+        for kind, content in rubbish.items():
+            path.write_bytes(content)
+            for name, read in cases.domain.readers.items():
+                assert_refused(lambda read=read: read(path), f"reader {name!r}, {kind} file")  # type: ignore[misc]
+        path.unlink()
+        for name, read in cases.domain.readers.items():
+            assert_refused(lambda read=read: read(path), f"reader {name!r}, missing file")  # type: ignore[misc]
+
+
+def check_library(cases: Cases) -> None:
+    """Each set's first instance loads and bears its name; unknown names are refused."""
+    library = cases.domain.library
+    for name, members in library.sets.items():
+        assert members, f"library set {name!r} is empty"
+        found = library.load(members[0]).name
+        assert found == members[0], f"library: {members[0]!r} is named {found!r}"
+    assert_refused(lambda: library.load("no such instance"), "an unknown instance")

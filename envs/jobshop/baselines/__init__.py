@@ -1,0 +1,1 @@
+"""Ways to solve a job shop without learning at solve time."""

@@ -1,0 +1,131 @@
+"""Runs solvers over instances: every solution is timed, checked and measured."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Multiset
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphsched.eval.rows import Row, with_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from graphsched.envs.core.domain import Domain
+    from graphsched.eval.contenders import Contender
+
+LEAST_LIMIT_S = 1e-3  # a limit of zero would mean none to some solvers
+
+
+@dataclass
+class Result:
+    """What a benchmark found.
+
+    Attributes:
+        rows: one for each (contender, seed, instance).
+        violations: of infeasible solutions: instance, solver, seed and the broken rules.
+        solutions: (contender, instance name) -> solution of the first seed, for the contenders
+            whose solutions were asked for.
+        instances: name within the benchmark -> instance.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    violations: list[dict[str, Any]] = field(default_factory=list)
+    solutions: dict[tuple[str, str], Any] = field(default_factory=dict)
+    instances: dict[str, Any] = field(default_factory=dict)
+
+
+def unique_names(instances: Sequence[Any]) -> dict[str, Any]:
+    """Instances by name; of several with the same name, the later ones get ``#2``, ``#3``, ..."""
+    out: dict[str, Any] = {}
+    seen: Multiset[str] = Multiset()
+    for instance in instances:
+        seen[instance.name] += 1
+        name = f"{instance.name}#{seen[instance.name]}" if instance.name in out else instance.name
+        out[name] = instance
+    return out
+
+
+def run_benchmark(
+    domain: Domain[Any, Any],
+    instances: Sequence[Any],
+    contenders: Sequence[Contender],
+    seeds: Sequence[int] = (0,),
+    keep: Sequence[str] = (),
+    on_row: Callable[[Row], None] | None = None,
+) -> Result:
+    """Solve every instance with every contender and seed, one after the other.
+
+    Args:
+        domain: the domain of the instances.
+        instances: what to solve; names need not be unique.
+        contenders: in the order to run; one that is timed after another comes later.
+        seeds: each contender runs once with each.
+        keep: names of contenders whose solutions are kept.
+        on_row: called after each solve, with the gap not yet filled in.
+    """
+    result = Result(instances=unique_names(instances))
+    seconds: dict[tuple[str, int, str], float] = {}
+    for contender in contenders:
+        _warm_up(domain, contender)
+        for seed in seeds:
+            for name, instance in result.instances.items():
+                limit = contender.time_limit_s
+                if contender.time_of is not None:
+                    limit = max(seconds[contender.time_of, seed, name], LEAST_LIMIT_S)
+                row, solution = _solve(domain, contender, name, instance, seed, limit, result)
+                seconds[contender.name, seed, name] = row.seconds
+                result.rows.append(row)
+                if contender.name in keep and seed == seeds[0]:
+                    result.solutions[contender.name, name] = solution
+                if on_row is not None:
+                    on_row(row)
+    result.rows = with_gaps(result.rows)
+    return result
+
+
+def _warm_up(domain: Domain[Any, Any], contender: Contender) -> None:
+    """Solve the toy instance untimed, so that no time includes compilation or loading."""
+    toy = domain.generators["toy"](np.random.default_rng(0), "")
+    contender.make(0, 1.0 if contender.kind == "exact" else None)(toy)
+
+
+def _solve(
+    domain: Domain[Any, Any],
+    contender: Contender,
+    name: str,
+    instance: Any,
+    seed: int,
+    limit: float | None,
+    result: Result,
+) -> tuple[Row, Any]:
+    solver = contender.make(seed, limit)
+    if contender.counter is not None:
+        contender.counter.decisions = 0
+    began = time.perf_counter()
+    solution = solver(instance)
+    seconds = time.perf_counter() - began
+    violations = domain.check(instance, solution)
+    if violations:
+        broken = [{"kind": v.kind, "message": v.message} for v in violations]
+        place = {"instance": name, "solver": contender.name, "seed": seed}
+        result.violations.append({**place, "violations": broken})
+    row = Row(
+        instance=name,
+        group=domain.group(instance),
+        solver=contender.name,
+        seed=seed,
+        cost=float(domain.cost(instance, solution)),
+        best_known=domain.best_known(instance),
+        lower_bound=float(domain.lower_bound(instance)),
+        gap_pct=None,
+        gap_reference=None,
+        seconds=seconds,
+        decisions=(contender.counter.decisions or None) if contender.counter else None,
+        time_limit_s=limit,
+        feasible=not violations,
+    )
+    return row, solution

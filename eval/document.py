@@ -1,0 +1,73 @@
+"""The content of report.json: everything an evaluation found, as one JSON document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from graphsched.eval.compare import Table, compare_all, summarise, to_json
+from graphsched.eval.machine import installed_versions, machine_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphsched.envs.core.domain import Domain
+    from graphsched.eval.benchmark import Result
+    from graphsched.eval.contenders import Contender
+
+SCHEMA = 1
+
+
+def build_document(
+    domain: Domain[Any, Any],
+    result: Result,
+    contenders: Sequence[Contender],
+    *,
+    command: str = "",
+    policies: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """The report as data.
+
+    Args:
+        domain: what was solved.
+        result: of the benchmark.
+        contenders: who took part.
+        command: the command line that leads to this report.
+        policies: name, path, configuration and training curve of each policy.
+    """
+    table = Table(result.rows)
+    return {
+        "schema": SCHEMA,
+        "domain": domain.name,
+        "objective": domain.objective,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "instances": len(result.instances),
+        "seeds": sorted({row.seed for row in result.rows}),
+        "gap_reference": dict(Counter(_references(result))),
+        "solvers": [_facts(contender) for contender in contenders],
+        "summary": to_json(summarise(table)),
+        "versus": to_json(compare_all(table, contenders)),
+        "violations": result.violations,
+        "policies": list(policies),
+        "machine": machine_facts(),
+        "versions": installed_versions(),
+        "rows": [row.to_json() for row in result.rows],
+    }
+
+
+def _references(result: Result) -> list[str]:
+    """What each instance's gap is measured against."""
+    found = {row.instance: row.gap_reference for row in result.rows if row.gap_reference}
+    return [found.get(name) or "none" for name in result.instances]
+
+
+def _facts(contender: Contender) -> dict[str, Any]:
+    return {
+        "name": contender.name,
+        "kind": contender.kind,
+        "samples": contender.samples,
+        "time_limit_s": contender.time_limit_s,
+        "time_of": contender.time_of,
+    }

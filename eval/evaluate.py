@@ -1,0 +1,65 @@
+"""One call from contenders to a report on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphsched.eval.benchmark import run_benchmark
+from graphsched.eval.document import build_document
+from graphsched.eval.files import write_json, write_text
+from graphsched.eval.report import render_report, showcase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from graphsched.agents.runtime import Policy
+    from graphsched.envs.core.domain import Domain
+    from graphsched.eval.contenders import Contender
+    from graphsched.eval.rows import Row
+    from graphsched.eval.view import Document
+
+JSON, HTML = "report.json", "report.html"
+
+
+def evaluate(
+    domain: Domain[Any, Any],
+    instances: Sequence[Any],
+    contenders: Sequence[Contender],
+    *,
+    seeds: Sequence[int] = (0,),
+    out: Path | None = None,
+    command: str = "",
+    policies: Sequence[dict[str, Any]] = (),
+    on_row: Callable[[Row], None] | None = None,
+) -> Document:
+    """Run a benchmark and, given a folder, write report.json and report.html into it.
+
+    Args:
+        domain: of the instances.
+        instances: to solve.
+        contenders: solvers in the order to run.
+        seeds: each contender runs with each.
+        out: folder that exists; None to write nothing.
+        command: what leads to this report, to be shown in it.
+        policies: facts of the policies, see `policy_facts`.
+        on_row: called after each solve.
+
+    Returns:
+        The content of report.json.
+    """
+    shown = [c.name for c in contenders if c.kind == "policy"] or [contenders[0].name]
+    result = run_benchmark(domain, instances, contenders, seeds, shown[:1], on_row)
+    document = build_document(domain, result, contenders, command=command, policies=policies)
+    if out is not None:
+        write_json(out / JSON, document)
+        page = render_report(document, showcase(domain, result, document))
+        write_text(out / HTML, page)
+    return document
+
+
+def policy_facts(name: str, path: str, policy: Policy) -> dict[str, Any]:
+    """What a report keeps of a policy: its training, its commit, its training curve."""
+    wanted = ("training", "seed", "git", "versions", "simulator_options")
+    facts = {key: policy.config[key] for key in wanted if key in policy.config}
+    return {"name": name, "path": path, **facts, "curve": policy.metrics.get("curve", [])}

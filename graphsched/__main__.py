@@ -1,0 +1,8 @@
+"""``python -m graphsched`` is the command ``graphsched``."""
+
+import sys
+
+from graphsched.training.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Settings of the whole suite: single-threaded libraries, reproducible properties."""
+
+import os
+
+# Before numpy and torch are imported anywhere: threads of two libraries on few cores only wait.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+# No deadline: the first example of a property may have to compile a kernel.
+_COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("local", _COMMON)
+settings.register_profile("ci", _COMMON, derandomize=True, print_blob=True)
+settings.register_profile("interpreted", _COMMON, derandomize=True, max_examples=10)
+settings.load_profile(
+    "interpreted" if INTERPRETED else "ci" if os.environ.get("CI") else "local",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is hopeless without compiled kernels where there are none."""
+    if INTERPRETED:
+        skip = pytest.mark.skip(reason="needs compiled kernels")
+        for item in items:
+            if item.get_closest_marker("compiled"):
+                item.add_marker(skip)

@@ -1,0 +1,62 @@
+"""Words of the command line into frozen dataclasses; what is wrong with them in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import tyro
+
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ArgumentsT = TypeVar("ArgumentsT")
+NumberT = TypeVar("NumberT", int, float)
+FRAME = "│╭╮╰╯─"
+DomainWord = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN")]
+InstanceWord = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INSTANCE")]
+
+
+def parse(kind: type[ArgumentsT], argv: Sequence[str], command: str) -> ArgumentsT:
+    """Arguments of a command.
+
+    Raises:
+        InputError: they are wrong.
+        SystemExit: help was asked for and printed.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(kind, args=list(argv), prog=f"graphsched {command}")
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise InputError(command, _gist(complaint.getvalue())) from None
+
+
+def _gist(box: str) -> str:
+    """The sentence in a framed complaint: what stands above its first rule."""
+    lines = [line.strip(f"{FRAME} ") for line in box.splitlines()[1:]]
+    ruled = [i for i, line in enumerate(lines) if not line]
+    told = lines[: ruled[0]] if ruled else lines
+    return " ".join(told) or "arguments not understood; see --help"
+
+
+def numbers(
+    option: str, text: str, kind: Callable[[str], NumberT], least: NumberT
+) -> list[NumberT]:
+    """Comma-separated numbers of at least ``least``; raises InputError naming the option."""
+    out = []
+    for word in text.split(","):
+        try:
+            value = kind(word)
+        except ValueError:
+            value = None
+        if value is None or not least <= value < float("inf"):
+            what = "whole numbers" if kind is int else "numbers"
+            raise InputError(option, f"expected {what} of at least {least}, found {word!r:.40}")
+        out.append(value)
+    return list(dict.fromkeys(out))

@@ -1,0 +1,87 @@
+"""``graphsched list``: what there is to work with."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import graphsched.checkpoints
+from graphsched.envs.core.registry import domain_names, get_domain
+from graphsched.training.commands.arguments import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphsched.envs.core.domain import Domain
+
+
+@dataclass(frozen=True)
+class ListArguments:
+    """Domains, instance sets, generators, baselines, symmetries and shipped policies."""
+
+    json: bool = False
+    """Print a JSON document."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    arguments = parse(ListArguments, argv, "list")
+    facts = [describe(get_domain(name)) for name in domain_names()]
+    if arguments.json:
+        print(json.dumps({"schema": 1, "domains": facts}, indent=1))
+    else:
+        print("\n\n".join(_page(domain) for domain in facts))
+    return 0
+
+
+def shipped_policies(domain: str) -> list[str]:
+    """Names of the policies that travel with the package, ``default`` first."""
+    folder = Path(graphsched.checkpoints.__path__[0]) / domain
+    names = sorted(path.parent.name for path in folder.glob("*/config.json"))
+    return sorted(names, key=lambda name: name != "default")
+
+
+def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
+    """What there is of one domain, as JSON."""
+    presets = tomllib.loads(domain.presets.read_text(encoding="utf-8"))
+    return {
+        "name": domain.name,
+        "env_id": f"graphsched:{domain.env_id}",
+        "objective": domain.objective,
+        "sets": {name: len(members) for name, members in domain.library.sets.items()},
+        "generators": list(domain.generators),
+        "readers": list(domain.readers),
+        "baselines": [
+            {"name": name, "summary": b.summary, "is_rule": b.is_rule, "is_exact": b.is_exact}
+            for name, b in domain.baselines.items()
+        ],
+        "symmetries": list(domain.symmetries),
+        "presets": list(presets.get("train", {})),
+        "policies": shipped_policies(domain.name),
+        "commands": list(domain.commands),
+    }
+
+
+def _page(facts: dict[str, Any]) -> str:
+    whole = [f"{name} ({n})" for name, n in facts["sets"].items() if ":" not in name]
+    narrowed = [name for name in facts["sets"] if ":" in name]
+    rows = {
+        "environment": facts["env_id"],
+        "objective": facts["objective"],
+        "instance sets": ", ".join(whole),
+        "by group": ", ".join(narrowed),
+        "generators": ", ".join(facts["generators"]),
+        "file formats": ", ".join(facts["readers"]),
+        "symmetries": ", ".join(facts["symmetries"]),
+        "presets": ", ".join(facts["presets"]),
+        "policies": ", ".join(facts["policies"]) or "none shipped",
+        "commands": ", ".join(f"{name} {facts['name']}" for name in facts["commands"]),
+    }
+    lines = [facts["name"]]
+    lines += [f"  {name:<15}{words}" for name, words in rows.items() if words]
+    lines.append("  baselines")
+    lines += [f"    {item['name']:<13}{item['summary']}" for item in facts["baselines"]]
+    return "\n".join(lines)

@@ -1,0 +1,44 @@
+"""Pictures of solutions as files: .html, .png or .txt."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from graphsched.agents.atomic import write_atomic
+from graphsched.envs.core.errors import InputError
+from graphsched.eval.files import prepare_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from graphsched.envs.core.domain import Domain
+
+SUFFIXES = (".html", ".png", ".txt")
+
+
+def check_picture(path: Path) -> None:
+    """Raises InputError if the path's suffix is not a picture's, or can't be written to."""
+    if path.suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise InputError(path, f"expected a file name ending in {known}, found {path.suffix!r}")
+    prepare_file(path)
+
+
+def write_picture(domain: Domain[Any, Any], instance: Any, solution: Any, path: Path) -> None:
+    """Draw a solution in the format that the path's suffix names."""
+    if path.suffix == ".html":
+        content = domain.render_html(instance, solution).encode()
+    elif path.suffix == ".txt":
+        content = (domain.render_text(instance, solution) + "\n").encode()
+    else:
+        content = _png(domain, instance, solution)
+    write_atomic(path, content)
+
+
+def _png(domain: Domain[Any, Any], instance: Any, solution: Any) -> bytes:
+    from matplotlib.image import imsave
+
+    buffer = io.BytesIO()
+    imsave(buffer, domain.render_rgb(instance, solution), format="png")
+    return buffer.getvalue()

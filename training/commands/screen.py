@@ -1,0 +1,89 @@
+"""What commands show in the terminal while they work and when they are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from graphsched.eval.findings import headline
+from graphsched.eval.tables import gap_table, time_table
+from graphsched.eval.view import View
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+STYLES = {"policy": "bold blue", "heuristic": "cyan", "rule": "", "exact": "yellow"}
+WIDE = 220  # columns where the output is no terminal: nothing must be cut off
+
+
+class Bar:
+    """A progress bar on the standard error stream; a context manager."""
+
+    def __init__(self, title: str, total: int) -> None:
+        """Args: title: before the bar. total: number of steps."""
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn(f"[bold]{title}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=total)
+
+    def advance(self, words: str) -> None:
+        """One step is done; ``words`` tell which."""
+        self._bar.update(self._task, advance=1, description=words)
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+
+
+def print_summary(document: dict[str, Any]) -> None:
+    """Mean gaps by group and the time per instance as a table, and the answer in a sentence."""
+    view = View(document)
+    gaps, times = gap_table(view), time_table(view)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    title = f"{document['domain']}: mean gap % over {document['instances']} instances"
+    table = Table(title=title, title_justify="left")
+    table.add_column("solver", no_wrap=True)
+    table.add_column("95% interval", justify="right", no_wrap=True)
+    for column in gaps["columns"]:
+        table.add_column(column["name"], justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    for row, time in zip(gaps["rows"], times["rows"], strict=True):
+        cells = [f"[bold]{c['gap']}[/]" if c["best"] else c["gap"] for c in row["cells"]]
+        words = [row["name"], row["cells"][0]["interval"], *cells, time["cells"][0]]
+        table.add_row(*words, style=STYLES[row["kind"]])
+    console.print(table)
+    answer = headline(view)
+    console.print(f"{answer.text[:1].upper()}{answer.text[1:]}.", markup=False, highlight=False)
+    if answer.detail:
+        console.print(f"({answer.detail})", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,162 @@
+"""``graphsched solve``: one instance, by a policy or a baseline."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - read at run time by tyro
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from graphsched.envs.core.domain import Domain, SolverOptions, Violation
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.registry import get_domain
+from graphsched.eval.files import prepare_file, write_json
+from graphsched.eval.wording import duration
+from graphsched.training.commands.arguments import DomainWord, InstanceWord, parse
+from graphsched.training.commands.instances import one_instance
+from graphsched.training.commands.pictures import check_picture, write_picture
+from graphsched.training.commands.policies import open_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(frozen=True)
+class SolveArguments:
+    """Solve one instance; by the policy that ships with the domain if nothing else is named."""
+
+    domain: DomainWord
+    """Domain of the instance, e.g. jobshop."""
+    instance: InstanceWord
+    """Name, generator (random:20x15:seed=7) or file of the instance."""
+    policy: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None
+    """Bundle of a policy."""
+    baseline: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """A baseline instead of a policy; `graphsched list` names them."""
+    samples: int = 1
+    """Keep the best of this many runs."""
+    beam: int = 0
+    """Width of a beam search, for policies."""
+    symmetry: Annotated[str | None, tyro.conf.arg(metavar="NAMES")] = None
+    """Equivalent views to solve as well, joined by commas, e.g. reverse; for policies."""
+    temperature: float = 1.0
+    """Of the policy's samples."""
+    seed: int = 0
+    """Of all random draws."""
+    time_limit: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
+    """Seconds for an exact solver (60 by default), or for a policy to go on sampling."""
+    workers: int = 1
+    """Threads of an exact solver."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write the solution here, as JSON."""
+    gantt: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Draw the solution into this .html, .png or .txt file."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; raises InputError for bad input."""
+    arguments = parse(SolveArguments, argv, "solve")
+    domain = get_domain(arguments.domain)
+    _check_options(arguments)
+    instance = one_instance(domain, arguments.instance)
+    name, solver = _solver(domain, arguments)
+    began = time.perf_counter()
+    solution = solver(instance)
+    seconds = time.perf_counter() - began
+    violations = domain.check(instance, solution)
+    facts = {
+        "schema": 1,
+        "domain": domain.name,
+        "instance": instance.name,
+        "solver": name,
+        "cost": domain.cost(instance, solution),
+        "lower_bound": domain.lower_bound(instance),
+        "best_known": domain.best_known(instance),
+        "feasible": not violations,
+        "seconds": seconds,
+    }
+    if arguments.out is not None:
+        write_json(arguments.out, solution.to_json())
+    if arguments.gantt is not None:
+        write_picture(domain, instance, solution, arguments.gantt)
+    print(json.dumps(facts) if arguments.json else _page(domain, facts))
+    return _verdict(violations)
+
+
+def _check_options(arguments: SolveArguments) -> None:
+    if arguments.policy is not None and arguments.baseline is not None:
+        raise InputError("--policy and --baseline", "expected one of them, found both")
+    if arguments.samples < 1:
+        raise InputError("--samples", f"expected at least 1, found {arguments.samples}")
+    if arguments.workers < 1:
+        raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
+    if arguments.seed < 0:
+        raise InputError("--seed", f"expected 0 or more, found {arguments.seed}")
+    limit = arguments.time_limit
+    if limit is not None and not 0 < limit < float("inf"):
+        raise InputError("--time-limit", f"expected more than 0 seconds, found {limit}")
+    if arguments.out is not None:
+        prepare_file(arguments.out)
+    if arguments.gantt is not None:
+        check_picture(arguments.gantt)
+
+
+def _solver(
+    domain: Domain[Any, Any], arguments: SolveArguments
+) -> tuple[str, Callable[[Any], Any]]:
+    """Name and solver that the arguments ask for."""
+    if arguments.baseline is not None:
+        return _baseline(domain, arguments)
+    from graphsched.agents.search import Decoding, policy_solver
+    from graphsched.eval.contenders import decoding_suffix, split_words
+
+    name, policy = open_policy(domain, arguments.policy or "default")
+    decoding = Decoding(
+        samples=arguments.samples,
+        beam=arguments.beam,
+        symmetries=tuple(split_words(arguments.symmetry or "")),
+        temperature=arguments.temperature,
+        seed=arguments.seed,
+        time_limit_s=arguments.time_limit,
+    )
+    return name + decoding_suffix(decoding), policy_solver(domain, policy, decoding)
+
+
+def _baseline(
+    domain: Domain[Any, Any], arguments: SolveArguments
+) -> tuple[str, Callable[[Any], Any]]:
+    for option in ("beam", "symmetry"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option}", "is for policies, found --baseline")
+    name = str(arguments.baseline)
+    options = SolverOptions(
+        seed=arguments.seed,
+        samples=arguments.samples,
+        time_limit_s=60.0 if arguments.time_limit is None else arguments.time_limit,
+        workers=arguments.workers,
+    )
+    shown = f"{name}@{arguments.samples}" if arguments.samples > 1 else name
+    return shown, domain.baseline(name, options)
+
+
+def _page(domain: Domain[Any, Any], facts: dict[str, Any]) -> str:
+    cost, best, bound = facts["cost"], facts["best_known"], facts["lower_bound"]
+    lines = [f"{facts['instance']}: {domain.objective} {cost:g} by {facts['solver']}"]
+    if best:
+        lines.append(f"  best known   {best:g} (+{100 * (cost / best - 1):.2f}%)")
+    if bound > 0:
+        lines.append(f"  lower bound  {bound:g} (+{100 * (cost / bound - 1):.2f}%)")
+    lines.append(f"  time         {duration(facts['seconds'])}")
+    return "\n".join(lines)
+
+
+def _verdict(violations: Sequence[Violation]) -> int:
+    for violation in violations:
+        print(f"infeasible: {violation.kind}: {violation.message}", file=sys.stderr)
+    return 1 if violations else 0

@@ -1,0 +1,114 @@
+"""The learner that a configuration describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from graphsched.agents.policy import GraphPolicy
+from graphsched.agents.ppo import GraphPPO, RolloutOptions
+from graphsched.agents.space import GraphSpace, action_space
+from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.training.schedules import SCHEDULES, table, with_floor, with_warmup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphsched.envs.core.domain import Domain
+    from graphsched.training.config import PPOConfig, TrainConfig
+    from graphsched.training.schedules import Schedule
+
+ENVIRONMENT_STREAM = 0x656E76  # sets the instances' stream apart from that of the actions
+
+
+def learning_rate(config: PPOConfig) -> Schedule:
+    """Learning rate by progress."""
+    refined = config.lr_schedule == "refined"
+    course = table(config.lr_table) if refined else SCHEDULES[config.lr_schedule]
+    shares = with_warmup(with_floor(course, config.lr_floor), config.lr_warmup)
+    return lambda progress: config.learning_rate * shares(progress)
+
+
+def entropy_coefficient(config: PPOConfig) -> Schedule:
+    """Weight of the entropy by progress."""
+    course = SCHEDULES[config.ent_schedule]
+    floor = min(config.ent_floor, config.ent_coef)
+    return lambda progress: max(config.ent_coef * course(progress), floor)
+
+
+def build_model(
+    config: TrainConfig,
+    domain: Domain[Any, Any],
+    source: Callable[[np.random.Generator], Any],
+    time_share: Callable[[], float],
+) -> GraphPPO:
+    """A new learner with its environment.
+
+    Args:
+        config: of the run.
+        domain: that it names.
+        source: draws training instances.
+        time_share: used share of the time, which the learning rate follows where it is ahead of
+            the share of the decisions.
+    """
+    ppo = config.ppo
+    env = BatchVecEnv(
+        domain,
+        ppo.num_slots,
+        source,
+        rollouts_per_instance=ppo.rollouts_per_instance,
+        options=config.simulator_options(),
+    )
+    rate = learning_rate(ppo)
+    model = GraphPPO(
+        env=env,
+        rollout=RolloutOptions(
+            mode=ppo.mode,
+            baseline=ppo.baseline,
+            normalize_groups=ppo.normalize_groups,
+            label_coef=ppo.label_coef,
+            time_unit=ppo.time_unit,
+            num_minibatches=ppo.num_minibatches,
+            split=ppo.split,
+        ),
+        policy_kwargs=_widths(config),
+        n_steps=ppo.steps_per_rollout,
+        batch_size=ppo.batch_size,
+        n_epochs=ppo.n_epochs,
+        learning_rate=lambda remaining: rate(min(1.0, max(1.0 - remaining, time_share()))),
+        gamma=ppo.gamma if ppo.gamma_start is None else ppo.gamma_start,
+        gae_lambda=ppo.gae_lambda,
+        clip_range=ppo.clip_range,
+        ent_coef=ppo.ent_coef,
+        vf_coef=ppo.vf_coef,
+        max_grad_norm=ppo.max_grad_norm,
+        target_kl=ppo.target_kl,
+        seed=config.seed,
+        device=config.device,
+    )
+    stream = np.random.SeedSequence([config.seed, ENVIRONMENT_STREAM])
+    env.seed(int(stream.generate_state(1)[0]))
+    return model
+
+
+def build_policy(config: TrainConfig, domain: Domain[Any, Any]) -> GraphPolicy:
+    """A new policy on the CPU, without a learner."""
+    return GraphPolicy(
+        GraphSpace(domain.schema), action_space(), lambda _remaining: 0.0, **_widths(config)
+    )
+
+
+def set_threads(config: TrainConfig) -> None:
+    """Give torch the configured number of threads."""
+    torch.set_num_threads(config.threads)
+
+
+def _widths(config: TrainConfig) -> dict[str, Any]:
+    network = config.network
+    return {
+        "width": network.width,
+        "layers": network.layers,
+        "decoder_width": network.decoder_width,
+    }

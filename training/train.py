@@ -1,0 +1,137 @@
+"""Training runs: `train` does everything from a configuration to an exported policy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stable_baselines3.common.logger import configure
+
+from graphsched.agents.atomic import BackgroundWriter, write_atomic
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.registry import get_domain
+from graphsched.training.callbacks import METRICS, run_callbacks
+from graphsched.training.outcome import RunResult, export_run, result_of
+from graphsched.training.progress import Bar, Silence
+from graphsched.training.resume import (
+    CHECKPOINT,
+    CONFIG,
+    read_checkpoint,
+    read_run_config,
+    restore,
+)
+from graphsched.training.run import Run
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from graphsched.training.config import TrainConfig
+    from graphsched.training.progress import Display
+
+RUNS = Path("runs")
+ENDLESS = 2**62  # decisions of a run whose budget is time alone
+GRADIENT_NORMS = "gradient_norms.json"
+
+
+def train(
+    config: TrainConfig, *, resume: bool = False, show: bool = False, export: bool = True
+) -> RunResult:
+    """Train a policy, keep its best weights and export them.
+
+    The run's folder receives ``config.json``, ``metrics.jsonl``, ``tensorboard/``,
+    ``checkpoint/`` and, in the end, ``bundle/``.
+
+    Args:
+        config: of the run; `resumed_config` for one that goes on.
+        resume: go on from the folder's checkpoint, or begin if it has none yet.
+        show: draw a progress bar on the standard error stream.
+        export: write the bundle; `export_run` can do it later.
+
+    Raises:
+        InputError: the configuration doesn't fit the domain, the folder is in use, or there is
+            nothing to resume.
+    """
+    folder = Path(config.out) if config.out else free_folder(config)
+    config = replace(config, out=str(folder))
+    if resume:
+        read_run_config(folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise InputError(folder, "not empty; resume the run in it or choose another folder")
+    run = Run(config, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
+    _begin(run, resume)
+    _learn(run, show)
+    norms = json.dumps(run.gradient_norms).encode()
+    write_atomic(folder / GRADIENT_NORMS, norms)
+    bundle, rules = folder / "bundle", run.validation.rules
+    if export:
+        return export_run(folder, bundle, rules=rules)
+    return result_of(folder, bundle, run.steps, run.history, rules)
+
+
+def resumed_config(
+    folder: Path, minutes: float | None = None, steps: int | None = None
+) -> TrainConfig:
+    """Configuration of a run that is to go on, with another budget if one is given."""
+    config = replace(read_run_config(folder), out=str(folder))
+    if minutes is None and steps is None:
+        return config
+    return replace(config, minutes=minutes, steps=steps)
+
+
+def gradient_norms(folder: Path) -> list[float]:
+    """Norms that a finished run observed, for `schedules.refine`; raises InputError."""
+    file = folder / GRADIENT_NORMS
+    try:
+        norms: list[float] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(file, f"expected the norms of a finished run ({error})") from None
+    if len(norms) < 2:
+        raise InputError(file, f"expected at least 2 updates, found {len(norms)}")
+    return norms
+
+
+def free_folder(config: TrainConfig) -> Path:
+    """A folder under ``runs/`` that no run has taken yet."""
+    name = f"{config.domain}-{config.preset}-seed{config.seed}"
+    folder, number = RUNS / name, 1
+    while folder.exists():
+        number += 1
+        folder = RUNS / f"{name}-{number}"
+    return folder
+
+
+def _begin(run: Run, resume: bool) -> None:
+    """Restore the checkpoint if there is one, and drop what was recorded after it."""
+    state = None
+    if resume:
+        state = read_checkpoint(run.folder, get_domain(run.config.domain).instance_from_json)
+        for leftover in run.folder.glob(f".{CHECKPOINT}.*"):
+            if leftover.name != f".{CHECKPOINT}.old":
+                shutil.rmtree(leftover, ignore_errors=True)
+    if state is not None:
+        restore(run, state)
+    rows = "".join(json.dumps(row) + "\n" for row in run.history)
+    write_atomic(run.folder / METRICS, rows.encode())
+    run.model.set_logger(configure(str(run.folder / "tensorboard"), ["tensorboard"]))
+
+
+def _learn(run: Run, show: bool) -> None:
+    model, steps = run.model, run.config.steps
+    bar: AbstractContextManager[Display] = (
+        Bar(run.config.domain, run.validation) if show else nullcontext(Silence())
+    )
+    with bar as display, BackgroundWriter() as writer:
+        if not run.history:
+            run.budget.start()  # what was built and compiled before isn't training
+        remaining = max(0, (steps or ENDLESS) - model.num_timesteps)
+        model.learn(
+            remaining,
+            callback=run_callbacks(run, writer, display),
+            reset_num_timesteps=False,
+        )
