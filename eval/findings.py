@@ -58,8 +58,8 @@ def _against_rules(view: View, policy: dict[str, Any]) -> Finding | None:
         return None
     facts = next(solver for solver in view.solvers if solver["name"] == rule)
     unequal = facts["samples"] != policy["samples"]
-    runs = f", which runs {count(facts['samples'], 'time')}" if unequal else ""
-    return _sentence(view, policy["name"], rule, f"the best rule, {rule}{runs}")
+    runs = f", {count(facts['samples'], 'run')}" if unequal else ""
+    return _sentence(view, policy["name"], rule, f"the best rule ({rule}{runs})")
 
 
 def _cost(view: View, name: str) -> Finding | None:

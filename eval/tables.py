@@ -16,17 +16,19 @@ def _columns(view: View) -> list[str]:
     return ["all", *view.groups] if len(view.groups) > 1 else ["all"]
 
 
-def gap_table(view: View) -> dict[str, Any]:
-    """Mean gap with interval for each solver and group; the best of a column is marked."""
+def gap_table(view: View, everyone: bool = False) -> dict[str, Any]:
+    """Mean gap with interval for each solver and group; the best of a column is marked.
+
+    Solvers whose time another one set have a table of their own and are here if ``everyone`` is.
+    """
     columns = _columns(view)
+    names = view.names if everyone else view.plain_names
     best = {
-        group: min(
-            (g for name in view.names if (g := view.gap(name, group)) is not None), default=0
-        )
+        group: min((g for name in names if (g := view.gap(name, group)) is not None), default=0)
         for group in columns
     }
     rows = []
-    for name in view.names:
+    for name in names:
         cells = []
         for group in columns:
             found = view.summary(name, group)

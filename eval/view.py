@@ -25,6 +25,12 @@ class View:
         return sorted(self.kind, key=lambda name: (self.gap(name) is None, self.gap(name) or 0.0))
 
     @property
+    def plain_names(self) -> list[str]:
+        """`names` without the solvers whose time another one set: they are shown apart."""
+        borrowed = {solver["name"] for solver in self.solvers if solver["time_of"]}
+        return [name for name in self.names if name not in borrowed]
+
+    @property
     def groups(self) -> list[str]:
         """Groups without ``all``, in the order of the instances."""
         return list(dict.fromkeys(row["group"] for row in self.document["rows"]))

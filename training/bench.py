@@ -20,7 +20,6 @@ from graphsched.training.instances import InstanceSource
 from graphsched.training.model import build_model
 
 if TYPE_CHECKING:
-
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from graphsched.envs.core.domain import Domain
@@ -121,7 +120,7 @@ def _padded_model(config: TrainConfig, domain: Domain[Any, Any]) -> BaseAlgorith
     total = PADDED_ENVS * PADDED_STEPS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _algorithm()(
+        model: BaseAlgorithm = _algorithm()(
             "MultiInputPolicy",
             env,
             n_steps=PADDED_STEPS,
@@ -130,6 +129,7 @@ def _padded_model(config: TrainConfig, domain: Domain[Any, Any]) -> BaseAlgorith
             seed=config.seed,
             device="cpu",
         )
+    return model
 
 
 def _algorithm() -> Any:

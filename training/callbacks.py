@@ -194,9 +194,9 @@ def run_callbacks(run: Run, writer: BackgroundWriter, display: Display) -> Callb
             StopWhenSpent(run),
             FollowSchedules(run),
             AverageWeights(run),
+            ShowProgress(run, display),
             Validate(run, display),
             Checkpoint(run, writer),
-            ShowProgress(run, display),
         ]
     )
 

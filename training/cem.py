@@ -149,4 +149,5 @@ def judge(
     domain: Domain[Any, Any], options: object, instances: list[Any], weights: NDArray[np.float32]
 ) -> NDArray[Any]:
     """(I,) float64 costs of one weight vector (F,)."""
-    return linear_costs(domain.simulator, options, instances, weights[None])[0]
+    costs: NDArray[Any] = linear_costs(domain.simulator, options, instances, weights[None])[0]
+    return costs

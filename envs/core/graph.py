@@ -7,6 +7,7 @@ ragged blocks of candidate and resource rows, one block per waiting simulator sl
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, TypedDict
@@ -86,7 +87,9 @@ class GraphSchema:
         wanted += [*self.candidate_nodes, *filter(None, [self.resource_node])]
         unknown = sorted(set(wanted) - names)
         if unknown:
-            raise InputError("GraphSchema", f"unknown node types {unknown}, expected {sorted(names)}")
+            raise InputError(
+                "GraphSchema", f"unknown node types {unknown}, expected {sorted(names)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,17 @@ class GraphStore:
         if self._references[graph_id] == 0:
             graph = self._graphs.pop(graph_id)
             del self._references[graph_id]
-            self._free.append((self._starts.pop(graph_id), graph.num_nodes))
+            self._reclaim(self._starts.pop(graph_id), graph.num_nodes)
+
+    def _reclaim(self, start: int, length: int) -> None:
+        """Keep the free blocks sorted and joined, or blocks of other sizes would never fit."""
+        at = bisect_left(self._free, (start, length))
+        if at < len(self._free) and self._free[at][0] == start + length:
+            length += self._free.pop(at)[1]
+        if at > 0 and sum(self._free[at - 1]) == start:
+            start, before = self._free.pop(at - 1)
+            length, at = length + before, at - 1
+        self._free.insert(at, (start, length))
 
     def _allocate(self, length: int) -> int:
         for i, (start, room) in enumerate(self._free):

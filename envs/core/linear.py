@@ -37,7 +37,7 @@ def _choose(
 ) -> NDArray[np.int64]:
     actions = np.zeros(len(ptr) - 1, np.int64)
     for i in range(len(ptr) - 1):
-        best = -np.inf
+        best = np.float32(-np.inf)
         for row in range(ptr[i], ptr[i + 1]):
             score = np.float32(0.0)
             for f in range(candidate.shape[1]):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.graph import GraphStore, PackedObs
 
-InstanceT = TypeVar("InstanceT")
-SolutionT = TypeVar("SolutionT")
+InstanceT = TypeVar("InstanceT", contravariant=True)
+SolutionT = TypeVar("SolutionT", covariant=True)
 
 
 @dataclass(frozen=True)

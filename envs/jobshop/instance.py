@@ -75,7 +75,9 @@ class JobShopInstance:
         if self.machine.max() >= self.num_machines:
             worst = int(self.machine.max())
             raise InputError("machine", f"expected < {self.num_machines} (machines), found {worst}")
-        release = np.zeros(len(ptr) - 1, np.int64) if self.release_time is None else self.release_time
+        release = (
+            np.zeros(len(ptr) - 1, np.int64) if self.release_time is None else self.release_time
+        )
         put(self, "release_time", self._per_job(release, "release_time"))
         if self.due_date is not None:
             put(self, "due_date", self._per_job(self.due_date, "due_date"))
@@ -147,11 +149,15 @@ class JobShopInstance:
 def instance_from_json(document: Mapping[str, Any]) -> JobShopInstance:
     """Inverse of `JobShopInstance.to_json`; raises InputError naming the field."""
     if not isinstance(document, dict) or "jobs" not in document:
-        raise InputError("jobs", "missing; expected a list of jobs, each [[machine, duration], ...]")
+        raise InputError(
+            "jobs", "missing; expected a list of jobs, each [[machine, duration], ...]"
+        )
     try:
         jobs = [[(machine, duration) for machine, duration in job] for job in document["jobs"]]
     except (TypeError, ValueError):
-        raise InputError("jobs", "expected a list of jobs, each [[machine, duration], ...]") from None
+        raise InputError(
+            "jobs", "expected a list of jobs, each [[machine, duration], ...]"
+        ) from None
     for machine in (machine for job in jobs for machine, _ in job):
         if type(machine) is not int:
             raise InputError("jobs", f"expected integers as machine, found {machine!r:.60}")

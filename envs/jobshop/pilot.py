@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from graphsched.envs.jobshop.state import State
 
+    Ints = NDArray[np.int64]
+    Rule = tuple[int, int, int]
+
 FAR = np.int64(2**62)
 SCALE = 100  # of the rules' weights, which are integers
 RULES = ((20, 6, 1), (0, 2, 0), (35, 12, 2))  # of duration, tail and load
@@ -30,14 +33,14 @@ RULES = ((20, 6, 1), (0, 2, 0), (35, 12, 2))  # of duration, tail and load
 class Scratch(NamedTuple):
     """A partial schedule to play with. J jobs, M machines."""
 
-    operation: NDArray[np.int64]  # (J,) next operation
-    place: NDArray[np.int64]  # (J,) its machine, -1 once the job is complete
-    order: NDArray[np.int64]  # (J,) what the rule adds to the start, times SCALE
-    key: NDArray[np.int64]  # (J,) earliest start * SCALE + order; FAR once the job is complete
-    job_ready: NDArray[np.int64]  # (J,)
-    machine_ready: NDArray[np.int64]  # (M,)
-    load: NDArray[np.int64]  # (M,) unscheduled work
-    least_tail: NDArray[np.int64]  # (M,)
+    operation: Ints  # (J,) next operation
+    place: Ints  # (J,) its machine, -1 once the job is complete
+    order: Ints  # (J,) what the rule adds to the start, times SCALE
+    key: Ints  # (J,) earliest start * SCALE + order; FAR once the job is complete
+    job_ready: Ints  # (J,)
+    machine_ready: Ints  # (M,)
+    load: Ints  # (M,) unscheduled work
+    least_tail: Ints  # (M,)
 
 
 def empty_scratch(jobs: int, machines: int) -> Scratch:
@@ -49,14 +52,18 @@ def empty_scratch(jobs: int, machines: int) -> Scratch:
 
 
 @njit(cache=True, inline="always")
-def _order(o: int, last: int, machine, duration, tail, load, rule) -> int:  # type: ignore[no-untyped-def]
+def _order(
+    o: int, last: int, machine: Ints, duration: Ints, tail: Ints, load: Ints, rule: Rule
+) -> np.int64:
     """What the rule adds to operation o's start; ``last`` ends its job."""
-    order = rule[0] * duration[o] - rule[1] * tail[o]
-    return order - rule[2] * load[machine[o + 1]] if o + 1 < last else order
+    order = np.int64(rule[0] * duration[o] - rule[1] * tail[o])
+    if o + 1 < last:
+        order -= rule[2] * load[machine[o + 1]]
+    return order
 
 
 @njit(cache=True)
-def _copy(state: State, b: int, rule: tuple[int, int, int], scratch: Scratch) -> None:
+def _copy(state: State, b: int, rule: Rule, scratch: Scratch) -> None:
     machine, duration, tail = state.machine[b], state.duration[b], state.tail[b]
     for m in range(state.num_machines[b]):
         scratch.machine_ready[m] = state.machine_ready[b, m]
@@ -80,18 +87,18 @@ def _play(
     first: int,
     steps: int,
     jobs: int,
-    rule: tuple[int, int, int],
-    last: NDArray[np.int64],  # (J + 1,) job_ptr
-    machine: NDArray[np.int64],  # (O,)
-    duration: NDArray[np.int64],  # (O,)
-    tails: NDArray[np.int64],  # (O,)
-    operation: NDArray[np.int64],  # the fields of Scratch
-    place: NDArray[np.int64],
-    order: NDArray[np.int64],
-    key: NDArray[np.int64],
-    job_ready: NDArray[np.int64],
-    machine_ready: NDArray[np.int64],
-    load: NDArray[np.int64],
+    rule: Rule,
+    last: Ints,  # (J + 1,) job_ptr
+    machine: Ints,  # (O,)
+    duration: Ints,  # (O,)
+    tails: Ints,  # (O,)
+    operation: Ints,  # the fields of Scratch
+    place: Ints,
+    order: Ints,
+    key: Ints,
+    job_ready: Ints,
+    machine_ready: Ints,
+    load: Ints,
 ) -> None:
     """Schedule job ``first``, then ``steps`` operations by the rule, in the scratch arrays.
 
@@ -126,7 +133,7 @@ def _play(
 
 
 @njit(cache=True)
-def _judge(state: State, b: int, scratch: Scratch) -> tuple[int, float, float]:
+def _judge(state: State, b: int, scratch: Scratch) -> tuple[np.int64, float, float]:
     """Makespan bound of the scratch schedule; mean bounds of machines and of jobs."""
     jobs, machines = state.num_jobs[b], state.num_machines[b]
     bound, job_sum, machine_sum = np.int64(0), 0.0, 0.0
@@ -153,8 +160,8 @@ def _judge(state: State, b: int, scratch: Scratch) -> tuple[int, float, float]:
 
 @njit(cache=True)
 def pilot(
-    state: State, b: int, first: int, steps: int, rule: tuple[int, int, int], scratch: Scratch
-) -> tuple[int, float, float]:
+    state: State, b: int, first: int, steps: int, rule: Rule, scratch: Scratch
+) -> tuple[np.int64, float, float]:
     """Look from slot b after job ``first``'s next operation, ``steps`` operations ahead.
 
     Returns:

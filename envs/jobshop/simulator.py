@@ -20,9 +20,10 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import GraphStore, PackedObs
 from graphsched.envs.core.sim import StepResult
 from graphsched.envs.jobshop.bounds import heads_and_tails
-from graphsched.envs.jobshop.features import SCHEMA, fill_rows, list_machines, static_graph
+from graphsched.envs.jobshop.features import SCHEMA, static_graph
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
 from graphsched.envs.jobshop.pilot import empty_scratch
+from graphsched.envs.jobshop.rows import fill_rows, list_machines
 from graphsched.envs.jobshop.solution import JobShopSolution
 from graphsched.envs.jobshop.state import DONE, WAITING, State, empty_state, grow_state
 
@@ -50,7 +51,8 @@ class JobShopOptions:
 
     def __post_init__(self) -> None:
         """Accept the rules' names as well; raises InputError outside [0, 1]."""
-        window = CANDIDATE_RULES.get(str(self.delay_window), self.delay_window)
+        given: object = self.delay_window
+        window = CANDIDATE_RULES.get(str(given), given)
         if isinstance(window, bool) or not isinstance(window, int | float) or not 0 <= window <= 1:
             rules = ", ".join(CANDIDATE_RULES)
             raise InputError("delay_window", f"expected a number in [0, 1] or {rules}: {window!r}")
@@ -60,7 +62,7 @@ class JobShopOptions:
 
 
 @njit(cache=True)
-def _least_tail(state: State, b: int, m: int) -> int:
+def _least_tail(state: State, b: int, m: int) -> np.int64:
     """Least tail among the unscheduled operations of machine m."""
     least = NO_TAIL
     for j in range(state.num_jobs[b]):
@@ -180,8 +182,13 @@ def _step(
 
 
 @njit(cache=True)
-def _revisits(job_ptr: NDArray[np.int64], machine: NDArray[np.int64], visit, revisit) -> None:  # type: ignore[no-untyped-def]
-    """Fill visit (J, M) and revisit (O,) from the routes."""
+def _fill_visits(
+    job_ptr: NDArray[np.int64],  # (J + 1,)
+    machine: NDArray[np.int64],  # (O,)
+    visit: NDArray[np.int64],  # (J, M) out
+    revisit: NDArray[np.int64],  # (O,) out
+) -> None:
+    """Each job's first operation on each machine, and its next after each operation."""
     visit[:] = -1
     for j in range(len(job_ptr) - 1):
         for o in range(job_ptr[j + 1] - 1, job_ptr[j] - 1, -1):
@@ -279,7 +286,7 @@ class JobShopSim:
         np.add.at(state.machine_load[slot], instance.machine, instance.duration)
         state.machine_tail[slot] = NO_TAIL
         np.minimum.at(state.machine_tail[slot], instance.machine, tail)
-        _revisits(
+        _fill_visits(
             instance.job_ptr, instance.machine, state.visit[slot, :jobs], state.revisit[slot]
         )
 
@@ -354,7 +361,7 @@ class JobShopSim:
     @property
     def waiting(self) -> NDArray[np.bool_]:
         """(num_slots,) whether each slot waits for a decision."""
-        return self._state.status == WAITING
+        return np.asarray(self._state.status == WAITING)
 
     def costs(self) -> NDArray[np.float64]:
         """(num_slots,) float64: makespan bound of each slot; the makespan where done."""

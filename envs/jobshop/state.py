@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -62,17 +62,19 @@ _SHAPES = {
 
 def empty_state(slots: int, jobs: int, machines: int, operations: int) -> State:
     """Zeroed arrays with room for instances up to the given sizes."""
-    widths = {"j": (jobs + 1,), "O": (operations,), "J": (jobs,), "M": (machines,)}
-    widths["V"] = (jobs, machines)
-    return State(
-        **{
-            name: np.zeros(
-                (slots, *widths.get(_SHAPES.get(name, ""), ())),
-                np.float64 if name == "mean_duration" else np.int64,
-            )
-            for name in State._fields
-        }
-    )
+    widths: dict[str, tuple[int, ...]] = {
+        "j": (jobs + 1,),
+        "O": (operations,),
+        "J": (jobs,),
+        "M": (machines,),
+        "V": (jobs, machines),
+    }
+    arrays: dict[str, Any] = {
+        name: np.zeros((slots, *widths.get(_SHAPES.get(name, ""), ())), np.int64)
+        for name in State._fields
+    }
+    arrays["mean_duration"] = np.zeros(slots)
+    return State(**arrays)
 
 
 def grow_state(state: State, instances: Sequence[JobShopInstance]) -> State:

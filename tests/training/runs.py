@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL: dict[str, Any] = {
     "domain": "jobshop",
     "seed": 3,
-    "steps": 30_000,
+    "steps": 4_000,
     "instances": {"mixed:3x3-6x4": 3.0, "irregular:4x3": 1.0},
     "network": {"width": 8, "layers": 2, "decoder_width": 8},
     "ppo": {"instances_per_rollout": 4, "rollouts_per_instance": 4, "num_minibatches": 2},
@@ -40,7 +40,7 @@ def small_config(out: Path, **changes: Any) -> TrainConfig:
     """A configuration that trains in seconds; tables among the changes are merged."""
     document = dict(SMALL)
     for name, value in changes.items():
-        table = isinstance(value, dict) and name != "instances"
+        table = isinstance(value, dict) and name in ("ppo", "validation", "network")
         document[name] = {**document[name], **value} if table else value
     return TrainConfig.from_dict({**document, "out": str(out)})
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.domain import Domain
 
 DEFAULT = "default"  # the policy that ships with the domain
-ANONYMOUS = "bundle"  # name of the folder of every run's policy, which tells nothing
+ANONYMOUS = ("bundle", "policy")  # folder names that tell nothing: the folder above is named
 
 
 def open_policy(domain: Domain[Any, Any], word: str) -> tuple[str, Policy]:
@@ -26,7 +26,7 @@ def open_policy(domain: Domain[Any, Any], word: str) -> tuple[str, Policy]:
     path = Path(word)
     policy = load_policy(path, domain)
     own = path.resolve()
-    name = own.parent.name if own.name == ANONYMOUS else own.name
+    name = own.parent.name if own.name in ANONYMOUS else own.name
     return f"policy {name}", policy
 
 

@@ -56,7 +56,7 @@ def _priority(state: State, b: int, j: int, rule: int) -> float:
     if rule == FDD_MWKR:
         first = state.job_ptr[b, j]
         total = state.duration[b, first] + state.tail[b, first]
-        return -float(total - tail) / max(duration + tail, 1)
+        return -float(total - tail) / float(max(duration + tail, 1))
     if rule == TAIL:
         return float(tail)
     return 0.0
@@ -97,9 +97,7 @@ def _noise(
     return noise
 
 
-def dispatch(
-    instance: JobShopInstance, rule: int, options: SolverOptions
-) -> JobShopSolution:
+def dispatch(instance: JobShopInstance, rule: int, options: SolverOptions) -> JobShopSolution:
     """Best of ``options.samples`` runs of a rule."""
     rng = np.random.default_rng(options.seed)
     best: JobShopSolution | None = None

@@ -1,0 +1,90 @@
+"""Every solution is timed and checked; a solver that cheats is caught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from graphsched.eval.benchmark import run_benchmark, unique_names
+from graphsched.eval.contenders import Contender, baseline_contenders
+from graphsched.eval.counting import Counter, counted
+from graphsched.eval.document import build_document
+from tests.toy_domain import DOMAIN
+
+
+def _toy() -> Any:
+    return DOMAIN.generators["toy"](np.random.default_rng(0), "")
+
+
+def _cheat() -> Contender:
+    """Claims a cost of one less than its solution has."""
+    honest = DOMAIN.baseline("first")
+
+    def solve(instance: Any) -> Any:
+        solution = honest(instance)
+        return replace(solution, flow=solution.flow - 1)
+
+    return Contender("cheat", "heuristic", lambda seed, limit: solve)
+
+
+def test_rows_hold_what_the_domain_says_of_each_solution() -> None:
+    (contender,) = baseline_contenders(DOMAIN, ["exhaustive"], [5.0])
+    result = run_benchmark(DOMAIN, [_toy()], [contender], seeds=(3, 4))
+    assert [(r.solver, r.seed, r.cost) for r in result.rows] == [
+        ("exhaustive@5s", 3, DOMAIN.toy_optimum),
+        ("exhaustive@5s", 4, DOMAIN.toy_optimum),
+    ]
+    assert all(r.feasible and r.gap_pct == 0 and r.seconds > 0 for r in result.rows)
+
+
+def test_a_cheating_solver_is_reported_and_has_no_gap() -> None:
+    contenders = [*baseline_contenders(DOMAIN, ["first"], [1.0]), _cheat()]
+    result = run_benchmark(DOMAIN, [_toy()], contenders)
+    honest, cheat = result.rows
+    assert honest.feasible
+    assert not cheat.feasible
+    assert cheat.gap_pct is None
+    (broken,) = result.violations
+    assert (broken["solver"], broken["instance"]) == ("cheat", "toy")
+    assert broken["violations"]
+    summary = build_document(DOMAIN, result, contenders)["summary"]
+    assert {s["solver"]: s["n"] for s in summary if s["group"] == "all"} == {"first": 1, "cheat": 0}
+
+
+def test_equal_time_hands_on_the_measured_seconds() -> None:
+    limits: list[float | None] = []
+    solver = DOMAIN.baseline("first")
+
+    def make(seed: int, limit: float | None) -> Any:
+        limits.append(limit)
+        return solver
+
+    timed = baseline_contenders(DOMAIN, ["first"], [1.0])
+    follower = Contender("follower", "exact", make, time_of="first")
+    result = run_benchmark(DOMAIN, [_toy(), _toy()], [*timed, follower])
+    seconds = [max(r.seconds, 1e-3) for r in result.rows if r.solver == "first"]
+    assert limits[1:] == seconds  # the first call warms up
+    assert [r.time_limit_s for r in result.rows if r.solver == "follower"] == seconds
+
+
+def test_names_are_made_unique() -> None:
+    assert list(unique_names([_toy(), _toy(), _toy()])) == ["toy", "toy#2", "toy#3"]
+
+
+def test_solutions_are_kept_on_request_only() -> None:
+    contenders = baseline_contenders(DOMAIN, ["rules"], [1.0])
+    result = run_benchmark(DOMAIN, [_toy()], contenders, keep=["shortest"])
+    assert list(result.solutions) == [("shortest", "toy")]
+
+
+def test_decisions_of_a_watched_simulator_are_counted() -> None:
+    counter = Counter()
+    sim = counted(DOMAIN, counter).simulator(2, DOMAIN.options())
+    sim.reset([0, 1], [_toy(), _toy()], [0, 0])
+    taken = 0
+    while waiting := len(sim.observe()["slot"]):
+        sim.step(np.zeros(waiting, np.int64))
+        taken += waiting
+    assert counter.decisions == taken > 0
