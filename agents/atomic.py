@@ -130,7 +130,7 @@ class BackgroundWriter:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            except BaseException as error:  # raised again in the caller's thread
                 self._error = self._error or error
 
     def _raise(self) -> None:

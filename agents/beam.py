@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.domain import InstanceT, SolutionT
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.agents.rollouts import Lane
     from graphsched.agents.search import Decoding
+    from graphsched.envs.core.domain import InstanceT, SolutionT
 
 
 class Beam(NamedTuple):
@@ -128,7 +127,9 @@ def _perturbed(
 def _keep_best(entries: _Entries, width: int) -> _Entries:
     """The ``width`` entries with the largest keys, ties to the earlier, in order of slot."""
     order = np.sort(np.argsort(-entries.key, kind="stable")[:width])
-    return _Entries(*(column[order] for column in entries))
+    return _Entries(
+        entries.slot[order], entries.action[order], entries.log_prob[order], entries.key[order]
+    )
 
 
 def _place(

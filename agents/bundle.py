@@ -1,10 +1,10 @@
 """Bundles: a trained policy as a self-describing folder without pickles.
 
-    config.json        domain, feature schema, widths, simulator options, training, checksums
-    model.safetensors  parameters, ``encoder.*`` and ``decoder.*``
-    encoder.onnx  decoder.onnx   the same networks for onnxruntime
-    metrics.json       what the policy reached
-    README.md          model card
+* ``config.json``: domain, feature schema, widths, simulator options, training, checksums.
+* ``model.safetensors``: parameters, ``encoder.*`` and ``decoder.*``.
+* ``encoder.onnx``, ``decoder.onnx``: the same networks for onnxruntime.
+* ``metrics.json``: what the policy reached.
+* ``README.md``: model card.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from safetensors.numpy import load, save
 
 from graphsched.agents.atomic import find_folder, replace_folder
 from graphsched.agents.provenance import git_hash, versions
-from graphsched.envs.core.domain import Domain
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from graphsched.envs.core.domain import Domain
     from graphsched.envs.core.graph import GraphSchema
 
 VERSION = 1

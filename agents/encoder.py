@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,12 @@ class GraphBatch(NamedTuple):
 
     def to(self, device: torch.device | str) -> GraphBatch:
         """The batch on a device."""
-        moved = [tuple(t.to(device) for t in part) for part in self[:3]]
-        return GraphBatch(*moved, self.rows.to(device))
+        return GraphBatch(
+            tuple(t.to(device) for t in self.nodes),
+            tuple(t.to(device) for t in self.edges),
+            tuple(t.to(device) for t in self.edge_features),
+            self.rows.to(device),
+        )
 
 
 def collate(schema: GraphSchema, store: GraphStore, graph_ids: Sequence[int]) -> GraphBatch:
@@ -37,8 +41,12 @@ def collate(schema: GraphSchema, store: GraphStore, graph_ids: Sequence[int]) ->
     belong at ``store.row_start(id)`` of the node table.
     """
     arrays = collate_arrays(schema, [store.graph(int(i)) for i in graph_ids])
-    parts = [tuple(torch.from_numpy(a) for a in part) for part in arrays[:3]]
-    return GraphBatch(*parts, torch.from_numpy(arrays.rows))
+    return GraphBatch(
+        tuple(map(torch.from_numpy, arrays.nodes)),
+        tuple(map(torch.from_numpy, arrays.edges)),
+        tuple(map(torch.from_numpy, arrays.edge_features)),
+        torch.from_numpy(arrays.rows),
+    )
 
 
 class Links(NamedTuple):
@@ -48,7 +56,7 @@ class Links(NamedTuple):
     once for each that enters it; so one propagation serves all edge types.
     """
 
-    index: Tensor  # (2, E) int64
+    ends: Tensor  # (2, E) int64
     inverse_degree: Tensor  # (right nodes, 1)
     left: int
     right: int
@@ -90,7 +98,7 @@ class HeteroLayer(MessagePassing):  # type: ignore[misc]
             if n
         ]
         mean, peak = self.propagate(
-            links.index,
+            links.ends,
             x=torch.cat(sent),
             edge=self._edge_terms(edge_features),
             inverse=links.inverse_degree,
@@ -99,11 +107,11 @@ class HeteroLayer(MessagePassing):  # type: ignore[misc]
         updated, first = [], 0
         for t, h in enumerate(hidden):
             rows, copies = h.shape[0], self._entering[t]
-            total = self.keep[t](h)
+            total: Tensor = self.keep[t](h)
             if copies:
-                for pooled, weigh in ((mean, self.mean[t]), (peak, self.peak[t])):
+                for pooled, weight in ((mean, self.mean[t].weight), (peak, self.peak[t].weight)):
                     mine = pooled.narrow(0, first, rows * copies).view(rows, copies * self.width)
-                    total = torch.addmm(total, mine, weigh.weight.t())
+                    total = torch.addmm(total, mine, cast("Tensor", weight).t())
             first += rows * copies
             updated.append(h + torch.relu(self.norm[t](total)))
         return updated
@@ -112,7 +120,9 @@ class HeteroLayer(MessagePassing):  # type: ignore[misc]
         if not self.edge:
             return None
         terms = [
-            self.edge[name](rows) if name in self.edge else rows.new_zeros(rows.shape[0], self.width)
+            self.edge[name](rows)
+            if name in self.edge
+            else rows.new_zeros(rows.shape[0], self.width)
             for name, rows in zip(self._edge_names, edge_features, strict=True)
         ]
         return torch.cat(terms)
@@ -175,10 +185,7 @@ class GraphEncoder(nn.Module):
         """Join the edge types; counts: nodes of each type."""
         leaving, entering = degrees(self.schema)
         place = {n.name: t for t, n in enumerate(self.schema.nodes)}
-        lefts = [sum(c * n for c, n in zip(counts[:t], leaving, strict=False)) for t in place.values()]
-        rights = [
-            sum(c * n for c, n in zip(counts[:t], entering, strict=False)) for t in place.values()
-        ]
+        lefts, rights = _firsts(counts, leaving), _firsts(counts, entering)
         sent, received = [0] * len(counts), [0] * len(counts)
         joined = []
         for edge, index in zip(self.schema.edges, edges, strict=True):
@@ -189,7 +196,13 @@ class GraphEncoder(nn.Module):
             sent[s] += 1
             received[t] += 1
         whole = torch.cat(joined, dim=1)
-        left_size = sum(c * n for c, n in zip(counts, leaving, strict=True))
-        right_size = sum(c * n for c, n in zip(counts, entering, strict=True))
-        degree = like.new_zeros(right_size).index_add(0, whole[1], like.new_ones(whole.shape[1]))
-        return Links(whole, 1.0 / degree.clamp(min=1.0)[:, None], left_size, right_size)
+        degree = like.new_zeros(rights[-1]).index_add(0, whole[1], like.new_ones(whole.shape[1]))
+        return Links(whole, 1.0 / degree.clamp(min=1.0)[:, None], lefts[-1], rights[-1])
+
+
+def _firsts(counts: list[int], copies: list[int]) -> list[int]:
+    """First row of each type when every node has its type's number of copies, and the total."""
+    firsts = [0]
+    for count, times in zip(counts, copies, strict=True):
+        firsts.append(firsts[-1] + count * times)
+    return firsts

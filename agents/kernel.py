@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from graphsched.agents.packing import NetworkObs
     from graphsched.envs.core.graph import GraphSchema
 
+    F32 = NDArray[np.float32]
+    I64 = NDArray[np.int64]
+
 FASTMATH = {"contract", "reassoc", "nsz"}  # fixed for a build; no effect on NaN and infinity
 
 
@@ -73,8 +76,8 @@ class Rows(NamedTuple):
 
 
 @njit(cache=True, fastmath=FASTMATH, inline="always")
-def _add_product(total, row, weight, first):  # type: ignore[no-untyped-def]
-    """total (H,) += row (n,) @ weight[first : first + n] (inputs, H), four inputs at a time."""
+def _add_product(total: F32, row: F32, weight: F32, first: int) -> None:
+    """Add to total (H,): row (n,) @ weight[first : first + n] (inputs, H), four inputs at a time."""
     size = len(row)
     width = len(total)
     whole = size - size % 4
@@ -92,8 +95,8 @@ def _add_product(total, row, weight, first):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=FASTMATH, inline="always")
-def _add_relu(row, pooled, peak):  # type: ignore[no-untyped-def]
-    """row (H,) = relu(row); pooled += row; peak = max(peak, row)."""
+def _add_relu(row: F32, pooled: F32, peak: F32) -> None:
+    """Rectify row (H,); add it to pooled and take it into the maximum in peak, (H,) each."""
     for h in range(len(row)):
         value = max(row[h], np.float32(0.0))
         row[h] = value
@@ -102,7 +105,7 @@ def _add_relu(row, pooled, peak):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _candidates(weights: Weights, tables: Tables, rows: Rows, i: int, pooled, c) -> None:  # type: ignore[no-untyped-def]
+def _candidates(weights: Weights, tables: Tables, rows: Rows, i: int, pooled: F32, c: F32) -> None:
     """Fill c (n, H); mean and peak into pooled (2, H)."""
     first = rows.candidate_ptr[i]
     kind = weights.candidate_kind[rows.kind[i]]
@@ -122,7 +125,7 @@ def _candidates(weights: Weights, tables: Tables, rows: Rows, i: int, pooled, c)
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _resources(weights: Weights, tables: Tables, rows: Rows, i: int, pooled, r) -> None:  # type: ignore[no-untyped-def]
+def _resources(weights: Weights, tables: Tables, rows: Rows, i: int, pooled: F32, r: F32) -> None:
     """Fill r (n, H); mean and peak into pooled (2, H)."""
     first = rows.resource_ptr[i]
     pooled[:] = 0.0
@@ -139,7 +142,7 @@ def _resources(weights: Weights, tables: Tables, rows: Rows, i: int, pooled, r) 
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _context(weights: Weights, tables: Tables, rows: Rows, i: int, pooled, out) -> None:  # type: ignore[no-untyped-def]
+def _context(weights: Weights, tables: Tables, rows: Rows, i: int, pooled: F32, out: F32) -> None:
     """Fill out (H,) from the pooled rows (2 or 4, H), the context and the live graphs."""
     out[:] = weights.context_kind[rows.kind[i]]
     first, last = rows.graph_ptr[i], rows.graph_ptr[i + 1]
@@ -159,11 +162,22 @@ def _context(weights: Weights, tables: Tables, rows: Rows, i: int, pooled, out) 
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _score(weights: Weights, rows: Rows, i: int, c, r, shared, roles, seen, hidden, out) -> None:  # type: ignore[no-untyped-def]
-    """Logits of one block into out (n,).
+def _score(
+    weights: Weights,
+    rows: Rows,
+    i: int,
+    c: F32,  # (n, H) candidates
+    r: F32,  # (m, H) resources
+    shared: F32,  # (H,) the context's part
+    roles: F32,  # (K, H) scratch
+    seen: I64,  # (K,) scratch
+    hidden: F32,  # (H,) scratch
+    out: F32,  # (n,) out
+) -> None:
+    """Logits of one block.
 
-    shared (H,) is the context's part. Candidates often name the same resource one after the
-    other, so each role's product is kept in roles (K, H) for the resource last seen, seen (K,).
+    Candidates often name the same resource one after the other, so the product of each role is
+    kept for the resource last seen.
     """
     first = rows.candidate_ptr[i]
     width = len(shared)
@@ -192,18 +206,18 @@ def _score(weights: Weights, rows: Rows, i: int, c, r, shared, roles, seen, hidd
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _value(weights: Weights, context, hidden) -> np.float32:  # type: ignore[no-untyped-def]
+def _value(weights: Weights, context: F32, hidden: F32) -> float:
     """Value of a block; hidden (H,) is scratch."""
     hidden[:] = weights.value_bias
     _add_product(hidden, context, weights.value_in, 0)
     total = weights.value_shift[0]
     for h in range(len(hidden)):
         total += max(hidden[h], np.float32(0.0)) * weights.value_out[h]
-    return total
+    return total  # type: ignore[no-any-return]
 
 
 @njit(cache=True)
-def _evaluate(weights: Weights, tables: Tables, rows: Rows, logits, values) -> None:  # type: ignore[no-untyped-def]
+def _evaluate(weights: Weights, tables: Tables, rows: Rows, logits: F32, values: F32) -> None:
     """Fill logits (C,) and values (N,)."""
     width = len(weights.score_out)
     most_candidates, most_resources = 0, 0

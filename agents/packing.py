@@ -87,7 +87,8 @@ def _row_order(counts: NDArray[np.int64], firsts: NDArray[np.int64]) -> NDArray[
     starts = (firsts + np.cumsum(totals) - totals).ravel()  # of each (graph, type) run
     lengths = counts.ravel()
     before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    rows: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return rows
 
 
 def encoder_inputs(schema: GraphSchema, arrays: GraphArrays) -> dict[str, NDArray[Any]]:

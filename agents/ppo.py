@@ -92,7 +92,7 @@ class GraphPPO(PPO):
         rollout: RolloutOptions | None = None,
         batch_size: int = 2048,
         _init_setup_model: bool = True,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         """Set up.
 

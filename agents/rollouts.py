@@ -39,9 +39,7 @@ class Lane(Generic[InstanceT, SolutionT]):
         self._options = options
         self._decoding = decoding
 
-    def start(
-        self, slots: int, waiting: int
-    ) -> tuple[BatchSim[InstanceT, SolutionT], Session]:
+    def start(self, slots: int, waiting: int) -> tuple[BatchSim[InstanceT, SolutionT], Session]:
         """A simulator with the first ``waiting`` slots at the instance's first decision.
 
         All slots share one seed: solutions are compared in one and the same world.

@@ -36,9 +36,7 @@ class DecoderBackend(Protocol):
         """Prepare a node table of shape (rows, embedding width)."""
         ...
 
-    def project_rows(
-        self, tables: Any, table: NDArray[np.float32], start: int, height: int
-    ) -> Any:
+    def project_rows(self, tables: Any, table: NDArray[np.float32], start: int, height: int) -> Any:
         """Replace the rows from ``start`` on; ``height`` is that of the whole node table."""
         ...
 
@@ -272,7 +270,9 @@ def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
     try:
         return DecoderKernel(bundle.domain.schema, params)
     except (KeyError, ValueError, IndexError) as error:
-        raise InputError(bundle.path / "model.safetensors", f"not this decoder ({error})") from error
+        raise InputError(
+            bundle.path / "model.safetensors", f"not this decoder ({error})"
+        ) from error
 
 
 def _session(path: Path, model: bytes) -> onnxruntime.InferenceSession:

@@ -7,6 +7,7 @@ simulator, and the best solution met is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -130,7 +131,7 @@ class _Search(Generic[InstanceT, SolutionT]):
                 view = symmetry.apply(self.instance)
             except InputError:
                 continue  # the symmetry does not hold here
-            yield view, lambda solution, s=symmetry: s.restore(self.instance, solution)
+            yield view, partial(symmetry.restore, self.instance)
 
     def run(self) -> SolutionT:
         """The best solution."""

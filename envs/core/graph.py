@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 

@@ -193,7 +193,7 @@ def _facts(instance: JobShopInstance, solution: JobShopSolution) -> str:
     facts = (
         ("makespan", f"{solution.makespan}"),
         ("lower bound", f"{bound:.0f} (+{excess:.1f}%)"),
-        ("jobs × machines", f"{instance.num_jobs} × {instance.num_machines}"),  # noqa: RUF001
+        ("jobs × machines", f"{instance.num_jobs} × {instance.num_machines}"),
         ("operations", f"{instance.num_operations}"),
         ("machines busy", f"{busy:.0f}%"),
     )
