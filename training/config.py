@@ -45,14 +45,20 @@ class NetworkConfig:
         width: of the encoder's embeddings.
         layers: message rounds of the encoder.
         decoder_width: of the decoder.
+        linear_rule: file of a linear rule, as ``graphsched tune`` writes it, that the policy
+            starts from instead of indifference; relative to the domain's presets.
+        linear_scale: multiplies the rule's weights: the larger, the surer of itself it starts.
     """
 
     width: int = 32
     layers: int = 3
     decoder_width: int = 32
+    linear_rule: str | None = None
+    linear_scale: float = 1.0
 
     def __post_init__(self) -> None:
         """Validate."""
+        _check(self.linear_scale > 0, "linear_scale", self.linear_scale, "a positive number")
         _at_least(self, width=1, layers=0, decoder_width=1)
 
 

@@ -11,6 +11,7 @@ from graphsched.agents.policy import GraphPolicy
 from graphsched.agents.ppo import GraphPPO, RolloutOptions
 from graphsched.agents.space import GraphSpace, action_space
 from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.envs.core.linear import load_weights
 from graphsched.training.schedules import SCHEDULES, table, with_floor, with_warmup
 
 if TYPE_CHECKING:
@@ -88,9 +89,27 @@ def build_model(
         seed=config.seed,
         device=config.device,
     )
+    start_from_rule(model.policy, config, domain)
     stream = np.random.SeedSequence([config.seed, ENVIRONMENT_STREAM])
     env.seed(int(stream.generate_state(1)[0]))
     return model
+
+
+def start_from_rule(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any, Any]) -> None:
+    """Set the decoder's linear part to the configured rule, if there is one.
+
+    The rest of the decoder starts near zero, so that the policy starts as the rule.
+
+    Raises:
+        InputError: the file isn't a rule over the domain's features.
+    """
+    if config.network.linear_rule is None:
+        return
+    file = domain.presets.parent / config.network.linear_rule
+    weights, _ = load_weights(domain.schema, file)
+    with torch.no_grad():
+        scaled = torch.from_numpy(weights * config.network.linear_scale)
+        policy.decoder.linear_out.weight.copy_(scaled[None, :])
 
 
 def build_policy(config: TrainConfig, domain: Domain[Any, Any]) -> GraphPolicy:

@@ -1,0 +1,160 @@
+"""Bundles come back as written, and whatever is wrong with one is a single line."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from graphsched.agents.bundle import FILES, Networks, read_bundle, write_bundle
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.graph import features
+from tests.toy_domain import DOMAIN
+
+NETWORKS = Networks(
+    {"encoder.a": np.arange(6, dtype=np.float32).reshape(2, 3), "decoder.b": np.ones(2)},
+    encoder_onnx=b"encoder",
+    decoder_onnx=b"decoder",
+    width=8,
+    layers=2,
+    decoder_width=16,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "crew" / "good"
+    metrics = {"gap_pct": 1.5}
+    write_bundle(folder, DOMAIN, NETWORKS, training={"lr": 0.1}, seed=7, metrics=metrics)
+    return folder
+
+
+def refused(path: Path, *words: str, domain: object = DOMAIN) -> None:
+    with pytest.raises(InputError) as caught:
+        read_bundle(path, domain)  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
+    document = json.loads((path / "config.json").read_text())
+    change(document)
+    (path / "config.json").write_text(json.dumps(document))
+
+
+def test_round_trip(path: Path) -> None:
+    bundle = read_bundle(path, DOMAIN)
+    assert bundle.name == "good"
+    assert bundle.domain is DOMAIN
+    assert bundle.simulator_options == DOMAIN.options()
+    assert bundle.metrics == {"gap_pct": 1.5}
+    assert bundle.config["training"] == {"lr": 0.1}
+    assert bundle.config["seed"] == 7
+    assert {"python", "numpy"} <= bundle.config["versions"].keys()
+    assert replace(bundle.networks, params={}) == replace(NETWORKS, params={})
+    assert bundle.networks.params.keys() == NETWORKS.params.keys()
+    for name, array in NETWORKS.params.items():
+        np.testing.assert_array_equal(bundle.networks.params[name], array)
+    assert "`crew`" in (path / "README.md").read_text()
+
+
+def test_overwriting_keeps_the_new_one(path: Path) -> None:
+    write_bundle(path, DOMAIN, replace(NETWORKS, width=9), card="a card")
+    assert read_bundle(path, DOMAIN).networks.width == 9
+    assert (path / "README.md").read_text() == "a card"
+
+
+def test_missing(tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere", "nowhere", "no such bundle")
+
+
+@pytest.mark.parametrize("name", [*FILES, "config.json"])
+def test_missing_file(path: Path, name: str) -> None:
+    (path / name).unlink()
+    refused(path, name, "cannot be read")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+def test_damaged_file(path: Path, name: str, damage: str) -> None:
+    data = bytearray((path / name).read_bytes())
+    if damage == "flipped":
+        data[len(data) // 2] ^= 1
+    (path / name).write_bytes({"truncated": data[:-1], "flipped": data, "empty": b""}[damage])
+    refused(path, name, "damaged")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00\xff"])
+def test_config_is_not_json(path: Path, text: str) -> None:
+    (path / "config.json").write_bytes(text.encode("latin-1"))
+    refused(path, "config.json", "JSON")
+
+
+def test_unknown_version(path: Path) -> None:
+    edit(path, lambda config: config.update(schema=99))
+    refused(path, "config.json", "schema 99", "expected 1")
+
+
+def test_other_domain(path: Path) -> None:
+    refused(path, "'crew'", "'flow'", domain=replace(DOMAIN, name="flow"))
+
+
+def test_unknown_domain(path: Path) -> None:
+    refused(path, "'crew'", "not one of", domain=None)
+
+
+def test_changed_features(path: Path) -> None:
+    schema = replace(DOMAIN.schema, context=features("jobs", "ended"))
+    changed = replace(DOMAIN, schema=schema)
+    refused(path, "graph_schema.context[1].name", "'finished'", "'ended'", domain=changed)
+    shorter = replace(DOMAIN, schema=replace(DOMAIN.schema, context=features("jobs")))
+    refused(path, "graph_schema.context", "2 entries, expected 1", domain=shorter)
+
+
+@pytest.mark.parametrize("options", [{"nonsense": 1}, [], None])
+def test_wrong_simulator_options(path: Path, options: object) -> None:
+    edit(path, lambda config: config.update(simulator_options=options))
+    refused(path, "simulator_options")
+
+
+@pytest.mark.parametrize("width", ["8", -1, None, 1.5, True])
+def test_wrong_width(path: Path, width: object) -> None:
+    edit(path, lambda config: config.update(width=width))
+    refused(path, "width: expected a whole number")
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"garbage", "not a safetensors file"),
+        (save({"encoder.a": np.ones(1)}), "no decoder"),
+        (save({"decoder.a": np.array([np.nan])}), "decoder.a is not finite"),
+    ],
+)
+def test_wrong_parameters(path: Path, data: bytes, word: str) -> None:
+    name = "model.safetensors"
+    (path / name).write_bytes(data)
+    edit(path, lambda config: config["files"].update({name: sha256(data).hexdigest()}))  # type: ignore[attr-defined]
+    refused(path, name, word)
+
+
+def test_reading_while_it_is_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-way through a reading the folder is replaced by one with other content."""
+    read = Path.read_bytes
+    replaced = []
+
+    def replace_on_the_way(self: Path) -> bytes:
+        if self.name == "metrics.json" and not replaced:
+            replaced.append(True)
+            write_bundle(path, DOMAIN, NETWORKS, metrics={"gap_pct": 2.5})
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", replace_on_the_way)
+    assert read_bundle(path, DOMAIN).metrics == {"gap_pct": 2.5}
+    assert replaced

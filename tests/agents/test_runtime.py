@@ -1,0 +1,136 @@
+"""Bundles decide without torch as torch does, with either decoder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import graphsched.checkpoints
+from graphsched.agents.bundle import Networks, read_bundle, write_bundle
+from graphsched.agents.encoder import collate
+from graphsched.agents.export import networks
+from graphsched.agents.packing import with_graph_rows
+from graphsched.agents.runtime import BACKENDS, Session, load_policy
+from graphsched.envs.core.errors import InputError
+from tests.agents.untrained import random_networks
+from tests.toy_domain import DOMAIN
+
+ROOT = Path(__file__).parents[2]
+SOLVE = """
+import sys
+from graphsched.agents.runtime import load_policy
+from graphsched.agents.search import Decoding, policy_solver
+from tests.toy_domain import DOMAIN
+import numpy as np
+instance = DOMAIN.generators["toy"](np.random.default_rng(0), "")
+policy = load_policy(sys.argv[1], DOMAIN, sys.argv[2])
+solution = policy_solver(DOMAIN, policy, Decoding(samples=4))(instance)
+assert not DOMAIN.check(instance, solution)
+loaded = [m for m in ("torch", "torch_geometric", "stable_baselines3") if m in sys.modules]
+print("loaded", loaded)
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "crew"
+    write_bundle(path, DOMAIN, networks(*random_networks(DOMAIN.schema)), metrics={"gap": 1.0})
+    return path
+
+
+def test_it_carries_its_bundle(bundle: Path) -> None:
+    policy = load_policy(bundle, DOMAIN)
+    assert policy.name == "crew"
+    assert policy.backend == "kernel"
+    assert policy.metrics == {"gap": 1.0}
+    assert policy.config["domain"] == "crew"
+    assert policy.simulator_options == DOMAIN.options()
+
+
+def test_encoding_equals_torch(bundle: Path) -> None:
+    sim = DOMAIN.simulator(2, DOMAIN.options())
+    rng = np.random.default_rng(0)
+    sim.reset([0, 1], [DOMAIN.generators["random"](rng, "") for _ in range(2)], [0, 1])
+    store = sim.store
+    table = load_policy(bundle, DOMAIN).encode(store)
+    encoder, _ = random_networks(DOMAIN.schema)
+    assert len(store) >= 2
+    for graph_id in store.ids():
+        with torch.no_grad():
+            expected = encoder(collate(DOMAIN.schema, store, [graph_id])).numpy()
+        start = store.row_start(graph_id)
+        got = table[start : start + len(expected)]
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_backends_agree_through_episodes_of_growing_graphs(bundle: Path) -> None:
+    """Both sessions meet graphs as they arrive; a policy that encodes all anew agrees with them."""
+    policies = [load_policy(bundle, DOMAIN, backend) for backend in ("kernel", "onnx")]
+    sim = DOMAIN.simulator(4, DOMAIN.options())
+    rng = np.random.default_rng(1)
+    sim.reset(range(4), [DOMAIN.generators["random"](rng, "") for _ in range(4)], range(4))
+    sessions = [Session(policy, sim.store) for policy in policies]
+    graphs, steps = set(), 0
+    while len((obs := sim.observe())["slot"]):
+        uniforms = rng.random(len(obs["slot"]))
+        first, second = (s.act(obs, uniforms, temperature=2.0) for s in sessions)
+        np.testing.assert_array_equal(first.actions, second.actions)
+        for name in ("log_probs", "values", "entropies"):
+            pair = getattr(first, name), getattr(second, name)
+            np.testing.assert_allclose(*pair, rtol=1e-5, atol=1e-5)
+        tables = policies[0].project(policies[0].encode(sim.store))
+        logits, values = policies[0].logits(with_graph_rows(obs, sim.store), tables)
+        got = sessions[0].logits(obs)
+        np.testing.assert_allclose(got[0], logits, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(got[1], values, rtol=1e-5, atol=1e-5)
+        graphs |= set(obs["graph"].tolist())
+        sim.step(first.actions)
+        steps += 1
+    assert steps > 5
+    assert len(graphs) > 8
+
+
+@pytest.mark.parametrize("backend", ["kernel", "onnx"])
+def test_solving_imports_no_torch(bundle: Path, backend: str) -> None:
+    command = [sys.executable, "-c", SOLVE, str(bundle), backend]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[-2] == "loaded []"
+
+
+def test_shipped_policies_load_by_domain(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphsched.checkpoints, "__path__", [str(tmp_path)])
+    with pytest.raises(InputError, match="no policy ships"):
+        load_policy(None, DOMAIN)
+    (tmp_path / "crew").mkdir()
+    (tmp_path / "crew" / "default").symlink_to(bundle)
+    assert load_policy(None, DOMAIN).metrics == {"gap": 1.0}
+
+
+def test_bad_arguments(bundle: Path) -> None:
+    with pytest.raises(InputError, match="expected a path or a domain"):
+        load_policy()
+    with pytest.raises(InputError, match="not one of"):
+        load_policy(bundle, "nonsense")
+    with pytest.raises(InputError, match=", ".join(BACKENDS)):
+        load_policy(bundle, DOMAIN, "gpu")
+
+
+@pytest.mark.parametrize("broken", ["encoder.onnx", "decoder.onnx", "model.safetensors"])
+def test_networks_that_do_not_load(bundle: Path, tmp_path: Path, broken: str) -> None:
+    """Intact files, by their checksums, that hold something else."""
+    good = read_bundle(bundle, DOMAIN).networks
+    given = {
+        "params": good.params if broken != "model.safetensors" else {"decoder.x": np.ones(1)},
+        "encoder_onnx": good.encoder_onnx if broken != "encoder.onnx" else b"nonsense",
+        "decoder_onnx": good.decoder_onnx if broken != "decoder.onnx" else b"nonsense",
+    }
+    write_bundle(tmp_path / "b", DOMAIN, Networks(**given, width=8, layers=2, decoder_width=8))
+    with pytest.raises(InputError, match=broken) as caught:
+        load_policy(tmp_path / "b", DOMAIN, "onnx" if broken == "decoder.onnx" else "kernel")
+    assert "\n" not in str(caught.value)
