@@ -33,7 +33,7 @@ demo: setup
 	$(BIN)/graphsched demo --out runs/demo $(DEMO_FLAGS)
 
 test: setup
-	$(BIN)/python -m pytest $(TEST_FLAGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TEST_FLAGS)
 
 # Compiled kernels are invisible to coverage, so the simulators' tests run interpreted here.
 coverage: setup

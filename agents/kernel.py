@@ -38,7 +38,7 @@ class Weights(NamedTuple):
     resource_bias: NDArray[np.float32]  # (H,)
     context_in: NDArray[np.float32]  # (X + pooled, H) without the graph embedding's rows
     context_kind: NDArray[np.float32]  # (kinds, H)
-    score_in: NDArray[np.float32]  # ((1 + roles) H, H)
+    score_in: NDArray[np.float32]  # (1 + roles, H, H)
     score_context: NDArray[np.float32]  # (H, H)
     score_bias: NDArray[np.float32]  # (H,)
     score_out: NDArray[np.float32]  # (H,)
@@ -53,13 +53,13 @@ class Tables(NamedTuple):
     """A node table multiplied by the decoder's projections."""
 
     candidate: NDArray[np.float32]  # (references, rows, H)
-    resource: NDArray[np.float32]  # (rows, H)
+    resource: NDArray[np.float32]  # (1, rows, H), or (0, ...) without resource nodes
     graph: NDArray[np.float32]  # (rows, H) each row's share in the context
     running: NDArray[np.float64]  # (rows, H) sums of `graph` up to and including each row
 
 
 class Rows(NamedTuple):
-    """The arrays of an observation that the kernel reads; shapes as in `PackedObs`."""
+    """The arrays of an observation that the kernel reads; shapes as in `PackedObs` but for one."""
 
     kind: NDArray[np.int64]
     context: NDArray[np.float32]
@@ -69,181 +69,200 @@ class Rows(NamedTuple):
     candidate_resource: NDArray[np.int64]
     resource_ptr: NDArray[np.int64]
     resource: NDArray[np.float32]
-    resource_node: NDArray[np.int64]
+    resource_node: NDArray[np.int64]  # (R, 1), or (R, 0) without resource nodes
     graph_ptr: NDArray[np.int64]
     graph_start: NDArray[np.int64]
     graph_size: NDArray[np.int64]
 
 
-@njit(cache=True, fastmath=FASTMATH, inline="always")
-def _add_product(total: F32, row: F32, weight: F32, first: int) -> None:
-    """Add to total (H,): row (n,) @ weight[first : first + n] (inputs, H), four inputs at a time."""
+@njit(cache=True, fastmath=FASTMATH)
+def _add_product(total: F32, row: F32, weight: F32) -> None:
+    """Add to total (H,): row (n,) @ weight (n, H), four inputs at a time."""
     size = len(row)
     width = len(total)
     whole = size - size % 4
     for i in range(0, whole, 4):
         a, b, c, d = row[i], row[i + 1], row[i + 2], row[i + 3]
-        w0, w1 = weight[first + i], weight[first + i + 1]
-        w2, w3 = weight[first + i + 2], weight[first + i + 3]
+        w0, w1, w2, w3 = weight[i], weight[i + 1], weight[i + 2], weight[i + 3]
         for h in range(width):
             total[h] += a * w0[h] + b * w1[h] + c * w2[h] + d * w3[h]
     for i in range(whole, size):
-        a = row[i]
-        w0 = weight[first + i]
+        a, w0 = row[i], weight[i]
         for h in range(width):
             total[h] += a * w0[h]
 
 
-@njit(cache=True, fastmath=FASTMATH, inline="always")
-def _add_relu(row: F32, pooled: F32, peak: F32) -> None:
-    """Rectify row (H,); add it to pooled and take it into the maximum in peak, (H,) each."""
-    for h in range(len(row)):
-        value = max(row[h], np.float32(0.0))
-        row[h] = value
-        pooled[h] += value
-        peak[h] = max(peak[h], value)
-
-
 @njit(cache=True, fastmath=FASTMATH)
-def _candidates(weights: Weights, tables: Tables, rows: Rows, i: int, pooled: F32, c: F32) -> None:
-    """Fill c (n, H); mean and peak into pooled (2, H)."""
-    first = rows.candidate_ptr[i]
-    kind = weights.candidate_kind[rows.kind[i]]
-    pooled[:] = 0.0
-    for j in range(len(c)):
-        row = c[j]
-        row[:] = kind
-        for k in range(rows.candidate_node.shape[1]):
-            node = rows.candidate_node[first + j, k]
+def _embed(
+    features: F32,  # (n, F)
+    nodes: I64,  # (n, K) rows of the tables, or -1
+    tables: F32,  # (K, rows, H)
+    weight: F32,  # (F, H)
+    bias: F32,  # (H,)
+    rows: F32,  # (n, H) out
+    mean: F32,  # (H,) out
+    peak: F32,  # (H,) out
+) -> None:
+    """First layer of candidates or resources, and its pools; zeros if there are no rows."""
+    mean[:] = np.float32(0.0)
+    peak[:] = np.float32(0.0)
+    width = len(bias)
+    for j in range(len(rows)):
+        row = rows[j]
+        row[:] = bias
+        for k in range(nodes.shape[1]):
+            node = nodes[j, k]
             if node >= 0:
-                known = tables.candidate[k, node]
-                for h in range(len(row)):
-                    row[h] += known[h]
-        _add_product(row, rows.candidate[first + j], weights.candidate_in, 0)
-        _add_relu(row, pooled[0], pooled[1])
-    pooled[0] *= np.float32(1.0 / max(len(c), 1))
+                for h in range(width):
+                    row[h] += tables[k, node, h]
+        _add_product(row, features[j], weight)
+        for h in range(width):
+            value = max(row[h], np.float32(0.0))
+            row[h] = value
+            mean[h] += value
+            peak[h] = max(peak[h], value)
+    scale = np.float32(1.0 / max(len(rows), 1))
+    for h in range(width):
+        mean[h] *= scale
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _resources(weights: Weights, tables: Tables, rows: Rows, i: int, pooled: F32, r: F32) -> None:
-    """Fill r (n, H); mean and peak into pooled (2, H)."""
-    first = rows.resource_ptr[i]
-    pooled[:] = 0.0
-    for j in range(len(r)):
-        row = r[j]
-        row[:] = weights.resource_bias
-        if len(tables.resource) > 0 and rows.resource_node[first + j] >= 0:
-            known = tables.resource[rows.resource_node[first + j]]
-            for h in range(len(row)):
-                row[h] += known[h]
-        _add_product(row, rows.resource[first + j], weights.resource_in, 0)
-        _add_relu(row, pooled[0], pooled[1])
-    pooled[0] *= np.float32(1.0 / max(len(r), 1))
-
-
-@njit(cache=True, fastmath=FASTMATH)
-def _context(weights: Weights, tables: Tables, rows: Rows, i: int, pooled: F32, out: F32) -> None:
-    """Fill out (H,) from the pooled rows (2 or 4, H), the context and the live graphs."""
-    out[:] = weights.context_kind[rows.kind[i]]
-    first, last = rows.graph_ptr[i], rows.graph_ptr[i + 1]
-    for g in range(first, last):
-        start = rows.graph_start[g]
-        size = rows.graph_size[g]
-        end = start + size - 1
-        scale = 1.0 / (size * (last - first))
+def _add_graphs(
+    starts: I64,  # (g,)
+    sizes: I64,  # (g,)
+    shares: F32,  # (rows, H)
+    running: NDArray[np.float64],  # (rows, H)
+    out: F32,  # (H,) added to
+) -> None:
+    """Mean over live graphs of the mean of each graph's shares."""
+    for g in range(len(starts)):
+        start, end = starts[g], starts[g] + sizes[g] - 1
+        scale = 1.0 / (sizes[g] * len(starts))
         for h in range(len(out)):
-            total = tables.running[end, h] - tables.running[start, h] + tables.graph[start, h]
+            total = running[end, h] - running[start, h] + shares[start, h]
             out[h] += np.float32(total * scale)
-    features = rows.context.shape[1]
-    _add_product(out, rows.context[i], weights.context_in, 0)
-    _add_product(out, pooled.ravel(), weights.context_in, features)
-    for h in range(len(out)):
-        out[h] = max(out[h], np.float32(0.0))
+
+
+@njit(cache=True, fastmath=FASTMATH)
+def _rectified_product(row: F32, weight: F32) -> float:
+    """Sum of relu(row) * weight; (H,) each."""
+    total = np.float32(0.0)
+    for h in range(len(row)):
+        total += max(row[h], np.float32(0.0)) * weight[h]
+    return total  # type: ignore[return-value]
 
 
 @njit(cache=True, fastmath=FASTMATH)
 def _score(
-    weights: Weights,
-    rows: Rows,
-    i: int,
     c: F32,  # (n, H) candidates
     r: F32,  # (m, H) resources
+    places: I64,  # (n, K) of the resources that each candidate names, or -1
+    weight: F32,  # (1 + K, H, H)
     shared: F32,  # (H,) the context's part
+    out_weight: F32,  # (H,)
     roles: F32,  # (K, H) scratch
     seen: I64,  # (K,) scratch
     hidden: F32,  # (H,) scratch
-    out: F32,  # (n,) out
+    logits: F32,  # (n,) added to
 ) -> None:
-    """Logits of one block.
+    """Second layer of the candidates.
 
     Candidates often name the same resource one after the other, so the product of each role is
     kept for the resource last seen.
     """
-    first = rows.candidate_ptr[i]
-    width = len(shared)
     seen[:] = -1
     for j in range(len(c)):
         hidden[:] = shared
-        _add_product(hidden, c[j], weights.score_in, 0)
+        _add_product(hidden, c[j], weight[0])
         for k in range(len(seen)):
-            place = rows.candidate_resource[first + j, k]
+            place = places[j, k]
             if place < 0:
                 continue
-            role = roles[k]
             if place != seen[k]:
                 seen[k] = place
-                role[:] = np.float32(0.0)
-                _add_product(role, r[place], weights.score_in, (1 + k) * width)
-            for h in range(width):
-                hidden[h] += role[h]
-        logit = np.float32(0.0)
-        for h in range(width):
-            logit += max(hidden[h], np.float32(0.0)) * weights.score_out[h]
-        x = rows.candidate[first + j]
-        for f in range(len(x)):
-            logit += x[f] * weights.linear_out[f]
-        out[j] = logit
+                roles[k] = np.float32(0.0)
+                _add_product(roles[k], r[place], weight[1 + k])
+            for h in range(len(hidden)):
+                hidden[h] += roles[k, h]
+        logits[j] += _rectified_product(hidden, out_weight)
 
 
 @njit(cache=True, fastmath=FASTMATH)
-def _value(weights: Weights, context: F32, hidden: F32) -> float:
-    """Value of a block; hidden (H,) is scratch."""
-    hidden[:] = weights.value_bias
-    _add_product(hidden, context, weights.value_in, 0)
-    total = weights.value_shift[0]
-    for h in range(len(hidden)):
-        total += max(hidden[h], np.float32(0.0)) * weights.value_out[h]
-    return total  # type: ignore[no-any-return]
+def _linear(features: F32, weight: F32, out: F32) -> None:
+    """Fill out (C,) with features (C, F) @ weight (F,)."""
+    for j in range(len(out)):
+        total = np.float32(0.0)
+        for f in range(len(weight)):
+            total += features[j, f] * weight[f]
+        out[j] = total
 
 
 @njit(cache=True)
-def _evaluate(weights: Weights, tables: Tables, rows: Rows, logits: F32, values: F32) -> None:
+def _longest(ptr: I64) -> int:
+    """Length of the longest block."""
+    longest = 0
+    for i in range(len(ptr) - 1):
+        longest = max(longest, ptr[i + 1] - ptr[i])
+    return longest
+
+
+@njit(cache=True, fastmath=FASTMATH)
+def _evaluate(w: Weights, tables: Tables, obs: Rows, logits: F32, values: F32) -> None:
     """Fill logits (C,) and values (N,)."""
-    width = len(weights.score_out)
-    most_candidates, most_resources = 0, 0
-    for i in range(len(values)):
-        most_candidates = max(most_candidates, rows.candidate_ptr[i + 1] - rows.candidate_ptr[i])
-        most_resources = max(most_resources, rows.resource_ptr[i + 1] - rows.resource_ptr[i])
-    c = np.empty((most_candidates, width), np.float32)
-    r = np.empty((most_resources, width), np.float32)
-    pooled = np.empty((4 if len(weights.resource_bias) else 2, width), np.float32)
-    context = np.empty(width, np.float32)
-    hidden = np.empty(width, np.float32)
-    shared = np.empty(width, np.float32)
-    roles = np.empty((rows.candidate_resource.shape[1], width), np.float32)
+    width = len(w.score_out)
+    c = np.empty((_longest(obs.candidate_ptr), width), np.float32)
+    r = np.empty((_longest(obs.resource_ptr), width), np.float32)
+    pools = 4 if len(w.resource_bias) else 2
+    pooled = np.empty((pools, width), np.float32)
+    scratch = np.empty((3, width), np.float32)
+    context, hidden, shared = scratch[0], scratch[1], scratch[2]
+    roles = np.empty((obs.candidate_resource.shape[1], width), np.float32)
     seen = np.empty(len(roles), np.int64)
+    own = obs.context.shape[1]
+    _linear(obs.candidate, w.linear_out, logits)
     for i in range(len(values)):
-        first, last = rows.candidate_ptr[i], rows.candidate_ptr[i + 1]
-        mine = c[: last - first]
-        places = r[: rows.resource_ptr[i + 1] - rows.resource_ptr[i]]
-        _candidates(weights, tables, rows, i, pooled[:2], mine)
-        if len(pooled) == 4:
-            _resources(weights, tables, rows, i, pooled[2:], places)
-        _context(weights, tables, rows, i, pooled, context)
-        shared[:] = weights.score_bias
-        _add_product(shared, context, weights.score_context, 0)
-        _score(weights, rows, i, mine, places, shared, roles, seen, hidden, logits[first:last])
-        values[i] = _value(weights, context, hidden)
+        kind = obs.kind[i]
+        mine = slice(obs.candidate_ptr[i], obs.candidate_ptr[i + 1])
+        ours = slice(obs.resource_ptr[i], obs.resource_ptr[i + 1])
+        live = slice(obs.graph_ptr[i], obs.graph_ptr[i + 1])
+        rows, places = c[: mine.stop - mine.start], r[: ours.stop - ours.start]
+        _embed(
+            obs.candidate[mine],
+            obs.candidate_node[mine],
+            tables.candidate,
+            w.candidate_in,
+            w.candidate_kind[kind],
+            rows,
+            pooled[0],
+            pooled[1],
+        )
+        if pools == 4:
+            _embed(
+                obs.resource[ours],
+                obs.resource_node[ours],
+                tables.resource,
+                w.resource_in,
+                w.resource_bias,
+                places,
+                pooled[2],
+                pooled[3],
+            )
+        context[:] = w.context_kind[kind]
+        starts, sizes = obs.graph_start[live], obs.graph_size[live]
+        _add_graphs(starts, sizes, tables.graph, tables.running, context)
+        _add_product(context, obs.context[i], w.context_in[:own])
+        _add_product(context, pooled.ravel(), w.context_in[own:])
+        for h in range(width):
+            context[h] = max(context[h], np.float32(0.0))
+        shared[:] = w.score_bias
+        _add_product(shared, context, w.score_context)
+        named = obs.candidate_resource[mine]
+        _score(
+            rows, places, named, w.score_in, shared, w.score_out, roles, seen, hidden, logits[mine]
+        )
+        hidden[:] = w.value_bias
+        _add_product(hidden, context, w.value_in)
+        values[i] = w.value_shift[0] + _rectified_product(hidden, w.value_out)
 
 
 _choose = njit(cache=True)(choose)
@@ -270,7 +289,7 @@ class DecoderKernel:
             for k in range(len(self.schema.candidate_nodes))
         ]
         reference = params.get("resource_ref.weight")
-        self._resource = none if reference is None else _transposed(reference)
+        self._resources = [] if reference is None else [_transposed(reference)]
         self._graph = np.ascontiguousarray(context[len(context) - embedding :])
         self.weights = Weights(
             candidate_in=_transposed(params["candidate_in.weight"]),
@@ -279,7 +298,7 @@ class DecoderKernel:
             resource_bias=_array(params["resource_in.bias"]) if resources else none.ravel(),
             context_in=np.ascontiguousarray(context[: len(context) - embedding]),
             context_kind=_array(params["context_kind.weight"]),
-            score_in=_transposed(params["score_in.weight"]),
+            score_in=_transposed(params["score_in.weight"]).reshape(-1, width, width),
             score_context=_transposed(params["score_context.weight"]),
             score_bias=_array(params["score_context.bias"]),
             score_out=_array(params["score_out.weight"]).ravel(),
@@ -293,13 +312,21 @@ class DecoderKernel:
     def project(self, table: NDArray[np.float32]) -> Tables:
         """Project a node table of shape (rows, embedding width), all finite."""
         table = _array(table)
-        width = len(self.weights.score_out)
-        candidate = np.empty((len(self._references), len(table), width), np.float32)
-        for k, weight in enumerate(self._references):
-            np.matmul(table, weight, out=candidate[k])
-        resource = table @ self._resource if len(self._resource) else self._resource
         graph = table @ self._graph
-        return Tables(candidate, resource, graph, np.cumsum(graph, axis=0, dtype=np.float64))
+        running = np.cumsum(graph, axis=0, dtype=np.float64)
+        return Tables(
+            self._products(table, self._references),
+            self._products(table, self._resources),
+            graph,
+            running,
+        )
+
+    def _products(self, table: F32, weights: list[F32]) -> F32:
+        """(len(weights), rows, H)."""
+        out = np.empty((len(weights), len(table), len(self.weights.score_out)), np.float32)
+        for k, weight in enumerate(weights):
+            np.matmul(table, weight, out=out[k])
+        return out
 
     def project_rows(
         self, tables: Tables, table: NDArray[np.float32], start: int, height: int
@@ -314,8 +341,7 @@ class DecoderKernel:
         fresh = self.project(table)
         end = start + len(table)
         tables.candidate[:, start:end] = fresh.candidate
-        if len(fresh.resource):
-            tables.resource[start:end] = fresh.resource
+        tables.resource[:, start:end] = fresh.resource
         tables.graph[start:end] = fresh.graph
         tables.running[start:end] = fresh.running
         return tables
@@ -326,7 +352,7 @@ class DecoderKernel:
         """(C,) logits and (N,) values."""
         logits = np.empty(len(obs["candidate"]), np.float32)
         values = np.empty(len(obs["kind"]), np.float32)
-        _evaluate(self.weights, tables, _rows(obs), logits, values)
+        _evaluate(self.weights, tables, _rows(obs, tables), logits, values)
         return logits, values
 
     def act(
@@ -351,23 +377,21 @@ class DecoderKernel:
         return decide(logits, values, ptr, uniforms, greedy, temperature, _choose)
 
 
-def _rows(obs: NetworkObs) -> Rows:
-    return Rows(*(obs[name] for name in Rows._fields))  # type: ignore[literal-required]
+def _rows(obs: NetworkObs, tables: Tables) -> Rows:
+    arrays = {name: obs[name] for name in Rows._fields}  # type: ignore[literal-required]
+    shape = len(obs["resource_node"]), len(tables.resource)
+    if shape[1] == 0:
+        arrays["resource_node"] = np.empty(shape, np.int64)
+    return Rows(**arrays | {"resource_node": arrays["resource_node"].reshape(shape)})
 
 
 def _grown(tables: Tables, height: int) -> Tables:
-    def grow(array: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-        shape = list(array.shape)
-        shape[axis] = height
-        larger = np.zeros(shape, array.dtype)
-        larger[(slice(None),) * axis + (slice(0, array.shape[axis]),)] = array
-        return larger
-
+    extra = height - len(tables.graph)
     return Tables(
-        grow(tables.candidate, 1),
-        grow(tables.resource, 0) if len(tables.resource) else tables.resource,
-        grow(tables.graph, 0),
-        grow(tables.running, 0),  # type: ignore[arg-type]
+        np.pad(tables.candidate, ((0, 0), (0, extra), (0, 0))),
+        np.pad(tables.resource, ((0, 0), (0, extra), (0, 0))),
+        np.pad(tables.graph, ((0, extra), (0, 0))),
+        np.pad(tables.running, ((0, extra), (0, 0))),
     )
 
 
