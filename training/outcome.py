@@ -141,6 +141,7 @@ def card(config: TrainConfig, result: RunResult) -> str:
             f"* Budget: {result.minutes:.1f} minutes, {result.steps:,} decisions; preset "
             f"`{config.preset}`, seed {config.seed}.",
             f"* Simulator: {options or 'default options'}.",
+            f"* Start: {_start(config)}.",
             f"* Weights: those of the best validation, after {best['minutes']:.1f} minutes.",
             "",
             "## Results on the validation instances",
@@ -191,3 +192,9 @@ def _rules(config: TrainConfig) -> Mapping[str, float]:
     kinds = checks.instances or config.instances
     domain, options = get_domain(config.domain), config.simulator_options()
     return Validation(domain, options, kinds, checks.count, checks.seed).rules
+
+
+def _start(config: TrainConfig) -> str:
+    """What the policy knew before its first update."""
+    rule = config.network.linear_rule
+    return f"as the linear rule of `{rule}`" if rule else "knowing nothing"
