@@ -38,6 +38,7 @@ def test_more_runs_never_hurt_and_repeat_with_their_seed(rule):
     assert DOMAIN.check(instance, solution) == []
 
 
+@pytest.mark.compiled
 def test_perturbation_helps():
     instances = [uniform(np.random.default_rng(i), "10x10") for i in range(5)]
     one = sum(DOMAIN.baseline("tail")(i).makespan for i in instances)
@@ -46,6 +47,7 @@ def test_perturbation_helps():
 
 
 # Mean gaps to the best known makespans that are published with the same instances; nondelay.
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("rule", "group", "gap"),
     [
@@ -96,6 +98,7 @@ def test_weights_survive_a_file_and_refuse_other_features(tmp_path):
             load_weights(SCHEMA, file)
 
 
+@pytest.mark.compiled
 def test_shipped_linear_rule_beats_every_rule():
     instances = [uniform(np.random.default_rng(100 + i), "15x10") for i in range(8)]
 
