@@ -41,17 +41,23 @@ BARE = GraphSchema(
     candidate_nodes=("task",),
 )
 SCHEMAS = {"full": FULL, "bare": BARE}
-WIDTH = 8
+WIDTH = 32
 
 
 def randomise(network: torch.nn.Module) -> None:
     torch.manual_seed(0)
     for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
+        torch.nn.init.normal_(parameter, std=0.2)
 
 
-def session(model: bytes) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+class Exported:
+    """A network and the session of its exported model."""
+
+    def __init__(self, network: torch.nn.Module, model: bytes) -> None:
+        """Args: network: in torch. model: its ONNX."""
+        self.network = network
+        self.size = len(model)
+        self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture(scope="module", params=sorted(SCHEMAS))
@@ -60,26 +66,25 @@ def schema(request: pytest.FixtureRequest) -> GraphSchema:
 
 
 @pytest.fixture(scope="module")
-def encoder(schema: GraphSchema) -> tuple[GraphEncoder, onnxruntime.InferenceSession]:
-    network = GraphEncoder(schema, WIDTH, layers=2)
+def encoder(schema: GraphSchema) -> Exported:
+    network = GraphEncoder(schema, WIDTH, layers=3)
     randomise(network)
-    return network, session(encoder_onnx(network))
+    return Exported(network, encoder_onnx(network))
 
 
 @pytest.fixture(scope="module")
-def decoder(schema: GraphSchema) -> tuple[Decoder, onnxruntime.InferenceSession]:
+def decoder(schema: GraphSchema) -> Exported:
     network = Decoder(schema, WIDTH, WIDTH)
     randomise(network)
-    return network, session(decoder_onnx(network))
+    return Exported(network, decoder_onnx(network))
 
 
 @pytest.mark.parametrize("largest", [1, 2, 40])
 def test_encoder(
     schema: GraphSchema,
-    encoder: tuple[GraphEncoder, onnxruntime.InferenceSession],
+    encoder: Exported,
     largest: int,
 ) -> None:
-    network, runtime = encoder
     rng = np.random.default_rng(largest)
     graph = random_graph(schema, rng, largest)
     if largest == 2:
@@ -87,34 +92,32 @@ def test_encoder(
     store = GraphStore()
     store.add(graph)
     arrays = collate_arrays(schema, [graph])
-    (got,) = runtime.run(None, encoder_inputs(schema, arrays))
+    (got,) = encoder.session.run(None, encoder_inputs(schema, arrays))
     with torch.no_grad():
-        expected = network(collate(schema, store, store.ids())).numpy()
+        expected = encoder.network(collate(schema, store, store.ids())).numpy()
     np.testing.assert_allclose(got[arrays.rows], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("blocks", "most"), [(1, 1), (1, 4), (3, 9), (50, 3)])
 def test_decoder(
     schema: GraphSchema,
-    decoder: tuple[Decoder, onnxruntime.InferenceSession],
+    decoder: Exported,
     blocks: int,
     most: int,
 ) -> None:
-    network, runtime = decoder
     rng = np.random.default_rng(blocks)
     store = random_store(schema, rng, graphs=2)
     table = rng.normal(size=(store.num_rows, WIDTH)).astype(np.float32)
     obs = random_observation(schema, store, rng, blocks, most)
     inputs = {name: obs[name] for name in decoder_inputs(schema)}  # type: ignore[literal-required]
-    logits, values = runtime.run(None, {**inputs, "table": table})
+    logits, values = decoder.session.run(None, {**inputs, "table": table})
     with torch.no_grad():
         tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
-        expected_logits, expected_values = network(tensors, torch.from_numpy(table))
+        expected_logits, expected_values = decoder.network(tensors, torch.from_numpy(table))
     np.testing.assert_allclose(logits, expected_logits.numpy(), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(values, expected_values.numpy(), rtol=1e-5, atol=1e-5)
     assert np.abs(logits).max() > 0.1
 
 
-def test_files_are_small() -> None:
-    encoder, decoder = GraphEncoder(FULL, 32, 3), Decoder(FULL, 32, 32)
-    assert len(encoder_onnx(encoder)) + len(decoder_onnx(decoder)) < 2_000_000
+def test_files_are_small(encoder: Exported, decoder: Exported) -> None:
+    assert encoder.size + decoder.size < 2_000_000
