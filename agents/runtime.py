@@ -184,17 +184,20 @@ class Session:
         self._policy = policy
         self._store = store
         self._tables: Any = None
-        self._blocks: dict[int, tuple[int, int]] = {}  # graph id -> first row, number of rows
+        self._blocks = np.zeros((0, 2), np.int64)  # by graph id: first row, number of rows or 0
 
     def locate(self, obs: PackedObs) -> NetworkObs:
         """The observation with graph rows, all of its graphs being encoded."""
-        ids, inverse = np.unique(obs["graph"], return_inverse=True)
-        named = ids.tolist()
-        for graph_id in named:
-            if graph_id not in self._blocks:
+        graph = obs["graph"]
+        if len(graph) and graph.max() >= len(self._blocks):
+            room = 2 * int(graph.max()) + 2 - len(self._blocks)
+            self._blocks = np.pad(self._blocks, ((0, room), (0, 0)))
+        blocks = self._blocks[graph]
+        if not blocks[:, 1].all():
+            for graph_id in dict.fromkeys(graph[blocks[:, 1] == 0].tolist()):
                 self._encode(graph_id)
-        blocks = np.array([self._blocks[i] for i in named], np.int64).reshape(-1, 2)[inverse]
-        return {**obs, "graph_start": blocks[:, 0], "graph_size": blocks[:, 1]}
+            blocks = self._blocks[graph]
+        return {**obs, "graph_start": blocks[:, 0].copy(), "graph_size": blocks[:, 1].copy()}
 
     def _encode(self, graph_id: int) -> None:
         graph, start = self._store.graph(graph_id), self._store.row_start(graph_id)
