@@ -1,4 +1,4 @@
-"""Looking ahead: what a plain rule would make of each candidate.
+"""Looking ahead: what plain rules would make of each candidate.
 
 The pilot method (Duin & Voss 1999, "The pilot method: a strategy for heuristic repetition"): from
 the situation after each candidate, the next operations are scheduled by a fixed rule and the
@@ -8,6 +8,9 @@ A rule runs the operation with the least ``start + a duration - b tail - c load`
 the unscheduled work of the job's next machine: nearly non-delay, with a preference for short
 operations of long jobs that feed busy machines. A random search over such rules on random
 instances found the weights of the first; the others differ from it, to give several opinions.
+
+Inside, times are multiplied by ``SCALE * unit``, with ``unit`` a power of two not below the number
+of jobs, so that one integer holds a job's key and its number: the least key names its job.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.jobshop.state import State
 
+    Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Rule = tuple[int, int, int]
 
@@ -35,51 +39,55 @@ class Scratch(NamedTuple):
 
     operation: Ints  # (J,) next operation
     place: Ints  # (J,) its machine, -1 once the job is complete
-    order: Ints  # (J,) what the rule adds to the start, times SCALE
-    key: Ints  # (J,) earliest start * SCALE + order; FAR once the job is complete
-    job_ready: Ints  # (J,)
-    machine_ready: Ints  # (M,)
+    order: Ints  # (J,) what the rule adds to the start, plus the job's number
+    key: Ints  # (J,) earliest start + order; FAR once the job is complete
+    ready: Ints  # (M,) end of the machine's last operation
     load: Ints  # (M,) unscheduled work
-    least_tail: Ints  # (M,)
 
 
 def empty_scratch(jobs: int, machines: int) -> Scratch:
     """Room for that many jobs and machines."""
     return Scratch(
-        *(np.empty(jobs, np.int64) for _ in range(5)),
-        *(np.empty(machines, np.int64) for _ in range(3)),
+        *(np.empty(jobs, np.int64) for _ in range(4)),
+        *(np.empty(machines, np.int64) for _ in range(2)),
     )
 
 
-@njit(cache=True, inline="always")
-def _order(
-    o: int, last: int, machine: Ints, duration: Ints, tail: Ints, load: Ints, rule: Rule
-) -> np.int64:
-    """What the rule adds to operation o's start; ``last`` ends its job."""
-    order = np.int64(rule[0] * duration[o] - rule[1] * tail[o])
-    if o + 1 < last:
-        order -= rule[2] * load[machine[o + 1]]
-    return order
+@njit(cache=True)
+def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
+    """What the rule adds to the start of each unfinished job's next operation, (J,)."""
+    for j in range(state.num_jobs[b]):
+        o, last = state.next_operation[b, j], state.job_ptr[b, j + 1]
+        if o < last:
+            order = rule[0] * state.duration[b, o] - rule[1] * state.tail[b, o]
+            if o + 1 < last:
+                order -= rule[2] * state.machine_load[b, state.machine[b, o + 1]]
+            orders[j] = order * unit + j
 
 
 @njit(cache=True)
-def _copy(state: State, b: int, rule: Rule, scratch: Scratch) -> None:
-    machine, duration, tail = state.machine[b], state.duration[b], state.tail[b]
+def _copy(state: State, b: int, orders: Ints, unit: int, scratch: Scratch) -> tuple[int, int]:
+    """Fill the scratch; returns the latest end and the sum of ends of complete jobs."""
+    latest, total = np.int64(0), np.int64(0)
     for m in range(state.num_machines[b]):
-        scratch.machine_ready[m] = state.machine_ready[b, m]
+        scratch.ready[m] = state.machine_ready[b, m] * SCALE * unit
         scratch.load[m] = state.machine_load[b, m]
     for j in range(state.num_jobs[b]):
-        o, last = state.next_operation[b, j], state.job_ptr[b, j + 1]
+        o = state.next_operation[b, j]
         scratch.operation[j] = o
-        scratch.job_ready[j] = state.job_ready[b, j]
         scratch.key[j] = FAR
+        scratch.order[j] = 0
         scratch.place[j] = -1
-        if o < last:
-            m = machine[o]
-            start = max(state.job_ready[b, j], state.machine_ready[b, m])
+        ready = state.job_ready[b, j] * SCALE * unit
+        if o < state.job_ptr[b, j + 1]:
+            m = state.machine[b, o]
             scratch.place[j] = m
-            scratch.order[j] = _order(o, last, machine, duration, tail, scratch.load, rule)
-            scratch.key[j] = SCALE * start + scratch.order[j]
+            scratch.order[j] = orders[j]
+            scratch.key[j] = max(ready, scratch.ready[m]) + orders[j]
+        else:
+            latest = max(latest, ready)
+            total += ready
+    return latest, total
 
 
 @njit(cache=True)
@@ -87,8 +95,9 @@ def _play(
     first: int,
     steps: int,
     jobs: int,
+    unit: int,
     rule: Rule,
-    last: Ints,  # (J + 1,) job_ptr
+    job_ptr: Ints,  # (J + 1,)
     machine: Ints,  # (O,)
     duration: Ints,  # (O,)
     tails: Ints,  # (O,)
@@ -96,94 +105,122 @@ def _play(
     place: Ints,
     order: Ints,
     key: Ints,
-    job_ready: Ints,
-    machine_ready: Ints,
+    ready: Ints,
     load: Ints,
-) -> None:
+    latest: int,
+    total: int,
+) -> tuple[int, int]:
     """Schedule job ``first``, then ``steps`` operations by the rule, in the scratch arrays.
 
     Plain arrays and one function: handing tuples of arrays to smaller ones made it six times
     slower. The next job is the lowest one with the least key.
-    """
-    chosen = first
-    for _ in range(steps + 1):
-        o, m = operation[chosen], place[chosen]
-        end = (key[chosen] - order[chosen]) // SCALE + duration[o]
-        operation[chosen] = o + 1
-        job_ready[chosen] = end
-        machine_ready[m] = end
-        load[m] -= duration[o]
-        key[chosen] = FAR
-        place[chosen] = -1
-        if o + 1 < last[chosen + 1]:
-            following = machine[o + 1]
-            place[chosen] = following
-            order[chosen] = _order(o + 1, last[chosen + 1], machine, duration, tails, load, rule)
-            key[chosen] = SCALE * max(end, machine_ready[following]) + order[chosen]
-        earliest = SCALE * end  # of the jobs that wait for machine m
-        least = FAR
-        for j in range(jobs):
-            value = max(key[j], earliest + order[j]) if place[j] == m else key[j]
-            key[j] = value
-            least = min(least, value)
-        for j in range(jobs):
-            if key[j] == least:
-                chosen = j
-                break
-
-
-@njit(cache=True)
-def _judge(state: State, b: int, scratch: Scratch) -> tuple[np.int64, float, float]:
-    """Makespan bound of the scratch schedule; mean bounds of machines and of jobs."""
-    jobs, machines = state.num_jobs[b], state.num_machines[b]
-    bound, job_sum, machine_sum = np.int64(0), 0.0, 0.0
-    scratch.least_tail[:machines] = FAR
-    for j in range(jobs):
-        need = scratch.job_ready[j]
-        o = scratch.operation[j]
-        if scratch.place[j] >= 0:
-            start = max(need, scratch.machine_ready[scratch.place[j]])
-            need = start + state.duration[b, o] + state.tail[b, o]
-            for k in range(o, state.job_ptr[b, j + 1]):
-                m = state.machine[b, k]
-                scratch.least_tail[m] = min(scratch.least_tail[m], state.tail[b, k])
-        bound = max(bound, need)
-        job_sum += need
-    for m in range(machines):
-        need = scratch.machine_ready[m] + scratch.load[m]
-        if scratch.least_tail[m] < FAR:
-            need += scratch.least_tail[m]
-        bound = max(bound, need)
-        machine_sum += need
-    return bound, machine_sum / machines, job_sum / jobs
-
-
-@njit(cache=True)
-def pilot(
-    state: State, b: int, first: int, steps: int, rule: Rule, scratch: Scratch
-) -> tuple[np.int64, float, float]:
-    """Look from slot b after job ``first``'s next operation, ``steps`` operations ahead.
 
     Returns:
-        The makespan bound after the look, and the mean bounds of machines and of jobs, which tell
-        candidates apart where the bound does not.
+        ``latest`` and ``total`` with the ends of the jobs that became complete.
     """
-    _copy(state, b, rule, scratch)
-    _play(
-        first,
-        min(steps, state.operations_left[b] - 1),
-        state.num_jobs[b],
-        rule,
-        state.job_ptr[b],
-        state.machine[b],
-        state.duration[b],
-        state.tail[b],
-        scratch.operation,
-        scratch.place,
-        scratch.order,
-        scratch.key,
-        scratch.job_ready,
-        scratch.machine_ready,
-        scratch.load,
-    )
-    return _judge(state, b, scratch)
+    chosen = np.int64(first)
+    for _ in range(steps + 1):
+        o, m = operation[chosen], place[chosen]
+        end = key[chosen] - order[chosen] + SCALE * unit * duration[o]
+        operation[chosen] = o + 1
+        ready[m] = end
+        load[m] -= duration[o]
+        last = job_ptr[chosen + 1]
+        if o + 1 < last:
+            following = machine[o + 1]
+            place[chosen] = following
+            added = rule[0] * duration[o + 1] - rule[1] * tails[o + 1]
+            if o + 2 < last:
+                added -= rule[2] * load[machine[o + 2]]
+            order[chosen] = added * unit + chosen
+            key[chosen] = max(end, ready[following]) + order[chosen]
+        else:
+            place[chosen] = -1
+            key[chosen] = FAR
+            latest = max(latest, end)
+            total += end
+        least = FAR
+        for j in range(jobs):  # those that wait for machine m can't start before ``end``
+            value = max(key[j], end + order[j]) if place[j] == m else key[j]
+            key[j] = value
+            least = min(least, value)
+        chosen = least & (unit - 1)
+    return latest, total
+
+
+@njit(cache=True)
+def _judge(
+    state: State, b: int, unit: int, latest: int, total: int, scratch: Scratch, outcome: Floats
+) -> None:
+    """Bounds of the scratch schedule; see `look_ahead`."""
+    grain = SCALE * unit
+    jobs, machines = state.num_jobs[b], state.num_machines[b]
+    bound = latest
+    job_sum = float(total)
+    for j in range(jobs):
+        if scratch.place[j] >= 0:
+            o = scratch.operation[j]
+            need = scratch.key[j] - scratch.order[j]
+            need += grain * (state.duration[b, o] + state.tail[b, o])
+            bound = max(bound, need)
+            job_sum += need
+    machine_sum = 0.0
+    for m in range(machines):
+        need = scratch.ready[m] + grain * scratch.load[m]
+        for at in range(state.least_tail_at[b, m], state.machine_ptr[b, m + 1]):
+            o = state.by_tail[b, at]
+            if o >= scratch.operation[state.job[b, o]]:
+                need += grain * state.tail[b, o]
+                break
+        bound = max(bound, need)
+        machine_sum += need
+    outcome[0] = bound // grain
+    outcome[1] = machine_sum / (machines * grain)
+    outcome[2] = job_sum / (jobs * grain)
+
+
+@njit(cache=True)
+def look_ahead(
+    state: State,
+    b: int,
+    steps: int,
+    rule: Rule,
+    orders: Ints,  # (J,) scratch
+    scratch: Scratch,
+    outcome: Floats,  # (C, 3) out
+) -> None:
+    """Look from slot b after each of its C candidates, ``steps`` operations ahead by the rule.
+
+    Outcomes are the makespan bound after the look, and the mean bounds of machines and of jobs,
+    which tell candidates apart where the bound does not.
+    """
+    jobs = state.num_jobs[b]
+    unit = 1
+    while unit < jobs:
+        unit *= 2
+    steps = min(steps, state.operations_left[b] - 1)
+    job_ptr, machine = state.job_ptr[b], state.machine[b]
+    duration, tail = state.duration[b], state.tail[b]
+    _orders(state, b, rule, unit, orders)
+    for c in range(state.num_candidates[b]):
+        latest, total = _copy(state, b, orders, unit, scratch)
+        latest, total = _play(
+            state.candidate[b, c],
+            steps,
+            jobs,
+            unit,
+            rule,
+            job_ptr,
+            machine,
+            duration,
+            tail,
+            scratch.operation,
+            scratch.place,
+            scratch.order,
+            scratch.key,
+            scratch.ready,
+            scratch.load,
+            latest,
+            total,
+        )
+        _judge(state, b, unit, latest, total, scratch, outcome[c])

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from graphsched.envs.jobshop.onemachine import fill_conflict, lookahead, one_machine
-from graphsched.envs.jobshop.pilot import RULES, pilot
+from graphsched.envs.jobshop.pilot import RULES, look_ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,6 +228,7 @@ def fill_rows(
     done = np.empty(jobs, np.bool_)
     place = np.empty(jobs, np.int64)
     wide = np.empty((jobs, candidate.shape[1]))
+    outcome = np.empty((jobs, 3))
     for i in range(len(slots)):
         b = slots[i]
         mean = state.mean_duration[b]
@@ -256,16 +257,17 @@ def fill_rows(
             ahead = max(lookahead(end, k, count, head, length, tail, done), end + tail[k])
             wide[c, 24] = min((ahead - state.focus_start[b]) / horizon, 2.0)
             wide[c, 25] = ahead
-            for rule in range(len(RULES)):
-                bound, by_machine, by_job = pilot(state, b, j, pilot_steps, RULES[rule], scratch)
-                wide[c, 28 + 2 * rule] = bound
-                wide[c, 29 + 2 * rule] = by_machine
-                if rule == 0:
-                    wide[c, 26] = min((bound - state.focus_start[b]) / horizon, 2.0)
-                    wide[c, 27] = by_job
             candidate_node[row, 0] = first_row[b] + state.next_operation[b, j]
             candidate_resource[row, 0] = 0
             candidate_resource[row, 1] = place_of[following] if following >= 0 else -1
+        for rule in range(len(RULES)):
+            look_ahead(state, b, pilot_steps, RULES[rule], owner, scratch, outcome)
+            for c in range(num):
+                wide[c, 28 + 2 * rule] = outcome[c, 0]
+                wide[c, 29 + 2 * rule] = outcome[c, 1]
+                if rule == 0:
+                    wide[c, 26] = min((outcome[c, 0] - state.focus_start[b]) / horizon, 2.0)
+                    wide[c, 27] = outcome[c, 2]
         _compare(wide[:num], mean)
         for c in range(num):
             for f in range(candidate.shape[1]):

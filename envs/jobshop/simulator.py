@@ -62,15 +62,16 @@ class JobShopOptions:
 
 
 @njit(cache=True)
-def _least_tail(state: State, b: int, m: int) -> np.int64:
-    """Least tail among the unscheduled operations of machine m."""
-    least = NO_TAIL
-    for j in range(state.num_jobs[b]):
-        o = state.visit[b, j, m]
-        while o >= 0:  # a later visit of the same job has the smaller tail
-            least = min(least, state.tail[b, o])
-            o = state.revisit[b, o]
-    return least
+def _pass_scheduled(state: State, b: int, m: int) -> None:
+    """Move machine m's least tail on to an unscheduled operation."""
+    at, stop = state.least_tail_at[b, m], state.machine_ptr[b, m + 1]
+    while at < stop:
+        o = state.by_tail[b, at]
+        if o >= state.next_operation[b, state.job[b, o]]:
+            break
+        at += 1
+    state.least_tail_at[b, m] = at
+    state.machine_tail[b, m] = state.tail[b, state.by_tail[b, at]] if at < stop else NO_TAIL
 
 
 @njit(cache=True)
@@ -87,8 +88,7 @@ def _schedule(state: State, b: int, j: int) -> None:
     state.machine_load[b, m] -= state.duration[b, o]
     state.visit[b, j, m] = state.revisit[b, o]
     state.operations_left[b] -= 1
-    if state.tail[b, o] == state.machine_tail[b, m]:
-        state.machine_tail[b, m] = _least_tail(state, b, m)
+    _pass_scheduled(state, b, m)
     bound = max(state.bound[b], end + state.tail[b, o])
     if state.machine_tail[b, m] < NO_TAIL:
         bound = max(bound, end + state.machine_load[b, m] + state.machine_tail[b, m])
@@ -284,8 +284,13 @@ class JobShopSim:
         state.machine_ready[slot] = 0
         state.machine_load[slot] = 0
         np.add.at(state.machine_load[slot], instance.machine, instance.duration)
-        state.machine_tail[slot] = NO_TAIL
-        np.minimum.at(state.machine_tail[slot], instance.machine, tail)
+        state.job[slot, :size] = instance.job
+        state.by_tail[slot, :size] = np.lexsort((tail, instance.machine))
+        visits = np.bincount(instance.machine, minlength=machines)
+        state.machine_ptr[slot, : machines + 1] = np.concatenate([[0], np.cumsum(visits)])
+        state.least_tail_at[slot, :machines] = state.machine_ptr[slot, :machines]
+        for m in range(machines):
+            _pass_scheduled(state, slot, m)
         _fill_visits(
             instance.job_ptr, instance.machine, state.visit[slot, :jobs], state.revisit[slot]
         )

@@ -27,6 +27,9 @@ class State(NamedTuple):
     machine: NDArray[np.int64]  # (B, O)
     duration: NDArray[np.int64]  # (B, O)
     tail: NDArray[np.int64]  # (B, O) work of the job after this operation
+    job: NDArray[np.int64]  # (B, O)
+    machine_ptr: NDArray[np.int64]  # (B, M + 1)
+    by_tail: NDArray[np.int64]  # (B, O) operations by machine (see machine_ptr), rising tail
     revisit: NDArray[np.int64]  # (B, O) the job's next operation on the same machine, or -1
     first_bound: NDArray[np.int64]  # (B,) makespan bound before the first move, >= 1
     mean_duration: NDArray[np.float64]  # (B,) > 0
@@ -37,6 +40,7 @@ class State(NamedTuple):
     machine_ready: NDArray[np.int64]  # (B, M) end of the machine's last scheduled operation
     machine_load: NDArray[np.int64]  # (B, M) work of its unscheduled operations
     machine_tail: NDArray[np.int64]  # (B, M) least tail among its unscheduled operations
+    least_tail_at: NDArray[np.int64]  # (B, M) where by_tail has the operation with that tail
     visit: NDArray[np.int64]  # (B, J, M) the job's first unscheduled operation there, or -1
     operations_left: NDArray[np.int64]  # (B,)
     bound: NDArray[np.int64]  # (B,) makespan bound given the partial schedule
@@ -52,10 +56,11 @@ class State(NamedTuple):
 
 
 _SHAPES = {
-    **dict.fromkeys(("job_ptr",), "j"),
-    **dict.fromkeys(("machine", "duration", "tail", "revisit", "start"), "O"),
+    "job_ptr": "j",
+    "machine_ptr": "m",
+    **dict.fromkeys(("machine", "duration", "tail", "job", "by_tail", "revisit", "start"), "O"),
     **dict.fromkeys(("next_operation", "job_ready", "candidate"), "J"),
-    **dict.fromkeys(("machine_ready", "machine_load", "machine_tail"), "M"),
+    **dict.fromkeys(("machine_ready", "machine_load", "machine_tail", "least_tail_at"), "M"),
     "visit": "V",
 }
 
@@ -64,6 +69,7 @@ def empty_state(slots: int, jobs: int, machines: int, operations: int) -> State:
     """Zeroed arrays with room for instances up to the given sizes."""
     widths: dict[str, tuple[int, ...]] = {
         "j": (jobs + 1,),
+        "m": (machines + 1,),
         "O": (operations,),
         "J": (jobs,),
         "M": (machines,),
