@@ -94,19 +94,19 @@ class Decoder(nn.Module):
         block = block_index(ptr, x.shape[0])
         c = self._candidates(obs, table, block)
         pooled = [obs["context"], block_mean(c, block, ptr), block_peak(c, block, ptr.shape[0] - 1)]
-        inputs = [c]
+        weight = self.score_in.weight  # (H, (1 + roles) H): applied part by part, rows gathered last
+        hidden = nn.functional.linear(c, weight[:, : self.width])
         if self.resource_in is not None:
             r, owner = self._resources(obs, table)
             places = obs["resource_ptr"]
             pooled += [block_mean(r, owner, places), block_peak(r, owner, places.shape[0] - 1)]
-            inputs += self._roles(obs, r, block)
+            for rows in self._roles(obs, r, block):
+                hidden = hidden + rows
         pooled.append(mean_embedding(obs, table))
         context = torch.relu(
             self.context_in(torch.cat(pooled, dim=1)) + self.context_kind(obs["kind"])
         )
-        hidden = self.score_in(torch.cat(inputs, dim=1)) + self.score_context(context).index_select(
-            0, block
-        )
+        hidden = hidden + self.score_context(context).index_select(0, block)
         logits = self.score_out(torch.relu(hidden)) + self.linear_out(x)
         values = self.value_out(torch.relu(self.value_in(context)))
         return logits.squeeze(1), values.squeeze(1)
@@ -128,21 +128,21 @@ class Decoder(nn.Module):
         return torch.relu(r), block_index(obs["resource_ptr"], r.shape[0])
 
     def _roles(self, obs: Mapping[str, Tensor], r: Tensor, block: Tensor) -> list[Tensor]:
-        """Resource rows in each role of the candidates, (C, H) each."""
+        """Part of the score's hidden layer that each role's resource row adds, (C, H) each."""
         if not self.schema.candidate_resources:
             return []
-        padded = torch.cat([r, r.new_zeros(1, self.width)])  # a row to point at if there is none
+        parts = self.score_in.weight[:, self.width :].split(self.width, dim=1)
         first = obs["resource_ptr"].index_select(0, block)
         return [
-            gather_rows(padded, torch.where(place < 0, place, first + place))
-            for place in obs["candidate_resource"].unbind(1)
+            gather_rows(nn.functional.linear(r, part), torch.where(place < 0, place, first + place))
+            for part, place in zip(parts, obs["candidate_resource"].unbind(1), strict=True)
         ]
 
 
 def gather_rows(rows: Tensor, index: Tensor) -> Tensor:
     """``rows[index]``, with zeros where the index is -1."""
-    known = (index >= 0).to(rows.dtype)[:, None]
-    return rows.index_select(0, index.clamp(min=0)) * known
+    padded = nn.functional.pad(rows, (0, 0, 0, 1))
+    return padded.index_select(0, torch.where(index < 0, rows.shape[0], index))
 
 
 def mean_embedding(obs: Mapping[str, Tensor], table: Tensor) -> Tensor:

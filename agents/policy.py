@@ -72,7 +72,8 @@ class GraphPolicy(ActorCriticPolicy):
         if use_sde:
             raise InputError("use_sde", "state-dependent noise needs continuous actions")
         if optimizer_kwargs is None:
-            optimizer_kwargs = {"eps": 1e-5} if optimizer_class is torch.optim.Adam else {}
+            adam = optimizer_class is torch.optim.Adam
+            optimizer_kwargs = {"eps": 1e-5, "fused": True} if adam else {}
         super(ActorCriticPolicy, self).__init__(
             observation_space,
             action_space,
