@@ -94,7 +94,7 @@ class Decoder(nn.Module):
         block = block_index(ptr, x.shape[0])
         c = self._candidates(obs, table, block)
         pooled = [obs["context"], block_mean(c, block, ptr), block_peak(c, block, ptr.shape[0] - 1)]
-        weight = self.score_in.weight  # (H, (1 + roles) H): applied part by part, rows gathered last
+        weight = self.score_in.weight  # (H, (1 + roles) H): a part for each row that counts
         hidden = nn.functional.linear(c, weight[:, : self.width])
         if self.resource_in is not None:
             r, owner = self._resources(obs, table)
@@ -131,7 +131,7 @@ class Decoder(nn.Module):
         """Part of the score's hidden layer that each role's resource row adds, (C, H) each."""
         if not self.schema.candidate_resources:
             return []
-        parts = self.score_in.weight[:, self.width :].split(self.width, dim=1)
+        parts = torch.split(self.score_in.weight[:, self.width :], self.width, dim=1)
         first = obs["resource_ptr"].index_select(0, block)
         return [
             gather_rows(nn.functional.linear(r, part), torch.where(place < 0, place, first + place))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from graphsched.envs.core.graph import PackedObs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from graphsched.envs.core.graph import GraphSchema, GraphStore, PackedObs, StaticGraph
+    from graphsched.envs.core.graph import GraphSchema, GraphStore, StaticGraph
 
 
 class GraphArrays(NamedTuple):
@@ -31,21 +33,9 @@ class GraphArrays(NamedTuple):
     rows: NDArray[np.int64]
 
 
-class NetworkObs(TypedDict):
+class NetworkObs(PackedObs):
     """A `PackedObs` and where each live graph's embeddings lie in the node table."""
 
-    slot: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    context: NDArray[np.float32]
-    candidate_ptr: NDArray[np.int64]
-    candidate: NDArray[np.float32]
-    candidate_node: NDArray[np.int64]
-    candidate_resource: NDArray[np.int64]
-    resource_ptr: NDArray[np.int64]
-    resource: NDArray[np.float32]
-    resource_node: NDArray[np.int64]
-    graph_ptr: NDArray[np.int64]
-    graph: NDArray[np.int64]
     graph_start: NDArray[np.int64]  # (G,) first row of each entry of `graph`
     graph_size: NDArray[np.int64]  # (G,) number of rows, >= 1
 

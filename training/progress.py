@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -42,7 +42,27 @@ class Silence:
         """Nothing."""
 
 
-class Bar:
+class Drawn:
+    """A context manager that draws its bar."""
+
+    _bar: Progress
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop drawing."""
+        self._bar.stop()
+
+
+class Bar(Drawn):
     """A bar with the remaining time and the gap against the best rule; lines for validations.
 
     Use as a context manager. Where the output is no terminal, only the lines appear.
@@ -66,20 +86,6 @@ class Bar:
         )
         self._task = self._bar.add_task(title, total=1.0, status=f"({self._rule})")
         self._steps = 0
-
-    def __enter__(self) -> Bar:
-        """Start drawing."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop drawing."""
-        self._bar.stop()
 
     def moved(self, progress: float, steps: int) -> None:
         """Move the bar."""

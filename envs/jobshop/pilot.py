@@ -68,7 +68,7 @@ def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
 @njit(cache=True)
 def _copy(state: State, b: int, orders: Ints, unit: int, scratch: Scratch) -> tuple[int, int]:
     """Fill the scratch; returns the latest end and the sum of ends of complete jobs."""
-    latest, total = np.int64(0), np.int64(0)
+    latest = total = 0
     for m in range(state.num_machines[b]):
         scratch.ready[m] = state.machine_ready[b, m] * SCALE * unit
         scratch.load[m] = state.machine_load[b, m]

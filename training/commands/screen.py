@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,16 +18,14 @@ from rich.table import Table
 from graphsched.eval.findings import headline
 from graphsched.eval.tables import gap_table, time_table
 from graphsched.eval.view import View
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from graphsched.training.progress import Drawn
 
 STYLES = {"policy": "bold blue", "heuristic": "cyan", "rule": "", "exact": "yellow"}
 WIDE = 220  # columns where the output is no terminal: nothing must be cut off
 
 
-class Bar:
-    """A progress bar on the standard error stream; a context manager."""
+class Bar(Drawn):
+    """A progress bar on the standard error stream, removed when it is done."""
 
     def __init__(self, title: str, total: int) -> None:
         """Args: title: before the bar. total: number of steps."""
@@ -48,20 +46,6 @@ class Bar:
     def advance(self, words: str) -> None:
         """One step is done; ``words`` tell which."""
         self._bar.update(self._task, advance=1, description=words)
-
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the bar."""
-        self._bar.stop()
 
 
 def print_summary(document: dict[str, Any]) -> None:
