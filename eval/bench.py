@@ -74,11 +74,12 @@ def bench_domain(domain: Domain[Any, Any], seconds: float = 1.0) -> dict[str, fl
         seconds: of processor time for each metric, compilation apart.
 
     Returns:
-        ``simulator_steps_per_cpu_s_b1`` and ``..._b64``: one slot, and 64 side by side.
+        ``simulator_steps_per_cpu_s_b1`` and ``..._b64``: one slot, and 64 side by side; then what
+        the domain measures by itself.
     """
     out = {}
     for slots in BATCHES:
         play = RandomPlay(domain, slots)
         play.run(0.05 * seconds)  # compiles
         out[f"simulator_steps_per_cpu_s_b{slots}"] = round(play.run(seconds), 1)
-    return out
+    return out | dict(domain.measures(seconds) if domain.measures else {})

@@ -56,6 +56,7 @@ def run_benchmark(
     seeds: Sequence[int] = (0,),
     keep: Sequence[str] = (),
     on_row: Callable[[Row], None] | None = None,
+    reference: str | None = None,
 ) -> Result:
     """Solve every instance with every contender and seed, one after the other.
 
@@ -66,6 +67,7 @@ def run_benchmark(
         seeds: each contender runs once with each.
         keep: names of contenders whose solutions are kept.
         on_row: called after each solve, with the gap not yet filled in.
+        reference: contender whose costs gaps are measured against; bounds by default.
     """
     result = Result(instances=unique_names(instances))
     seconds: dict[tuple[str, int, str], float] = {}
@@ -83,7 +85,7 @@ def run_benchmark(
                     result.solutions[contender.name, name] = solution
                 if on_row is not None:
                     on_row(row)
-    result.rows = with_gaps(result.rows)
+    result.rows = with_gaps(result.rows, reference)
     return result
 
 
@@ -127,5 +129,6 @@ def _solve(
         decisions=(contender.counter.decisions or None) if contender.counter else None,
         time_limit_s=limit,
         feasible=not violations,
+        metrics=dict(domain.metrics(instance, solution)) if domain.metrics else {},
     )
     return row, solution

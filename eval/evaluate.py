@@ -32,6 +32,7 @@ def evaluate(
     command: str = "",
     policies: Sequence[dict[str, Any]] = (),
     on_row: Callable[[Row], None] | None = None,
+    reference: str | None = None,
 ) -> Document:
     """Run a benchmark and, given a folder, write report.json and report.html into it.
 
@@ -44,12 +45,13 @@ def evaluate(
         command: what leads to this report, to be shown in it.
         policies: facts of the policies, see `policy_facts`.
         on_row: called after each solve.
+        reference: contender whose costs gaps are measured against; bounds by default.
 
     Returns:
         The content of report.json.
     """
     shown = [c.name for c in contenders if c.kind == "policy"] or [contenders[0].name]
-    result = run_benchmark(domain, instances, contenders, seeds, shown[:1], on_row)
+    result = run_benchmark(domain, instances, contenders, seeds, shown[:1], on_row, reference)
     document = build_document(domain, result, contenders, command=command, policies=policies)
     if out is not None:
         write_json(out / JSON, document)

@@ -134,5 +134,8 @@ def reference_note(view: View) -> str:
         "none": "nothing (no gap)",
     }
     uses = view.document["gap_reference"]
-    parts = [f"{words[key]} on {count(number, 'instance')}" for key, number in uses.items()]
+    parts = [
+        f"{words.get(key, f'the cost of {key}')} on {count(number, 'instance')}"
+        for key, number in uses.items()
+    ]
     return "Gaps are measured against " + ", and against ".join(parts) + "."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ class Row:
         lower_bound: a valid bound on the cost.
         gap_pct: excess over the reference, in percent; None without a reference, or if infeasible.
         gap_reference: what the gap is measured against: ``best_known``, else ``lower_bound``,
-            else ``best_found`` by any contender on this instance.
+            else ``best_found`` by any contender on this instance; or the name of a contender.
         seconds: wall-clock time of the solve, warm.
         decisions: decisions taken in the simulator, where the contender takes any.
         time_limit_s: wall-clock limit of an anytime contender.
         feasible: whether the domain's checker found nothing wrong.
+        metrics: further measures of the solution, see `Domain.metrics`.
     """
 
     instance: str
@@ -45,6 +46,7 @@ class Row:
     decisions: int | None
     time_limit_s: float | None
     feasible: bool
+    metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON document."""
@@ -60,18 +62,41 @@ def _reference(row: Row, best_found: dict[str, float]) -> tuple[str, float] | No
     return None if found is None or found <= 0 else (BEST_FOUND, found)
 
 
-def with_gaps(rows: Sequence[Row]) -> list[Row]:
-    """The rows with `gap_pct` and `gap_reference` filled in."""
+def _against(rows: Sequence[Row], solver: str) -> list[Row]:
+    """The rows with gaps above a solver's mean cost on each instance."""
+    costs: dict[str, list[float]] = {}
+    for row in rows:
+        if row.solver == solver and row.feasible:
+            costs.setdefault(row.instance, []).append(row.cost)
+    out = []
+    for row in rows:
+        found = costs.get(row.instance, [])
+        value = sum(found) / len(found) if found else 0.0
+        known = row.feasible and value > 0
+        gap = 100 * (row.cost / value - 1) if known else None
+        out.append(replace(row, gap_pct=gap, gap_reference=solver if known else None))
+    return out
+
+
+def with_gaps(rows: Sequence[Row], reference: str | None = None) -> list[Row]:
+    """The rows with `gap_pct` and `gap_reference` filled in.
+
+    Args:
+        rows: of a benchmark.
+        reference: solver whose costs gaps are measured against; bounds by default.
+    """
+    if reference is not None:
+        return _against(rows, reference)
     best_found: dict[str, float] = {}
     for row in rows:
         if row.feasible:
             best_found[row.instance] = min(row.cost, best_found.get(row.instance, row.cost))
     out = []
     for row in rows:
-        reference = _reference(row, best_found) if row.feasible else None
-        if reference is None:
+        found = _reference(row, best_found) if row.feasible else None
+        if found is None:
             out.append(replace(row, gap_pct=None, gap_reference=None))
             continue
-        kind, value = reference
+        kind, value = found
         out.append(replace(row, gap_pct=100 * (row.cost / value - 1), gap_reference=kind))
     return out

@@ -68,6 +68,23 @@ def versus_table(view: View) -> list[dict[str, Any]]:
     return [{"solver": solver, "rows": rows} for solver, rows in out.items()]
 
 
+def metrics_table(view: View) -> dict[str, Any]:
+    """Means of the domain's further measures over all instances, for each solver; maybe empty."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for row in view.document["rows"]:
+        if row.get("metrics"):
+            found.setdefault(row["solver"], []).append(row["metrics"])
+    columns = list(dict.fromkeys(key for rows in found.values() for row in rows for key in row))
+    rows = []
+    for name in (name for name in view.names if name in found):
+        cells = []
+        for key in columns:
+            values = [row[key] for row in found[name] if key in row]
+            cells.append(f"{sum(values) / len(values):.4g}" if values else DASH)
+        rows.append({"name": name, "kind": view.kind[name], "cells": cells})
+    return {"columns": columns, "rows": rows}
+
+
 def time_table(view: View) -> dict[str, Any]:
     """Mean wall-clock time of an instance for each solver and group, and of a decision."""
     columns = _columns(view)

@@ -144,6 +144,9 @@ class Domain(Generic[InstanceT, SolutionT]):
         instance_from_json, solution_from_json: inverse of ``to_json``; raise InputError.
         presets: TOML file with training presets.
         commands: further commands of the domain: name -> function taking the remaining words.
+        shipped: name of the shipped policy that serves an instance; ``default`` for all if None.
+        metrics: further measures of a solution, name with unit -> value, for reports.
+        measures: further metrics for ``graphsched bench``, given the processor time for each, s.
     """
 
     name: str
@@ -171,6 +174,9 @@ class Domain(Generic[InstanceT, SolutionT]):
     solution_from_json: Callable[[InstanceT, Mapping[str, Any]], SolutionT]
     presets: Path
     commands: Mapping[str, Callable[[Sequence[str]], int]] = field(default_factory=dict)
+    shipped: Callable[[InstanceT], str] | None = None
+    metrics: Callable[[InstanceT, SolutionT], Mapping[str, float]] | None = None
+    measures: Callable[[float], Mapping[str, float]] | None = None
 
     def baseline(
         self, name: str, options: SolverOptions | None = None

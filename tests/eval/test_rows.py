@@ -1,5 +1,9 @@
 """Gaps are measured against the best reference that there is."""
 
+from dataclasses import replace
+
+import pytest
+
 from graphsched.eval.rows import with_gaps
 from tests.eval.samples import row
 
@@ -26,3 +30,12 @@ def test_the_best_feasible_cost_of_the_run_is_the_last_choice() -> None:
 def test_a_cost_of_zero_is_no_reference() -> None:
     (found,) = with_gaps([row("a", "x", 0, best_known=0.0, lower_bound=0.0)])
     assert found.gap_pct is None
+
+
+def test_gaps_can_be_measured_against_a_solver() -> None:
+    """Its mean cost over seeds is the reference, whatever bounds there are."""
+    rows = [row("a", "x", 110), row("a", "y", 100), replace(row("a", "y", 120), seed=1)]
+    found = with_gaps(rows, "y")
+    assert [r.gap_pct for r in found] == pytest.approx([0.0, -100 / 11, 100 / 11])
+    assert {r.gap_reference for r in found} == {"y"}
+    assert with_gaps([row("b", "x", 5)], "y")[0].gap_pct is None

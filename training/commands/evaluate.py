@@ -23,7 +23,7 @@ from graphsched.eval.contenders import (
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
 from graphsched.training.commands.arguments import DomainWord, numbers, parse
-from graphsched.training.commands.policies import open_policies
+from graphsched.training.commands.policies import open_policies, policy_word
 from graphsched.training.commands.screen import Bar, print_summary
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class EvalArguments:
     instances: str
     """Sets, names, generators and files, joined by commas: taillard:15x15,ft06,my/folder."""
     policy: str = "default"
-    """Bundles, joined by commas; `default` is the shipped one, `none` evaluates no policy."""
+    """Bundles or names of shipped policies, joined by commas; `default` is the one that ships for
+    such instances, `none` evaluates no policy."""
     baselines: str = "rules"
     """Names, joined by commas; NAME@N is the best of N runs, NAME@Ts an exact solver given T
     seconds, and `rules` stands for all rules."""
@@ -69,6 +70,8 @@ class EvalArguments:
     """Seconds for exact solvers; several numbers are evaluated each."""
     workers: int = 1
     """Threads of exact solvers."""
+    reference: str | None = None
+    """Baseline whose cost gaps are measured against, in place of bounds."""
     seed: str = "0"
     """Seeds, joined by commas; results are averaged over them."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
@@ -89,9 +92,17 @@ def run(arguments: EvalArguments, command: str = "") -> int:
     domain = get_domain(arguments.domain)
     instances = parse_instances(domain, arguments.instances)
     seeds = numbers("--seed", arguments.seed, int, 0)
-    words = [word for word in split_words(arguments.policy) if word != NONE]
+    words = [
+        policy_word(domain, word, instances)
+        for word in split_words(arguments.policy)
+        if word != NONE
+    ]
     policies = open_policies(domain, words)
     contenders = _contenders(domain, arguments, policies)
+    names = [contender.name for contender in contenders]
+    if arguments.reference is not None and arguments.reference not in names:
+        known = ", ".join(names)
+        raise InputError("--reference", f"{arguments.reference!r:.40} is not one of {known}")
     if arguments.out is not None:
         prepare_folder(arguments.out)
     facts = [policy_facts(name, word, policy) for name, (word, policy) in policies.items()]
@@ -105,6 +116,7 @@ def run(arguments: EvalArguments, command: str = "") -> int:
             command=command,
             policies=facts,
             on_row=lambda row: bar.advance(row.solver),
+            reference=arguments.reference,
         )
     print_summary(document)
     if arguments.out is not None:

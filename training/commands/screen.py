@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.table import Table
 
 from graphsched.eval.findings import headline
-from graphsched.eval.tables import gap_table, time_table
+from graphsched.eval.tables import gap_table, metrics_table, time_table
 from graphsched.eval.view import View
 from graphsched.training.progress import Drawn
 
@@ -48,6 +48,18 @@ class Bar(Drawn):
         self._bar.update(self._task, advance=1, description=words)
 
 
+def _print_metrics(view: View, console: Console) -> None:
+    metrics = metrics_table(view)
+    if not metrics["rows"]:
+        return
+    table = Table(title="other measures, means over all instances", title_justify="left")
+    for column in ("solver", *metrics["columns"]):
+        table.add_column(column, justify="left" if column == "solver" else "right")
+    for row in metrics["rows"]:
+        table.add_row(row["name"], *row["cells"], style=STYLES[row["kind"]])
+    console.print(table)
+
+
 def print_summary(document: dict[str, Any]) -> None:
     """Mean gaps by group and the time per instance as a table, and the answer in a sentence."""
     view = View(document)
@@ -67,6 +79,7 @@ def print_summary(document: dict[str, Any]) -> None:
         words = [row["name"], row["cells"][0]["interval"], *cells, time["cells"][0]]
         table.add_row(*words, style=STYLES[row["kind"]])
     console.print(table)
+    _print_metrics(view, console)
     answer = headline(view)
     console.print(f"{answer.text[:1].upper()}{answer.text[1:]}.", markup=False, highlight=False)
     if answer.detail:
