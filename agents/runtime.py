@@ -12,6 +12,7 @@ import onnxruntime
 from graphsched.agents.bundle import read_bundle
 from graphsched.agents.choice import decide
 from graphsched.agents.packing import collate_arrays, decoder_inputs, encoder_inputs
+from graphsched.agents.shipped import DEFAULT, shipped_policy
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import GraphStore
 
@@ -232,7 +233,8 @@ def load_policy(
     """Load a policy from a bundle.
 
     Args:
-        path: of the bundle; None for the domain's shipped policy.
+        path: of the bundle, or the name of a policy that ships with the domain; None for the one
+            called ``default``.
         domain: that it must belong to; needed without a path.
         backend: one of `BACKENDS`.
 
@@ -246,17 +248,10 @@ def load_policy(
     if path is None:
         if domain is None:
             raise InputError("load_policy", "expected a path or a domain, found neither")
-        path = shipped(domain.name)
-        if not path.is_dir():
-            raise InputError(f"domain {domain.name!r}", "no policy ships with it; name a bundle")
+        path = DEFAULT
+    if domain is not None and not Path(path).is_dir() and Path(path).name == str(path):
+        path = shipped_policy(domain.name, str(path))
     return Policy(read_bundle(path, domain), backend)
-
-
-def shipped(domain: str) -> Path:
-    """Folder of the policy that ships for a domain, whether or not there is one."""
-    import graphsched.checkpoints
-
-    return Path(graphsched.checkpoints.__path__[0]) / domain / "default"
 
 
 def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:

@@ -29,6 +29,7 @@ class CemConfig:
         elite: share of them that the next generation is drawn around.
         instances: random instances that a generation is judged on, the same for all of it.
         sigma: initial standard deviation of each weight.
+        start_sigma: the same where the search starts from given weights, in units of the largest.
         sigma_floor: added to the standard deviations; falls to zero over the budget.
         smoothing: share of the elite's mean and deviation in the new ones.
         validate_every: generations between validations of the mean.
@@ -39,6 +40,7 @@ class CemConfig:
     elite: float = 0.15
     instances: int = 8
     sigma: float = 1.0
+    start_sigma: float = 0.1
     sigma_floor: float = 0.1
     smoothing: float = 0.7
     validate_every: int = 10
@@ -104,6 +106,7 @@ def search_rule(
     minutes: float,
     config: CemConfig | None = None,
     watch: Callable[[dict[str, float]], None] = lambda row: None,
+    start: NDArray[np.float32] | None = None,
 ) -> LinearRule:
     """Search until the time is up; the mean of the best validation is the result.
 
@@ -115,12 +118,16 @@ def search_rule(
         minutes: wall-clock time; at least one generation is searched.
         config: of the search.
         watch: told of each validation.
+        start: (F,) weights to search around; none by default.
     """
     config = config or CemConfig()
     rng = np.random.default_rng([config.seed, 0x63656D])
     source = InstanceSource(domain, instances)
     size = len(domain.schema.candidate)
     search = Search(np.zeros(size), np.full(size, config.sigma))
+    if start is not None:
+        search = Search(start / np.abs(start).max(), np.full(size, config.start_sigma))
+    floor = config.sigma_floor * float(search.sigma[0]) / config.sigma
     began, best, generations = time.monotonic(), (np.inf, np.zeros(size, np.float32)), 0
     history: list[dict[str, float]] = []
     while True:
@@ -141,7 +148,7 @@ def search_rule(
         )
         # Instances differ in size: each is measured by what the generation makes of it on average.
         scores = (costs / costs.mean(axis=0)).mean(axis=1)
-        search.update(weights, scores, config, config.sigma_floor * max(0.0, 1.0 - progress))
+        search.update(weights, scores, config, floor * max(0.0, 1.0 - progress))
         generations += 1
 
 

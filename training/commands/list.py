@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import graphsched.checkpoints
+from graphsched.agents.shipped import shipped_policies
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.training.commands.arguments import parse
 
@@ -37,13 +36,6 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def shipped_policies(domain: str) -> list[str]:
-    """Names of the policies that travel with the package, ``default`` first."""
-    folder = Path(graphsched.checkpoints.__path__[0]) / domain
-    names = sorted(path.parent.name for path in folder.glob("*/config.json"))
-    return sorted(names, key=lambda name: name != "default")
-
-
 def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
     """What there is of one domain, as JSON."""
     presets = tomllib.loads(domain.presets.read_text(encoding="utf-8"))
@@ -60,7 +52,7 @@ def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
         ],
         "symmetries": list(domain.symmetries),
         "presets": list(presets.get("train", {})),
-        "policies": shipped_policies(domain.name),
+        "policies": list(shipped_policies(domain.name)),
         "commands": list(domain.commands),
     }
 

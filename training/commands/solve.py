@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from graphsched.agents.shipped import DEFAULT
 from graphsched.envs.core.domain import Domain, SolverOptions, Violation
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
@@ -19,7 +20,7 @@ from graphsched.eval.wording import duration
 from graphsched.training.commands.arguments import DomainWord, InstanceWord, parse
 from graphsched.training.commands.instances import one_instance
 from graphsched.training.commands.pictures import check_picture, write_picture
-from graphsched.training.commands.policies import open_policy
+from graphsched.training.commands.policies import open_policy, policy_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ class SolveArguments:
     instance: InstanceWord
     """Name, generator (random:20x15:seed=7) or file of the instance."""
     policy: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None
-    """Bundle of a policy."""
+    """Bundle of a policy, or the name of a shipped one."""
     baseline: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A baseline instead of a policy; `graphsched list` names them."""
     samples: int = 1
@@ -65,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     domain = get_domain(arguments.domain)
     _check_options(arguments)
     instance = one_instance(domain, arguments.instance)
-    name, solver = _solver(domain, arguments)
+    name, solver = _solver(domain, arguments, instance)
     began = time.perf_counter()
     solution = solver(instance)
     seconds = time.perf_counter() - began
@@ -108,7 +109,7 @@ def _check_options(arguments: SolveArguments) -> None:
 
 
 def _solver(
-    domain: Domain[Any, Any], arguments: SolveArguments
+    domain: Domain[Any, Any], arguments: SolveArguments, instance: Any
 ) -> tuple[str, Callable[[Any], Any]]:
     """Name and solver that the arguments ask for."""
     if arguments.baseline is not None:
@@ -116,7 +117,7 @@ def _solver(
     from graphsched.agents.search import Decoding, policy_solver
     from graphsched.eval.contenders import decoding_suffix, split_words
 
-    name, policy = open_policy(domain, arguments.policy or "default")
+    name, policy = open_policy(domain, policy_word(domain, arguments.policy or DEFAULT, [instance]))
     decoding = Decoding(
         samples=arguments.samples,
         beam=arguments.beam,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.linear import save_weights
+from graphsched.envs.core.linear import load_weights, save_weights
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.commands.arguments import DomainWord, parse
 from graphsched.training.config import TrainConfig, load_config
@@ -17,6 +17,9 @@ from graphsched.training.documents import check_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from graphsched.training.cem import LinearRule
 
@@ -41,6 +44,8 @@ class TuneArguments:
     """Simulator options to scan, such as delay_window=0.2,0.33,0.5"""
     seed: int = 0
     """Seed of all random streams."""
+    start: Path | None = None
+    """File of weights to start from, such as an earlier result."""
     out: Path | None = None
     """File of the weights; by default linear-DOMAIN.json."""
 
@@ -55,7 +60,13 @@ def main(argv: Sequence[str]) -> int:
     out = arguments.out or Path(f"linear-{arguments.domain}.json")
     if not out.parent.is_dir():
         raise InputError(out, "its folder does not exist")
-    rules = [_search(config, options, arguments.minutes / len(grid)) for options in grid]
+    start = None
+    if arguments.start:
+        start, _ = load_weights(get_domain(arguments.domain).schema, arguments.start)
+        if not start.any():
+            raise InputError(arguments.start, "expected a weight that is not 0")
+    minutes = arguments.minutes / len(grid)
+    rules = [_search(config, options, minutes, start) for options in grid]
     best = min(rules, key=lambda rule: rule.gap_pct)
     schema = get_domain(arguments.domain).schema
     facts = _facts(config, best, arguments.minutes)
@@ -94,7 +105,9 @@ def _value(text: str) -> Any:
         return text  # a bare word
 
 
-def _search(config: TrainConfig, options: object, minutes: float) -> LinearRule:
+def _search(
+    config: TrainConfig, options: object, minutes: float, start: NDArray[np.float32] | None
+) -> LinearRule:
     from graphsched.training.cem import CemConfig, search_rule
     from graphsched.training.validation import Validation  # torch takes seconds to import
 
@@ -102,9 +115,8 @@ def _search(config: TrainConfig, options: object, minutes: float) -> LinearRule:
     kinds = checks.instances or config.instances
     validation = Validation(domain, options, kinds, checks.count, checks.seed)
     print(f"{options}, best rule {validation.best_rule}: {validation.best_rule_gap_pct}")
-    return search_rule(
-        domain, options, config.instances, validation, minutes, CemConfig(seed=config.seed), _tell
-    )
+    search = CemConfig(seed=config.seed)
+    return search_rule(domain, options, config.instances, validation, minutes, search, _tell, start)
 
 
 def _tell(row: dict[str, float]) -> None:
