@@ -1,0 +1,1 @@
+"""Baselines of the domain: list scheduling, search, exact and run-time rules."""

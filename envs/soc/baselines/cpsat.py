@@ -1,0 +1,130 @@
+"""CP-SAT (OR-Tools) with an optional interval for each task and lane."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.soc.baselines.offline import PLANNERS, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from graphsched.envs.soc.instance import SocInstance
+    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.solution import SocSolution
+
+    Plan = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float]
+
+GRAIN = 1_000_000  # integer steps in the makespan of the first solution, where times are fractions
+
+
+def _steps(tasks: Tasks, horizon: float) -> float:
+    """Integer steps in a unit of time: 1 if every time is whole."""
+    times = tasks.duration[np.isfinite(tasks.duration)]
+    moves = np.outer(tasks.succ_volume, tasks.slowness.ravel())
+    whole = np.all(times == np.floor(times)) and (tasks.ticks or np.all(moves == np.floor(moves)))
+    return 1.0 if whole else GRAIN / horizon
+
+
+def solve(tasks: Tasks, rng: np.random.Generator | None, options: SolverOptions) -> Plan:
+    """Best plan within the time limit; HEFT's where nothing better is found."""
+    del rng
+    from ortools.sat.python import cp_model
+
+    hint = PLANNERS["best3"][0](tasks, None)
+    grain = _steps(tasks, hint[3])
+    model: Any = cp_model.CpModel()
+    horizon = int(np.ceil(hint[3] * grain)) + 1
+    size, lanes = tasks.duration.shape
+    start = [model.new_int_var(0, horizon, "") for _ in range(size)]
+    end = [model.new_int_var(0, horizon, "") for _ in range(size)]
+    on: list[dict[int, Any]] = []
+    intervals: list[list[Any]] = [[] for _ in range(lanes)]
+    for i in range(size):
+        choices = {}
+        for p in np.flatnonzero(np.isfinite(tasks.duration[i])).tolist():
+            length = int(np.ceil(tasks.duration[i, p] * grain))
+            chosen = model.new_bool_var("")
+            choices[p] = chosen
+            intervals[p].append(
+                model.new_optional_interval_var(start[i], length, end[i], chosen, "")
+            )
+            model.add_hint(chosen, bool(hint[0][i] == p))
+        model.add_exactly_one(choices.values())
+        model.add_hint(start[i], int(hint[1][i] * grain))
+        on.append(choices)
+    for lane in intervals:
+        model.add_no_overlap(lane)
+    _add_transfers(model, tasks, grain, start, end, on)
+    makespan = model.new_int_var(0, horizon, "")
+    model.add_max_equality(makespan, end)
+    model.minimize(makespan)
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = options.time_limit_s
+    solver.parameters.num_workers = options.workers
+    solver.parameters.random_seed = options.seed % 2**31
+    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return hint
+    taken = np.array([next(p for p, var in c.items() if solver.value(var)) for c in on])
+    begins = np.array([solver.value(var) for var in start], np.float64)
+    return min(_tidy(tasks, taken, begins), hint, key=lambda found: found[3])
+
+
+def _add_transfers(
+    model: Any,
+    tasks: Tasks,
+    grain: float,
+    start: list[Any],
+    end: list[Any],
+    on: list[dict[int, Any]],
+) -> None:
+    """A task starts after its inputs have travelled between the lanes chosen."""
+    for i in range(len(start)):
+        for k in range(int(tasks.succ_ptr[i]), int(tasks.succ_ptr[i + 1])):
+            j, volume = int(tasks.succ[k]), float(tasks.succ_volume[k])
+            model.add(start[j] >= end[i])
+            for p, here in on[i].items():
+                for q, there in on[j].items():
+                    time = volume * float(tasks.slowness[p, q])
+                    time = float(np.floor(time + 1e-9)) if tasks.ticks else time
+                    if time > 0:
+                        wait = int(np.ceil(time * grain))
+                        model.add(start[j] >= end[i] + wait).only_enforce_if([here, there])
+
+
+def _tidy(tasks: Tasks, lane: NDArray[np.int64], begins: NDArray[np.float64]) -> Plan:
+    """The same lanes and orders in exact times, everything as early as it can."""
+    from graphsched.envs.soc.static_kernel import execute
+
+    start, end = np.empty(len(lane)), np.empty(len(lane))
+    position = np.empty(len(lane))
+    position[tasks.order] = np.arange(len(lane))
+    order = np.lexsort((position, begins))
+    planned = np.empty(len(lane))
+    planned[order] = np.arange(len(lane))
+    actual = tasks.duration[np.arange(len(lane)), lane]
+    links = (tasks.pred_ptr, tasks.pred, tasks.pred_volume, tasks.slowness, tasks.ticks)
+    execute(lane, planned, actual, *links, start, end)
+    return lane, start, end, float(end.max())
+
+
+def _make(options: SolverOptions) -> Callable[[SocInstance], SocSolution]:
+    try:
+        import ortools  # noqa: F401
+    except ImportError:
+        problem = "needs OR-Tools: pip install 'graphsched[solvers]'"
+        raise InputError("baseline 'cp-sat'", problem) from None
+    from dataclasses import replace
+
+    planner = partial(solve, options=options)
+    return partial(plan, planner=planner, options=replace(options, samples=1))
+
+
+BASELINE = Baseline(make=_make, summary="CP-SAT with optional intervals (OR-Tools)", is_exact=True)

@@ -1,0 +1,196 @@
+"""Reader for DS3's text files: a job (``job_*.txt``), and the SoC (``SoC.*.txt``) beside it.
+
+A job file names tasks, predecessors and volumes; an SoC file names resources, what they run and how
+long, and the bandwidth between them. The SoC of a job is the only ``SoC.*.txt`` in its folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.soc.instance import Job, Platform, SocInstance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MEMORY = "MEM"
+_SETTINGS = {"opp", "trip_freq", "DTPM_trip_freq", "power_profile", "PG_profile"}
+
+
+@dataclass
+class _Resource:
+    name: str
+    capacity: int
+    watts: float | None = None
+    times: dict[str, float] = field(default_factory=dict)
+    memory: bool = False
+
+
+def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Place and words of each line that says something."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(path, f"can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(path, "expected a text file, found binary data") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split("#")[0].split()
+        if words:
+            yield f"{path}:{number}", words
+
+
+def _integer(word: str, where: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise InputError(where, f"expected an integer, found {word!r:.40}") from None
+
+
+def _time(word: str, where: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = np.nan
+    if not 0 <= value < np.inf:
+        raise InputError(where, f"expected a number >= 0, found {word!r:.40}")
+    return value
+
+
+def _words(words: list[str], count: int, where: str) -> list[str]:
+    if len(words) < count:
+        raise InputError(where, f"expected {count} words, found {len(words)}: the line is cut")
+    return words
+
+
+def read_soc(path: Path) -> tuple[Platform, list[dict[str, float]]]:
+    """Platform, and for each PE the time of every task that it runs; raises InputError."""
+    resources: dict[int, _Resource] = {}
+    band: dict[tuple[int, int], float] = {}
+    current: _Resource | None = None
+    for where, words in _lines(path):
+        if words[0] == "add_new_resource":
+            pairs = dict(zip(words[1::2], words[2::2], strict=False))
+            name, number = pairs.get("resource_name"), pairs.get("resource_ID")
+            if name is None or number is None:
+                raise InputError(where, "expected resource_name and resource_ID: the line is cut")
+            current = _Resource(name, _integer(pairs.get("capacity", "1"), where))
+            current.memory = MEMORY in (pairs.get("resource_type"), pairs.get("resoruce_type"))
+            resources[_integer(number, where)] = current
+        elif words[0] == "comm_band":
+            _words(words, 4, where)
+            p, q = _integer(words[1], where), _integer(words[2], where)
+            band[p, q] = _time(words[3], where)
+            if band[p, q] == 0 and p != q:
+                raise InputError(where, "expected a bandwidth > 0, found 0")
+        elif words[0] == "comm_band_self":
+            continue
+        elif current is None:
+            raise InputError(where, f"expected add_new_resource first, found {words[0]!r:.40}")
+        elif words[0] == "power_profile":
+            current.watts = _time(_words(words, 3, where)[-1], where) / current.capacity
+        elif words[0] not in _SETTINGS and not current.memory:
+            current.times[words[0]] = _time(_words(words, 2, where)[1], where)
+    return _platform(path, resources, band)
+
+
+def _platform(
+    path: Path, resources: dict[int, _Resource], band: dict[tuple[int, int], float]
+) -> tuple[Platform, list[dict[str, float]]]:
+    """Between PEs without a link of their own data goes through the memory: the slower half counts."""
+    ids = [i for i, resource in sorted(resources.items()) if not resource.memory]
+    memory = next((i for i, resource in resources.items() if resource.memory), None)
+    if not ids:
+        raise InputError(path, "expected add_new_resource lines, found none")
+
+    def link(p: int, q: int) -> float | None:
+        return band.get((p, q), band.get((q, p)))
+
+    bandwidth = np.ones((len(ids), len(ids)))
+    for a, p in enumerate(ids):
+        for b, q in enumerate(ids):
+            if a == b:
+                continue
+            direct = link(p, q)
+            if direct is None and memory is not None:
+                halves = (link(p, memory), link(q, memory))
+                direct = None if None in halves else min(h for h in halves if h is not None)
+            if direct is None:
+                problem = f"no comm_band between resources {p} and {q}, expected one"
+                raise InputError(path, problem)
+            bandwidth[a, b] = direct
+    chosen = [resources[i] for i in ids]
+    watts = [r.watts for r in chosen if r.watts is not None]
+    platform = Platform(
+        path.stem,
+        tuple(r.name for r in chosen),
+        bandwidth,
+        np.array([r.capacity for r in chosen], float),
+        busy_power=np.array(watts) if len(watts) == len(chosen) else None,
+    )
+    return platform, [r.times for r in chosen]
+
+
+def read_ds3(path: Path) -> SocInstance:
+    """A DS3 job on the SoC beside it; raises InputError naming file and line."""
+    beside = sorted(path.parent.glob("SoC.*.txt"))
+    if len(beside) != 1:
+        problem = f"expected one SoC.*.txt beside it, found {len(beside)}"
+        raise InputError(path, problem)
+    names, preds, volumes, title = _read_job(path)
+    platform, times = read_soc(beside[0])
+    duration = np.array([[run.get(name, np.inf) for run in times] for name in names], float)
+    edges = [(j, i) for i, before in enumerate(preds) for j in before]
+    missing = [pair for pair in edges if pair not in volumes]
+    if missing:
+        raise InputError(path, f"no comm_vol for {missing[0][0]} to {missing[0][1]}, expected one")
+    try:
+        job = Job(
+            title,
+            tuple(names),
+            duration.reshape(len(names), platform.num_pes),
+            np.array(edges, np.int64).reshape(-1, 2).T.copy(),
+            np.array([volumes[pair] for pair in edges], float),
+        )
+        return SocInstance(title, platform, (job,), ticks=True)
+    except InputError as error:
+        raise InputError(path, str(error)) from None
+
+
+def _read_job(
+    path: Path,
+) -> tuple[list[str], list[list[int]], dict[tuple[int, int], float], str]:
+    """Task names, predecessors of each, volumes by edge, and the job's name."""
+    title, wanted = path.stem, -1
+    names: list[str] = []
+    preds: list[list[int]] = []
+    volumes: dict[tuple[int, int], float] = {}
+    for where, words in _lines(path):
+        if words[0] == "job_name":
+            title = _words(words, 2, where)[1]
+        elif words[0] == "add_new_tasks":
+            wanted = _integer(_words(words, 2, where)[1], where)
+        elif words[0] == "comm_vol":
+            _words(words, 4, where)
+            pair = _integer(words[1], where), _integer(words[2], where)
+            volumes[pair] = _time(words[3], where)
+        elif wanted < 0:
+            raise InputError(where, f"expected add_new_tasks first, found {words[0]!r:.40}")
+        elif len(words) > 1 and words[1] not in ("HEAD", "TAIL", "earliest_start"):
+            if _integer(words[1], where) != len(names):
+                raise InputError(where, f"expected task {len(names)}, found {words[1]!r:.40}")
+            names.append(words[0])
+            preds.append([_integer(word, where) for word in words[2:]])
+    if len(names) != wanted or not names:
+        expected = f"expected {wanted} tasks" if wanted >= 0 else "expected add_new_tasks"
+        raise InputError(path, f"{expected}, found {len(names)}")
+    for i, before in enumerate(preds):
+        for j in before:
+            if not 0 <= j < len(names):
+                raise InputError(path, f"task {names[i]!r} follows task {j}, which does not exist")
+    return names, preds, volumes, title

@@ -1,0 +1,206 @@
+"""Fills the dynamic rows of the static mode, whose columns `features` names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from graphsched.envs.core.jit import inner
+from graphsched.envs.soc.pilot import EFT, OCT, STAY, complete
+from graphsched.envs.soc.plan import insert
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphsched.envs.soc.pilot import Scratch
+    from graphsched.envs.soc.static_state import StaticState
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+LIMIT = 20.0  # of features in units of the mean task duration
+
+
+@inner
+def _try(state: StaticState, b: int, c: int, choice: int, steps: int, scratch: Scratch) -> float:
+    """What the pilot makes of the plan with candidate c."""
+    size, lanes = state.size[b], state.lanes[b]
+    scratch.lane[:size] = state.lane[b, :size]
+    scratch.end[:size] = state.end[b, :size]
+    scratch.filled[:lanes] = state.filled[b, :lanes]
+    for p in range(lanes):
+        for k in range(state.filled[b, p]):
+            scratch.begin[p, k] = state.begin[b, p, k]
+            scratch.finish[p, k] = state.finish[b, p, k]
+    i, p, at = state.task[b, c], state.where[b, c], state.at[b, c]
+    end = at + state.duration[b, i, p]
+    insert(scratch.begin[p], scratch.finish[p], scratch.filled[p], state.place[b, c], at, end)
+    scratch.filled[p] += 1
+    scratch.lane[i], scratch.end[i] = p, end
+    return complete(
+        choice,
+        p,
+        steps,
+        size,
+        lanes,
+        state.by_rank[b],
+        state.duration[b],
+        state.slowness[b],
+        state.pred_ptr[b],
+        state.pred[b],
+        state.pred_volume[b],
+        state.rank_up[b],
+        state.mean[b],
+        state.oct[b],
+        state.ticks[b] != 0,
+        scratch.lane,
+        scratch.end,
+        scratch.begin,
+        scratch.finish,
+        scratch.filled,
+    )
+
+
+@inner
+def _fill_candidate(state: StaticState, b: int, c: int, row: Floats) -> None:
+    """A candidate's own quantities; times that are compared later stay raw."""
+    i, p = state.task[b, c], state.where[b, c]
+    unit, scale = state.unit[b], state.scale[b]
+    at, length = state.at[b, c], state.duration[b, i, p]
+    end = at + length
+    row[:] = 0.0
+    row[0] = length / max(state.mean[b, i], 1e-9)
+    row[1] = length / unit
+    row[2] = end
+    row[4] = (at - state.ready_at[b, c]) / unit
+    row[5] = (state.ready_at[b, c] - state.now[b]) / unit
+    row[6] = state.rank_up[b, i] / scale
+    row[7] = state.rank_up[b, i]
+    row[8] = (end + state.rank_up[b, i] - state.mean[b, i] - state.now[b]) / scale
+    row[9] = end + state.oct[b, i, p]
+    row[10] = state.rank_down[b, i] / scale
+    count = state.filled[b, p]
+    if state.place[b, c] == count:
+        row[11] = (at - (state.finish[b, p, count - 1] if count > 0 else 0.0)) / unit
+    else:
+        row[12] = 1.0
+    row[13] = state.load[b, p] / scale
+    row[14] = min(length / max(state.least[b, i], 1e-9) - 1.0, LIMIT)
+    local, total = 0.0, 0.0
+    for e in range(state.pred_ptr[b, i], state.pred_ptr[b, i + 1]):
+        total += state.pred_volume[b, e]
+        if state.slowness[b, state.lane[b, state.pred[b, e]], p] == 0.0:
+            local += state.pred_volume[b, e]
+    row[15] = local / total if total > 0 else 1.0
+    opens, most = 0, 0.0
+    for k in range(state.succ_ptr[b, i], state.succ_ptr[b, i + 1]):
+        opens += state.waits[b, state.succ[b, k]] == 1
+        most = max(most, state.succ_volume[b, k])
+    row[16] = most * state.mean_slowness[b] / unit
+    row[17] = np.log1p(state.succ_ptr[b, i + 1] - state.succ_ptr[b, i])
+    row[18] = np.log1p(opens)
+
+
+@inner
+def _compare_tasks(state: StaticState, b: int, rows: Floats) -> None:
+    """Columns that compare a task's own candidates; they stand side by side."""
+    first = 0
+    unit = state.unit[b]
+    for c in range(1, len(rows) + 1):
+        if c == len(rows) or state.task[b, c] != state.task[b, first]:
+            gain = rows[first + 1, 2] - rows[first, 2] if c - first > 1 else LIMIT * unit
+            for k in range(first, c):
+                rows[k, 3] = (rows[k, 2] - rows[first, 2]) / unit
+                rows[k, 19] = gain / unit
+            first = c
+
+
+@inner
+def _compare(rows: Floats, unit: float) -> None:
+    """Turn the raw times of some columns into differences to the best candidate."""
+    highest = rows[:, 7].max()
+    for c in range(len(rows)):
+        rows[c, 7] = (highest - rows[c, 7]) / unit
+    for f in (2, 9, 20, 21, 22, 23):
+        least = rows[:, f].min()
+        for c in range(len(rows)):
+            rows[c, f] = (rows[c, f] - least) / unit
+    for c in range(len(rows)):
+        for f in range(rows.shape[1]):
+            rows[c, f] = min(max(rows[c, f], -LIMIT), LIMIT)
+
+
+@inner
+def _fill_lane(state: StaticState, b: int, p: int, row: Floats) -> None:
+    count = state.filled[b, p]
+    free = state.finish[b, p, count - 1] if count > 0 else 0.0
+    row[0] = min(max((free - state.now[b]) / state.unit[b], -LIMIT), LIMIT)
+    row[1] = state.load[b, p] / state.scale[b]
+    row[2] = 1.0 - state.load[b, p] / free if free > 0 else 1.0
+    row[3] = state.lane_slowness[b, p]
+    row[4] = state.support[b, p]
+
+
+@inner
+def _fill_context(state: StaticState, b: int, row: Floats) -> None:
+    row[:] = 0.0
+    row[0] = np.log(state.num_candidates[b])
+    row[1] = np.log1p(state.num_ready[b])
+    row[2] = state.planned[b] / state.size[b]
+    row[3] = np.log(state.size[b] / state.lanes[b])
+    row[4] = np.log(state.lanes[b]) / 4.0
+    row[5] = state.ccr[b]
+    row[7] = 1.0  # the job is there
+    row[8] = state.noise[b]
+
+
+@njit(cache=True)
+def fill_static_rows(
+    state: StaticState,
+    slots: Ints,  # (N,)
+    pilot_steps: int,
+    scratch: Scratch,
+    first_row: Ints,  # (B,) node-table row of each slot's graph
+    candidate_ptr: Ints,  # (N + 1,)
+    resource_ptr: Ints,  # (N + 1,)
+    context: NDArray[np.float32],  # out
+    candidate: NDArray[np.float32],  # out
+    candidate_node: Ints,  # (C, 2) out
+    candidate_resource: Ints,  # (C, 1) out
+    resource: NDArray[np.float32],  # out
+    resource_node: Ints,  # (R,) out
+) -> None:
+    """Dynamic rows of all waiting slots."""
+    wide = np.empty((state.task.shape[1], candidate.shape[1]))
+    for k in range(len(slots)):
+        b = slots[k]
+        _fill_context(state, b, context[k])
+        for p in range(state.lanes[b]):
+            r = resource_ptr[k] + p
+            resource_node[r] = first_row[b] + state.size[b] + p
+            resource[r] = 0.0
+            _fill_lane(state, b, p, resource[r])
+        num = state.num_candidates[b]
+        rows = wide[:num]
+        for c in range(num):
+            _fill_candidate(state, b, c, rows[c])
+            best = np.inf
+            for choice in (EFT, OCT, STAY):
+                outcome = rows[c, 2]
+                if pilot_steps > 0:
+                    outcome = _try(state, b, c, choice, pilot_steps, scratch)
+                rows[c, 20 + choice] = outcome
+                best = min(best, outcome)
+            rows[c, 23] = best
+            rows[c, 24] = (best - state.now[b]) / state.scale[b]
+            row = candidate_ptr[k] + c
+            candidate_node[row, 0] = first_row[b] + state.task[b, c]
+            candidate_node[row, 1] = first_row[b] + state.size[b] + state.where[b, c]
+            candidate_resource[row, 0] = state.where[b, c]
+        _compare_tasks(state, b, rows)
+        _compare(rows, state.unit[b])
+        for c in range(num):
+            for f in range(candidate.shape[1]):
+                candidate[candidate_ptr[k] + c, f] = rows[c, f]

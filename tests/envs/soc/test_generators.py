@@ -1,0 +1,70 @@
+"""Task graphs have the shapes and ratios that their sizes ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.soc.features import ccr
+from graphsched.envs.soc.generators import GENERATORS
+from graphsched.envs.soc.shapes import SHAPES
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "tasks", "edges"),
+    [
+        ("gauss", 5, 5, 5),  # 3 rows: pivot, 2 updates, pivot, update
+        ("gauss", 14, 14, 19),  # 5 rows
+        ("fft", 15, 15, 22),  # 4 points: 7 calls and 2 rows of 4 butterflies
+        ("fft", 39, 39, 62),  # 8 points
+        ("cholesky", 4, 4, 3),  # 2 tiles: factor, solve, update, factor
+        ("cholesky", 20, 20, 30),  # 4 tiles
+    ],
+)
+def test_numerical_graphs_have_the_known_counts(shape, asked, tasks, edges):
+    edge = SHAPES[shape](np.random.default_rng(0), asked)
+    assert edge.max() + 1 == tasks
+    assert edge.shape[1] == edges
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(SHAPES)), st.integers(1, 60), st.integers(0, 10**6))
+def test_edges_lead_from_earlier_to_later_tasks(shape, tasks, seed):
+    edge = SHAPES[shape](np.random.default_rng(seed), tasks)
+    assert edge.shape[0] == 2
+    assert np.all(edge[0] < edge[1])
+    assert len({tuple(pair) for pair in edge.T.tolist()}) == edge.shape[1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
+def test_the_ratio_is_the_one_asked_for(seed, wanted):
+    instance = GENERATORS["layered"](np.random.default_rng(seed), f"30x4@{wanted}")
+    found = np.expm1(ccr(instance.jobs[0], instance.platform))
+    assert instance.jobs[0].num_tasks == 30
+    assert found == pytest.approx(wanted, rel=0.5)  # means over pairs and lanes differ a little
+
+
+def test_ranges_are_drawn_from():
+    rng = np.random.default_rng(0)
+    drawn = [GENERATORS["random"](rng, "5..9x2..3@0.1..10") for _ in range(60)]
+    assert {i.jobs[0].num_tasks for i in drawn} == set(range(5, 10))
+    assert {i.platform.num_pes for i in drawn} == {2, 3}
+
+
+@pytest.mark.parametrize("size", ["x", "5x2", "5x2@0", "9..5x2@1", "0x2@1", "5.5x2@1", "5x2@1 "])
+def test_bad_sizes_say_what_was_expected(size):
+    with pytest.raises(InputError, match="expected TASKSxPES@CCR"):
+        GENERATORS["random"](np.random.default_rng(0), size)
+
+
+def test_a_streams_size_is_its_noise_and_horizon():
+    world = GENERATORS["ds3gym"](np.random.default_rng(0), "0.25@700")
+    assert (world.noise.std, world.stream.horizon) == (0.25, 700.0)
+    assert GENERATORS["ds3gym"](np.random.default_rng(0), "").stream.horizon == 5000.0
+    for size in ("-1", "10", "0.5@", "0.5@0x", "1@99999999"):
+        with pytest.raises(InputError, match="NOISE@HORIZON"):
+            GENERATORS["ds3gym-mix"](np.random.default_rng(0), size)
