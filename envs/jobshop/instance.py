@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MAX_TIME = 2**31  # keeps sums of times, and a hundred times those, exact in int64
+MAX_TIME = 2**31
+MAX_WORK = 2**54  # of all times together, times the jobs: a hundred times that is exact in int64
 
 
 def _integers(values: Any, where: str, minimum: int) -> NDArray[np.int64]:
@@ -81,6 +82,10 @@ class JobShopInstance:
         put(self, "release_time", self._per_job(release, "release_time"))
         if self.due_date is not None:
             put(self, "due_date", self._per_job(self.due_date, "due_date"))
+        work = int(self.duration.sum()) + int(np.max(self.release_time, initial=0))
+        if work * self.num_jobs > MAX_WORK:
+            problem = f"expected a sum below 2^54 / {self.num_jobs} jobs, found {work}"
+            raise InputError("duration", problem)
 
     def _per_job(self, values: Any, where: str) -> NDArray[np.int64]:
         out = _integers(values, where, 0)

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop.bounds import heads_and_tails
 from graphsched.envs.jobshop.generators import irregular
+from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.pilot import RULES, SCALE, empty_scratch, look_ahead
 from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
 
@@ -88,3 +90,10 @@ def test_look_equals_a_plain_schedule(seed, steps, rule):
     for c, found in enumerate(outcome):
         expected = plain(instance, state, int(state.candidate[0, c]), steps, rule)
         assert found == pytest.approx(expected)
+
+
+def test_sums_that_would_not_fit_are_refused():
+    """Pilots pack a time and a job's number into one integer."""
+    jobs = [[(0, 2**31)] * 4 for _ in range(4096)]
+    with pytest.raises(InputError, match="expected a sum below"):
+        JobShopInstance.from_jobs("long", jobs)
