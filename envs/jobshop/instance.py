@@ -82,7 +82,7 @@ class JobShopInstance:
         put(self, "release_time", self._per_job(release, "release_time"))
         if self.due_date is not None:
             put(self, "due_date", self._per_job(self.due_date, "due_date"))
-        work = int(self.duration.sum()) + int(np.max(self.release_time, initial=0))
+        work = int(self.duration.sum()) + int(np.max(release, initial=0))
         if work * self.num_jobs > MAX_WORK:
             problem = f"expected a sum below 2^54 / {self.num_jobs} jobs, found {work}"
             raise InputError("duration", problem)

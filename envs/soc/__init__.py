@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
+from graphsched.envs.soc import recipes
 from graphsched.envs.soc.baselines import cpsat, ga, linear, offline, runtime
 from graphsched.envs.soc.bounds import cost, lower_bound
 from graphsched.envs.soc.checker import check
@@ -26,7 +27,7 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     options=SocOptions,
     simulator=SocSim,
     static_graph=lambda i: static_graph(i.jobs[0], i.platform, i.ticks),
-    generators=GENERATORS,
+    generators={**GENERATORS, **recipes.GENERATORS},
     toy_optimum=TOY_OPTIMUM,
     readers=READERS,
     library=LIBRARY,

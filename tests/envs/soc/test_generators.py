@@ -68,3 +68,21 @@ def test_a_streams_size_is_its_noise_and_horizon():
     for size in ("-1", "10", "0.5@", "0.5@0x", "1@99999999"):
         with pytest.raises(InputError, match="NOISE@HORIZON"):
             GENERATORS["ds3gym-mix"](np.random.default_rng(0), size)
+
+
+def test_workflows_follow_their_recipe_and_leave_global_randomness_alone():
+    pytest.importorskip("wfcommons")
+    import random
+
+    from graphsched.envs.soc.recipes import workflow
+
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    first, second = (workflow(np.random.default_rng(1), "blast-60") for _ in range(2))
+    assert random.random() == expected
+    assert first.to_json() == second.to_json()
+    assert 50 <= first.jobs[0].num_tasks <= 70
+    for size in ("x", "montage-3", "nothing-10"):
+        with pytest.raises(InputError, match="size"):
+            workflow(np.random.default_rng(1), size)
