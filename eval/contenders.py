@@ -111,6 +111,22 @@ def baseline_contenders(
     return list(out.values())
 
 
+def portfolio(domain: Domain[Any, Any], first: Contender, second: Contender) -> Contender:
+    """Both solvers on every instance, the better solution kept; takes the time of both."""
+
+    def make(seed: int, limit: float | None) -> Callable[[Any], Any]:
+        solvers = [contender.make(seed, limit) for contender in (first, second)]
+
+        def solve(instance: Any) -> Any:
+            found = [solver(instance) for solver in solvers]
+            return min(found, key=lambda solution: domain.cost(instance, solution))
+
+        return solve
+
+    name = f"{first.name} or {second.name}"
+    return replace(first, name=name, make=make)
+
+
 def equal_time_contenders(
     domain: Domain[Any, Any],
     names: Sequence[str],

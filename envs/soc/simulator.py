@@ -135,9 +135,10 @@ class SocSim:
         picks = [np.flatnonzero(mask[slots]) for mask in masks]
         for mode, mine in zip(self._both, picks, strict=True):
             counts = mode.counts(slots[mine])
-            for k, count in zip(mine, counts, strict=True):
-                if not 0 <= actions[k] < count:
-                    raise IndexError(f"action {actions[k]} of block {k}: expected < {count}")
+            wrong = np.flatnonzero((actions[mine] < 0) | (actions[mine] >= counts))
+            if len(wrong):
+                k, count = mine[wrong[0]], counts[wrong[0]]
+                raise IndexError(f"action {actions[k]} of block {k}: expected < {count}")
         size = len(slots)
         result = StepResult(slots, np.empty(size), np.empty(size, np.bool_), np.empty(size))
         for mode, mine in zip(self._both, picks, strict=True):

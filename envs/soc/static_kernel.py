@@ -31,9 +31,13 @@ def _place(state: StaticState, b: int, c: int) -> None:
     state.load[b, p] += end - at
     state.lane[b, i], state.start[b, i], state.end[b, i] = p, at, end
     state.planned[b] += 1
+    state.num_ready[b] -= 1
     state.bound[b] = max(state.bound[b], end + state.tail[b, i])
     for k in range(state.succ_ptr[b, i], state.succ_ptr[b, i + 1]):
         state.waits[b, state.succ[b, k]] -= 1
+        state.num_ready[b] += state.waits[b, state.succ[b, k]] == 0
+    while state.front[b] < state.size[b] and state.lane[b, state.by_rank[b, state.front[b]]] >= 0:
+        state.front[b] += 1
 
 
 @inner
@@ -94,19 +98,19 @@ def _add_task(state: StaticState, b: int, i: int, most: int, eft: Floats, count:
 def _find_candidates(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None:
     """The ready tasks of highest upward rank, each on its best lanes."""
     eft = np.empty(state.task.shape[1])
-    count, tasks, ready = 0, 0, 0
-    for at in range(state.size[b]):
+    count, tasks = 0, 0
+    most = min(max_ready, state.num_ready[b])
+    for at in range(state.front[b], state.size[b]):
         i = state.by_rank[b, at]
         if state.lane[b, i] < 0 and state.waits[b, i] == 0:
-            ready += 1
-            if tasks < max_ready:
-                count = _add_task(state, b, i, max_lanes, eft, count)
-                tasks += 1
+            count = _add_task(state, b, i, max_lanes, eft, count)
+            tasks += 1
+            if tasks == most:
+                break
     now = np.inf
     for c in range(count):
         now = min(now, state.at[b, c])
     state.now[b] = now
-    state.num_ready[b] = ready
     state.num_candidates[b] = count
 
 

@@ -104,6 +104,8 @@ class StaticMode:
             "first_bound": max(bound, 1e-9),
             "bound": bound,
             "planned": 0,
+            "front": 0,
+            "num_ready": int(np.sum(np.diff(tasks.pred_ptr) == 0)),
             "decisions": 0,
             "filled": 0,
             "load": 0.0,

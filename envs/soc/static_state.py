@@ -60,6 +60,7 @@ class StaticState(NamedTuple):
     filled: Ints  # (B, P) number of intervals
     load: Floats  # (B, P) planned work
     planned: Ints  # (B,)
+    front: Ints  # (B,) place in by_rank before which all tasks are planned
     bound: Floats  # (B,) makespan bound given the plan
     # the pending decision
     status: Ints  # (B,)
@@ -102,7 +103,17 @@ _WHOLE = {
         "lane",
         "waits",
     ),
-    *("filled", "planned", "status", "decisions", "num_ready", "num_candidates", "task", "where"),
+    *(
+        "filled",
+        "planned",
+        "front",
+        "status",
+        "decisions",
+        "num_ready",
+        "num_candidates",
+        "task",
+        "where",
+    ),
     "place",
 }
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.contenders import baseline_contenders, equal_time_contenders, split_words
+from graphsched.eval.contenders import (
+    baseline_contenders,
+    equal_time_contenders,
+    portfolio,
+    split_words,
+)
 from tests.eval.samples import contender
 from tests.toy_domain import DOMAIN
 
@@ -33,6 +39,17 @@ def test_an_exact_solver_runs_once_for_each_limit() -> None:
 def test_equal_time_names_the_policy() -> None:
     (found,) = equal_time_contenders(DOMAIN, ["exhaustive"], [contender("policy p", "policy")])
     assert (found.time_of, found.time_limit_s, found.kind) == ("policy p", None, "exact")
+
+
+def test_a_portfolio_is_never_worse_than_either() -> None:
+    rules = [name for name, baseline in DOMAIN.baselines.items() if baseline.is_rule][:2]
+    first, second = baseline_contenders(DOMAIN, rules, [1.0])
+    both = portfolio(DOMAIN, first, second)
+    assert both.name == f"{first.name} or {second.name}"
+    for seed in range(5):
+        instance = DOMAIN.generators["random"](np.random.default_rng(seed), "4x2")
+        costs = [DOMAIN.cost(instance, c.make(0, None)(instance)) for c in (first, second, both)]
+        assert costs[2] == min(costs[:2])
 
 
 @pytest.mark.parametrize("word", ["frist", "first@0", "first@1.5", "first@", "first@x", "@3"])

@@ -169,6 +169,35 @@ def test_eval_needs_no_policy_and_no_folder(capsys: pytest.CaptureFixture[str]) 
     assert "Mwkr comes closest" in capsys.readouterr().out
 
 
+def test_eval_measures_against_a_solver_and_shows_further_measures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "eval soc --policy none --instances ds3gym:0.5@300:n=2 --baselines met,etf"
+    assert main([*words.split(), "--reference", "met", "--out", str(tmp_path / "report")]) == 0
+    told = capsys.readouterr().out
+    assert "oldest unfinished" in told
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert document["gap_reference"] == {"met": 2}
+    gaps = {row["solver"]: row["gap_pct"] for row in document["rows"]}
+    assert gaps["met"] == 0.0
+    assert gaps["etf"] != 0.0
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "the cost of met on 2 instances" in page
+    assert "oldest unfinished" in page
+    assert main([*words.split(), "--reference", "heft"]) == 2
+    assert "--reference: 'heft' is not one of met, etf" in _error(capsys)
+
+
+def test_the_shipped_policy_fits_the_instance(capsys: pytest.CaptureFixture[str]) -> None:
+    for instance, name in (("top", "static"), ("ds3gym:0@100", "streaming")):
+        assert main(["solve", "soc", instance, "--json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["solver"] == f"policy {name}"
+        assert facts["feasible"]
+    assert main(["eval", "soc", "--instances", "top,ds3gym:0@100", "--baselines", "heft"]) == 2
+    assert "different policies (static, streaming)" in _error(capsys)
+
+
 def test_an_infeasible_solver_is_reported_loudly(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +249,7 @@ def test_bench_prints_metrics_of_the_simulator(capsys: pytest.CaptureFixture[str
         ("solve jobshop ft06 --baseline spt --symmetry reverse", "is for policies"),
         ("solve jobshop ft06 --baseline spt --gantt x.pdf", ".html, .png, .txt"),
         ("solve jobshop ft06 --baseline spt --sampels 2", "--sampels"),
-        ("solve jobshop ft06 --policy no-such-bundle", "no such bundle"),
+        ("solve jobshop ft06 --policy no-such-bundle", "no such bundle, and not one of default"),
         ("eval jobshop", "--instances"),
         ("eval jobshop --policy none --instances ft06 --baselines none", "found neither"),
         ("eval jobshop --policy none --instances ft06 --baselines spt,", "Spt"),

@@ -18,6 +18,7 @@ from graphsched.eval.contenders import (
     equal_time_contenders,
     exact_names,
     policy_contender,
+    portfolio,
     split_words,
 )
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
@@ -70,6 +71,8 @@ class EvalArguments:
     """Seconds for exact solvers; several numbers are evaluated each."""
     workers: int = 1
     """Threads of exact solvers."""
+    portfolio: str | None = None
+    """A baseline, such as heft: evaluate each policy also together with it, the better kept."""
     reference: str | None = None
     """Baseline whose cost gaps are measured against, in place of bounds."""
     seed: str = "0"
@@ -145,6 +148,9 @@ def _contenders(
     ]
     words = [word for word in split_words(arguments.baselines) if word != NONE]
     theirs = baseline_contenders(domain, words, limits, arguments.workers)
+    if arguments.portfolio is not None:
+        (partner,) = baseline_contenders(domain, [arguments.portfolio], limits[:1])
+        ours += [portfolio(domain, contender, partner) for contender in ours]
     if arguments.equal_time:
         names = exact_names(domain)
         theirs += equal_time_contenders(domain, names, ours, arguments.workers)
