@@ -69,19 +69,21 @@ def versus_table(view: View) -> list[dict[str, Any]]:
 
 
 def metrics_table(view: View) -> dict[str, Any]:
-    """Means of the domain's further measures over all instances, for each solver; maybe empty."""
-    found: dict[str, list[dict[str, float]]] = {}
+    """Means of the domain's further measures for each group and solver; maybe empty."""
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    groups = _columns(view)
     for row in view.document["rows"]:
-        if row.get("metrics"):
-            found.setdefault(row["solver"], []).append(row["metrics"])
+        for group in {"all", row["group"]} & set(groups):
+            if row.get("metrics"):
+                found.setdefault((group, row["solver"]), []).append(row["metrics"])
     columns = list(dict.fromkeys(key for rows in found.values() for row in rows for key in row))
     rows = []
-    for name in (name for name in view.names if name in found):
+    for group, name in ((g, n) for g in groups for n in view.names if (g, n) in found):
         cells = []
         for key in columns:
-            values = [row[key] for row in found[name] if key in row]
+            values = [row[key] for row in found[group, name] if key in row]
             cells.append(f"{sum(values) / len(values):.4g}" if values else DASH)
-        rows.append({"name": name, "kind": view.kind[name], "cells": cells})
+        rows.append({"group": group, "name": name, "kind": view.kind[name], "cells": cells})
     return {"columns": columns, "rows": rows}
 
 

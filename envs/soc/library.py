@@ -64,7 +64,8 @@ def group(instance: SocInstance) -> str:
     """Tasks and the nearest power of ten to the CCR; of a stream its setting and noise."""
     if instance.stream is not None:
         noise = instance.noise.std if instance.noise.kind != "none" else 0
-        return f"{instance.platform.name} stream of {len(instance.jobs)}, noise {noise:g}"
+        kinds = "1 kind" if len(instance.jobs) == 1 else f"{len(instance.jobs)} kinds"
+        return f"{instance.platform.name}: {kinds}, noise {noise:g}"
     (job,) = instance.jobs
     ratio = np.expm1(ccr(job, instance.platform, instance.ticks))
     if ratio <= 0:

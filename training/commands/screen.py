@@ -52,11 +52,11 @@ def _print_metrics(view: View, console: Console) -> None:
     metrics = metrics_table(view)
     if not metrics["rows"]:
         return
-    table = Table(title="other measures, means over all instances", title_justify="left")
-    for column in ("solver", *metrics["columns"]):
-        table.add_column(column, justify="left" if column == "solver" else "right")
+    table = Table(title="other measures, means over instances", title_justify="left")
+    for column in ("group", "solver", *metrics["columns"]):
+        table.add_column(column, justify="left" if column in ("group", "solver") else "right")
     for row in metrics["rows"]:
-        table.add_row(row["name"], *row["cells"], style=STYLES[row["kind"]])
+        table.add_row(row["group"], row["name"], *row["cells"], style=STYLES[row["kind"]])
     console.print(table)
 
 
