@@ -21,6 +21,7 @@ from graphsched.eval.view import View
 from graphsched.training.progress import Drawn
 
 STYLES = {"policy": "bold blue", "heuristic": "cyan", "rule": "", "exact": "yellow"}
+FEW = 6  # groups whose further measures are printed; a report has them all
 WIDE = 220  # columns where the output is no terminal: nothing must be cut off
 
 
@@ -55,7 +56,8 @@ def _print_metrics(view: View, console: Console) -> None:
     table = Table(title="other measures, means over instances", title_justify="left")
     for column in ("group", "solver", *metrics["columns"]):
         table.add_column(column, justify="left" if column in ("group", "solver") else "right")
-    for row in metrics["rows"]:
+    few = len(view.groups) <= FEW
+    for row in (row for row in metrics["rows"] if few or row["group"] == "all"):
         table.add_row(row["group"], row["name"], *row["cells"], style=STYLES[row["kind"]])
     console.print(table)
 
