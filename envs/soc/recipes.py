@@ -23,7 +23,7 @@ DEFAULT = "montage-100"
 INSTALLED = find_spec("wfcommons") is not None
 
 
-def _recipe(size: str) -> tuple[Any, int]:
+def _recipe(size: str) -> tuple[Any, int]:  # pragma: no cover - needs the extra
     """Recipe class and number of tasks; raises InputError."""
     import wfcommons.wfchef.recipes as recipes
 
@@ -40,7 +40,9 @@ def _recipe(size: str) -> tuple[Any, int]:
     return known[match[1]], int(match[2])
 
 
-def workflow(rng: np.random.Generator, size: str = "") -> SocInstance:
+def workflow(  # pragma: no cover - needs the extra
+    rng: np.random.Generator, size: str = ""
+) -> SocInstance:
     """A workflow of about that many tasks on four machines, see `read_wfcommons`."""
     from wfcommons import WorkflowGenerator
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.core.domain import SolverOptions
-from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.generators import GENERATORS
 from graphsched.envs.soc.instance import Noise
@@ -75,7 +74,6 @@ def test_heft_and_peft_on_the_canonical_graph():
     assert DOMAIN.baseline("best3")(toy()).cost == 80
 
 
-@pytest.mark.compiled
 def test_cp_sat_proves_the_optimum_of_the_canonical_graph():
     pytest.importorskip("ortools")
     options = SolverOptions(time_limit_s=30.0, workers=2)
@@ -105,18 +103,10 @@ def test_heft_agrees_with_saga():
             assert saga_heft(instance)() == pytest.approx(ours, abs=1e-6)
 
 
-def test_saga_refuses_what_it_cannot_express():
-    pytest.importorskip("saga")
-    with pytest.raises(InputError, match="speed only"):
-        saga_heft(toy())
-    with pytest.raises(InputError, match="single jobs"):
-        saga_heft(GENERATORS["ds3gym"](np.random.default_rng(0), "0"))
-
-
 @pytest.mark.parametrize("name", PLANNED)
 def test_plans_of_every_baseline_are_feasible(name):
     rng = np.random.default_rng(7)
-    for size in ("12x3@0.1", "9x4@10", "1x1@1"):
+    for size in ("8x3@0.1", "6x4@10", "1x1@1"):
         instance = GENERATORS["random"](rng, size)
         for noise in (Noise(), Noise("gaussian", 0.3)):
             given_noise = replace(instance, noise=noise)
@@ -132,8 +122,8 @@ def test_more_runs_never_hurt(name):
 
 
 def test_the_genetic_algorithm_starts_from_heft_and_peft():
-    for seed in range(5):
-        instance = GENERATORS["random"](np.random.default_rng(seed), "20x4@1")
+    for seed in range(2):
+        instance = GENERATORS["random"](np.random.default_rng(seed), "8x3@1")
         assert DOMAIN.baseline("ga")(instance).cost <= DOMAIN.baseline("best3")(instance).cost
 
 

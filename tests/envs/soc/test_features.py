@@ -55,7 +55,7 @@ def test_features_do_not_depend_on_the_unit_of_time(seed):
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["ds3gym", "ds3gym-mix", "ds3-default-soc"]))
 def test_rows_of_streams_are_finite_and_bounded(seed, setting):
-    world = GENERATORS[setting](np.random.default_rng(seed), "0.5@300")
+    world = GENERATORS[setting](np.random.default_rng(seed), "0.5@90")
     for obs in episode(world, SocOptions(pilot_steps=5, defer=True), seed)[0]:
         assert np.isfinite(obs["candidate"]).all()
         assert np.abs(obs["candidate"]).max() <= 20.0
