@@ -1,0 +1,1 @@
+"""Solvers that don't learn at solve time."""

@@ -1,0 +1,1 @@
+"""Programs from PyTorch models. Needs torch, which the rest of the domain does not."""

@@ -1,0 +1,290 @@
+"""Programs to map: instructions in a fixed order that read and write buffers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.memory.machine import Machine, machine_from_json
+from graphsched.envs.memory.values import count, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+KINDS = ("temporary", "input", "output", "parameter", "state")
+LIVE_IN = ("input", "parameter", "state")  # in slow memory when the program starts
+LIVE_OUT = ("output", "state")  # wanted in slow memory when it ends
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A tensor.
+
+    Attributes:
+        name: shown in pictures.
+        size: bytes, may be zero.
+        kind: one of `KINDS`; a ``state`` is read and updated (an optimizer's, a cache).
+        alias: index of the buffer whose memory it shares (a view, an in-place result), if any.
+    """
+
+    name: str
+    size: int
+    kind: str = "temporary"
+    alias: int | None = None
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An operator.
+
+    Attributes:
+        name: shown in pictures.
+        flops: arithmetic operations.
+        reads, writes: (buffer, bytes) pairs; the bytes are those touched, the buffer's size
+            unless a part is (a gather from a table, say).
+    """
+
+    name: str
+    flops: float
+    reads: tuple[tuple[int, int], ...] = ()
+    writes: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryInstance:
+    """A program and the machine it runs on. Minimise latency, s.
+
+    Buffers that alias share one *storage*; what is decided, storage by storage and *access* by
+    access, is whether an instruction finds its operand in fast memory. An access is an (instruction,
+    storage) pair, in program order.
+
+    Attributes:
+        name: shown in reports.
+        buffers, instructions: the program.
+        machine: the machine.
+    """
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    instructions: tuple[Instruction, ...]
+    machine: Machine
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field."""
+        if not self.instructions:
+            raise InputError("instructions", "expected at least one")
+        for i, buffer in enumerate(self.buffers):
+            where = f"buffers[{i}]"
+            count(buffer.size, f"{where}.size")
+            if buffer.kind not in KINDS:
+                raise InputError(f"{where}.kind", f"{buffer.kind!r} is not one of {KINDS}")
+            if buffer.alias is not None and not 0 <= buffer.alias < len(self.buffers):
+                raise InputError(
+                    f"{where}.alias",
+                    f"expected a buffer below {len(self.buffers)}, found {buffer.alias}",
+                )
+        for i, instruction in enumerate(self.instructions):
+            self._check_instruction(instruction, f"instructions[{i}]")
+        self._check_order()
+
+    def _check_instruction(self, instruction: Instruction, where: str) -> None:
+        if number(instruction.flops, f"{where}.flops") < 0:
+            raise InputError(f"{where}.flops", f"expected >= 0, found {instruction.flops}")
+        for word in ("reads", "writes"):
+            for buffer, size in getattr(instruction, word):
+                count(buffer, f"{where}.{word}")
+                if buffer >= len(self.buffers):
+                    raise InputError(
+                        f"{where}.{word}",
+                        f"expected buffers below {len(self.buffers)}, found {buffer}",
+                    )
+                count(size, f"{where}.{word} bytes")
+
+    def _check_order(self) -> None:
+        """Nothing is read before it is written."""
+        there = self.live_in.copy()
+        for i, instruction in enumerate(self.instructions):
+            for buffer, _ in instruction.reads:
+                if not there[self.storage[buffer]]:
+                    problem = f"reads {self.buffers[buffer].name!r} before anything wrote it"
+                    raise InputError(f"instructions[{i}]", problem)
+            there[[self.storage[buffer] for buffer, _ in instruction.writes]] = True
+
+    @cached_property
+    def storage(self) -> Ints:
+        """(num_buffers,) the storage of each buffer, numbered by first appearance.
+
+        Raises:
+            InputError: aliases form a circle.
+        """
+        roots = np.empty(len(self.buffers), np.int64)
+        for i in range(len(self.buffers)):
+            at, steps = i, 0
+            while (after := self.buffers[at].alias) is not None:
+                at, steps = after, steps + 1
+                if steps > len(self.buffers):
+                    raise InputError(f"buffers[{i}].alias", "aliases form a circle")
+            roots[i] = at
+        _, first, index = np.unique(roots, return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        return rank[index]
+
+    @property
+    def num_storages(self) -> int:
+        """Number of storages."""
+        return int(self.storage.max(initial=-1)) + 1
+
+    def _any_of(self, kinds: Sequence[str]) -> NDArray[np.bool_]:
+        out = np.zeros(self.num_storages, np.bool_)
+        mine = [k for k, buffer in enumerate(self.buffers) if buffer.kind in kinds]
+        out[self.storage[mine]] = True
+        return out
+
+    @cached_property
+    def live_in(self) -> NDArray[np.bool_]:
+        """(num_storages,) in slow memory when the program starts."""
+        return self._any_of(LIVE_IN)
+
+    @cached_property
+    def live_out(self) -> NDArray[np.bool_]:
+        """(num_storages,) wanted in slow memory when the program ends."""
+        return self._any_of(LIVE_OUT)
+
+    @cached_property
+    def size(self) -> Ints:
+        """(num_storages,) bytes: the largest of the buffers that share it."""
+        out = np.zeros(self.num_storages, np.int64)
+        np.maximum.at(out, self.storage, [buffer.size for buffer in self.buffers])
+        return out
+
+    @cached_property
+    def representative(self) -> Ints:
+        """(num_storages,) the first buffer of each."""
+        return np.unique(self.storage, return_index=True)[1]
+
+    @cached_property
+    def flops(self) -> Floats:
+        """(num_instructions,) arithmetic operations."""
+        return np.array([instruction.flops for instruction in self.instructions])
+
+    @cached_property
+    def accesses(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Of each access: instruction, storage, bytes read, bytes written.
+
+        In program order. An access to nothing (a storage of zero bytes) is none.
+        """
+        rows: list[tuple[int, int, int, int]] = []
+        for i, instruction in enumerate(self.instructions):
+            merged: dict[int, list[int]] = {}
+            for which, pairs in enumerate((instruction.reads, instruction.writes)):
+                for buffer, size in pairs:
+                    entry = merged.setdefault(int(self.storage[buffer]), [0, 0, 0])
+                    entry[which] += size
+                    entry[2] |= which
+            rows += [
+                (i, g, read, max(written, wrote))
+                for g, (read, written, wrote) in merged.items()
+                if self.size[g]
+            ]
+        table = np.array(rows, np.int64).reshape(-1, 4)
+        return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
+
+    @property
+    def num_instructions(self) -> int:
+        """Number of instructions."""
+        return len(self.instructions)
+
+    @property
+    def num_accesses(self) -> int:
+        """Number of accesses, so of decisions in the step-wise game at most."""
+        return len(self.accesses[0])
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON document; `instance_from_json` reads it back."""
+        return {
+            "schema": 1,
+            "domain": "memory",
+            "name": self.name,
+            "machine": self.machine.to_json(),
+            "buffers": [
+                {"name": b.name, "size": b.size, "kind": b.kind}
+                | ({} if b.alias is None else {"alias": b.alias})
+                for b in self.buffers
+            ],
+            "instructions": [
+                {
+                    "name": i.name,
+                    "flops": i.flops,
+                    "reads": self._words(i.reads),
+                    "writes": self._words(i.writes),
+                }
+                for i in self.instructions
+            ],
+        }
+
+    def _words(self, pairs: Sequence[tuple[int, int]]) -> list[int | list[int]]:
+        """A buffer's number alone where all of it is touched."""
+        return [b if size == self.buffers[b].size else [b, size] for b, size in pairs]
+
+
+def _pairs(words: Any, buffers: Sequence[Buffer], where: str) -> tuple[tuple[int, int], ...]:
+    if not isinstance(words, list):
+        raise InputError(where, f"expected a list of buffers, found {words!r:.60}")
+    out = []
+    for word in words:
+        if isinstance(word, list) and len(word) == 2:
+            out.append((count(word[0], where), count(word[1], f"{where} bytes")))
+        else:
+            buffer = count(word, where)
+            if buffer >= len(buffers):
+                raise InputError(where, f"expected buffers below {len(buffers)}, found {buffer}")
+            out.append((buffer, buffers[buffer].size))
+    return tuple(out)
+
+
+def instance_from_json(document: Any) -> MemoryInstance:
+    """Inverse of `MemoryInstance.to_json`; raises InputError naming the field.
+
+    ``machine`` may be the name of a preset.
+    """
+    for key in ("buffers", "instructions", "machine"):
+        if not isinstance(document, dict) or key not in document:
+            raise InputError(key, "missing")
+    for key in ("buffers", "instructions"):
+        rows = document[key]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InputError(key, "expected a list of objects")
+    buffers = []
+    for i, row in enumerate(document["buffers"]):
+        if "size" not in row:
+            raise InputError(f"buffers[{i}].size", "missing")
+        count(row["size"], f"buffers[{i}].size")
+        alias = row.get("alias")
+        alias = alias if alias is None else count(alias, f"buffers[{i}].alias")
+        name, kind = str(row.get("name", f"buffer-{i}")), str(row.get("kind", "temporary"))
+        buffers.append(Buffer(name, row["size"], kind, alias))
+    instructions = tuple(
+        Instruction(
+            str(row.get("name", f"instruction-{i}")),
+            number(row.get("flops", 0), f"instructions[{i}].flops"),
+            _pairs(row.get("reads", []), buffers, f"instructions[{i}].reads"),
+            _pairs(row.get("writes", []), buffers, f"instructions[{i}].writes"),
+        )
+        for i, row in enumerate(document["instructions"])
+    )
+    return MemoryInstance(
+        str(document.get("name", "unnamed")),
+        tuple(buffers),
+        instructions,
+        machine_from_json(document["machine"]),
+    )

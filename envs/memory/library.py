@@ -1,0 +1,65 @@
+"""Named instances, and the row of a report that an instance belongs to."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from importlib.resources import files
+
+import numpy as np
+
+from graphsched.envs.core.domain import Library
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.memory.generators import TOY_OPTIMUM, toy
+from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
+from graphsched.envs.memory.machine import MIB
+
+SUFFIX = ".json.gz"
+CAPACITIES = (8, 16, 32, 128)  # MiB
+PROGRAMS = tuple(
+    sorted(
+        entry.name.removesuffix(SUFFIX)
+        for entry in files("graphsched.envs.memory.data").iterdir()
+        if entry.name.endswith(SUFFIX)
+    )
+)
+_SETS = {
+    "toy": ("toy",),
+    **{f"real-{c}": tuple(f"{name}-{c}mib" for name in PROGRAMS) for c in CAPACITIES},
+    "real": tuple(f"{name}-{c}mib" for name in PROGRAMS for c in CAPACITIES),
+}
+
+
+def _program(name: str) -> MemoryInstance:
+    """A program of the library by name, such as ``gpt2-forward-16mib``."""
+    stem, _, capacity = name.rpartition("-")
+    entry = files("graphsched.envs.memory.data") / f"{stem}{SUFFIX}"
+    found = instance_from_json(json.loads(gzip.decompress(entry.read_bytes())))
+    mib = int(capacity.removesuffix("mib"))
+    return replace(found, name=name, machine=found.machine.with_capacity(mib * MIB))
+
+
+def load(name: str) -> MemoryInstance:
+    """Instance by name; raises InputError for an unknown one."""
+    if name == "toy":
+        return toy(np.random.default_rng(0))
+    if name in _SETS["real"]:
+        return _program(name)
+    raise InputError(f"instance {name!r:.40}", f"not one of {', '.join(_SETS['real'])}, toy")
+
+
+LIBRARY: Library[MemoryInstance] = Library(sets=_SETS, load=load)
+
+
+def best_known(instance: MemoryInstance) -> float | None:
+    """The optimum of the toy program; None elsewhere."""
+    return TOY_OPTIMUM if instance.name == "toy" else None
+
+
+def group(instance: MemoryInstance) -> str:
+    """Fast memory, in the nearest power of two of MiB, and whether decisions are many."""
+    mib = max(instance.machine.fast_capacity / MIB, 2.0**-10)
+    size = 2.0 ** round(float(np.log2(mib)))
+    many = "> 1000" if instance.num_accesses > 1000 else "<= 1000"
+    return f"{size:g} MiB, {many} accesses"

@@ -1,0 +1,38 @@
+"""Simulator options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphsched.envs.core.errors import InputError
+
+ACTIONS = ("priority", "step")
+OFFSETS = ("best-fit", "first-fit")
+
+
+@dataclass(frozen=True)
+class MemoryOptions:
+    """What is decided, and where residencies go.
+
+    Attributes:
+        actions: ``priority``: which storage is placed next, as long as fits; ``step``: access by
+            access in program order, whether it is copied, stays, or is served from slow memory.
+        offsets: the gap that a residency goes into.
+        pilot_decisions: first decisions of an episode in which a pilot looks ahead from each candidate
+            (``priority``); 0 does without.
+    """
+
+    actions: str = "priority"
+    offsets: str = "best-fit"
+    pilot_decisions: int = 64
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the option."""
+        for name, known in (("actions", ACTIONS), ("offsets", OFFSETS)):
+            if getattr(self, name) not in known:
+                found = repr(getattr(self, name))
+                raise InputError(name, f"expected one of {', '.join(known)}, found {found:.40}")
+        if type(self.pilot_decisions) is not int or not 0 <= self.pilot_decisions <= 10**6:
+            raise InputError(
+                "pilot_decisions", f"expected a count >= 0: {self.pilot_decisions!r:.40}"
+            )

@@ -1,0 +1,95 @@
+"""Baselines: valid mappings, searches that never lose to their start, pictures, the library."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from graphsched.envs.core.domain import SolverOptions
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.memory import DOMAIN
+from graphsched.envs.memory.generators import GENERATORS
+from graphsched.envs.memory.machine import MIB
+from graphsched.envs.memory.measures import measure
+from graphsched.envs.memory.solution import solution_from_json
+
+
+@pytest.fixture(scope="module")
+def instance():
+    return GENERATORS["residual-training"](np.random.default_rng(2), "2@4")
+
+
+@pytest.fixture(scope="module")
+def best(instance):
+    return DOMAIN.baseline("best-of-orders")(instance)
+
+
+@pytest.mark.parametrize("name", sorted(DOMAIN.baselines))
+def test_every_baseline_gives_a_valid_mapping(instance, name):
+    solution = DOMAIN.baseline(name, SolverOptions(time_limit_s=0.2, samples=3))(instance)
+    assert DOMAIN.check(instance, solution) == []
+    assert DOMAIN.lower_bound(instance) <= solution.cost * (1 + 1e-9)
+
+
+def test_searches_start_from_the_best_order(instance, best):
+    found = DOMAIN.baseline("local-search", SolverOptions(time_limit_s=0.3))(instance)
+    assert found.cost <= best.cost
+    many = DOMAIN.baseline("best-of-orders", SolverOptions(samples=40))(instance)
+    assert many.cost <= best.cost
+
+
+def test_solutions_survive_json(instance, best):
+    again = solution_from_json(instance, json.loads(json.dumps(best.to_json())))
+    assert again.to_json() == best.to_json()
+    assert DOMAIN.check(instance, again) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"residencies": 3}, "residencies: missing"),
+        ({"residencies": [{"storage": 0}]}, r"residencies\[0\].start"),
+        (
+            {"residencies": [{"storage": 10**6, "start": 0, "end": 0, "offset": 0}]},
+            r"residencies\[0\].storage: expected in",
+        ),
+        ({"order": [0, 0]}, "order: expected each"),
+        ({"order": 3}, "order: expected a list"),
+        ({"cost": None}, "cost: expected a finite number"),
+    ],
+)
+def test_bad_solutions_are_named(instance, best, change, message):
+    with pytest.raises(InputError, match=message):
+        solution_from_json(instance, best.to_json() | change)
+
+
+def test_pictures(instance, best):
+    text = DOMAIN.render_text(instance, best)
+    assert "residual-training" in text
+    assert len(text.splitlines()) == 21
+    assert DOMAIN.render_rgb(instance, best).shape == (600, 1200, 3)
+    assert "<svg" in DOMAIN.render_html(instance, best)
+
+
+def test_metrics(instance, best):
+    found = DOMAIN.metrics(instance, best)
+    assert found["speed-up"] > 1
+    assert 0 < found["occupancy %"] <= 100
+    assert 0 < found["fast accesses %"] <= 100
+
+
+def test_library():
+    assert DOMAIN.library.load("toy").name == "toy"
+    with pytest.raises(InputError, match="not one of"):
+        DOMAIN.library.load("gpt9-16mib")
+    for name in DOMAIN.library.sets["real"]:
+        program = DOMAIN.library.load(name)
+        assert program.name == name
+        assert program.machine.fast_capacity % MIB == 0
+
+
+@pytest.mark.compiled
+def test_measures():
+    assert all(value > 0 for value in measure(0.01).values())
