@@ -19,6 +19,7 @@ from graphsched.envs.memory.readers import READERS
 from graphsched.envs.memory.render import render_html, render_rgb, render_text
 from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.solution import MemorySolution, solution_from_json
+from graphsched.envs.memory.static_command import allocate
 
 DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     name="memory",
@@ -49,7 +50,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.memory") / "presets.toml")),
-    commands={"extract": extract},
+    commands={"allocate": allocate, "extract": extract},
     metrics=metrics,
     measures=measure,
 )
