@@ -1,4 +1,4 @@
-"""``graphsched extract memory MODEL``: a PyTorch model's forward pass as a program."""
+"""``graphsched extract memory MODEL``: a PyTorch model as a program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.memory.extraction.models import MODELS, Shape, build
+from graphsched.envs.memory.extraction.models import MODELS, build
+from graphsched.envs.memory.extraction.shape import Shape
+from graphsched.envs.memory.extraction.training import OPTIMIZERS, training_program
 from graphsched.envs.memory.machine import MIB, machine_from_json
 
 if TYPE_CHECKING:
@@ -25,13 +27,17 @@ class _Parser(argparse.ArgumentParser):
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="graphsched extract memory", description=__doc__)
     parser.add_argument("model", help=", ".join(MODELS))
+    parser.add_argument("--mode", choices=("forward", "train"), default="forward")
+    parser.add_argument("--optimizer", default="sgd", help=f"of train: {', '.join(OPTIMIZERS)}")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--sequence", type=int, default=128, help="tokens")
     parser.add_argument("--image", type=int, default=224, help="pixels each way")
     parser.add_argument("--machine", default="tpuv4i", help="preset of the machine")
     parser.add_argument("--fast-mib", type=float, help="MiB of fast memory; the machine's own")
     parser.add_argument("--width", type=int, default=2, help="bytes of a number")
-    parser.add_argument("--out", type=Path, help="MODEL.json; gzipped if it ends in .gz")
+    parser.add_argument(
+        "--out", type=Path, help="MODEL.json or MODEL-training.json; gzipped if it ends in .gz"
+    )
     return parser.parse_args(list(words))
 
 
@@ -53,8 +59,14 @@ def extract(words: Sequence[str]) -> int:
         module, arguments = build(options.model, shape)
     except ImportError as error:
         raise InputError("extract memory", f"needs torch: {error}") from None
-    program = program_of(module, arguments, options.model, machine, options.width)
-    out = options.out or Path(f"{options.model}.json")
+    if options.mode == "train":
+        name = f"{options.model}-training"
+        program = training_program(
+            module.train(), arguments, name, machine, options.width, options.optimizer
+        )
+    else:
+        program = program_of(module, arguments, options.model, machine, options.width)
+    out = options.out or Path(f"{program.name}.json")
     text = json.dumps(program.to_json())
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,24 +1,16 @@
-"""Models by name: configurations of `transformers`, without weights from anywhere; and a U-Net."""
+"""Models by name: configurations of `transformers`, without weights from anywhere, and plain ones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.memory.extraction.convolutional import densenet121, unet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of the example inputs."""
-
-    batch: int = 1
-    sequence: int = 128  # tokens
-    image: int = 224  # pixels each way
+    from graphsched.envs.memory.extraction.shape import Shape
 
 
 def _transformers() -> Any:
@@ -70,42 +62,6 @@ def _t5(shape: Shape) -> tuple[Any, Any]:
     return module, (tokens, torch.ones_like(tokens), tokens)
 
 
-def _unet(shape: Shape) -> tuple[Any, Any]:
-    """Ronneberger et al. 2015, four levels, padded convolutions."""
-    import torch
-    from torch import nn
-
-    def double(before: int, after: int) -> Any:
-        return nn.Sequential(
-            nn.Conv2d(before, after, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(after, after, 3, padding=1),
-            nn.ReLU(),
-        )
-
-    class UNet(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            widths = (64, 128, 256, 512, 1024)
-            pairs = list(pairwise(widths))
-            self.first = double(3, widths[0])
-            self.down = nn.ModuleList(double(a, b) for a, b in pairs)
-            self.rise = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, 2) for a, b in reversed(pairs))
-            self.up = nn.ModuleList(double(b, a) for a, b in reversed(pairs))
-            self.last = nn.Conv2d(widths[0], 2, 1)
-
-        def forward(self, x: Any) -> Any:
-            kept = [self.first(x)]
-            for block in self.down:
-                kept.append(block(torch.nn.functional.max_pool2d(kept[-1], 2)))
-            x = kept.pop()
-            for rise, block in zip(self.rise, self.up, strict=True):
-                x = block(torch.cat([kept.pop(), rise(x)], dim=1))
-            return self.last(x)
-
-    return UNet(), (torch.zeros((shape.batch, 3, shape.image, shape.image)),)
-
-
 MODELS: dict[str, Callable[[Shape], tuple[Any, Any]]] = {
     "gpt2": _text("GPT2LMHeadModel", "GPT2Config"),
     "bert": _text("BertModel", "BertConfig"),
@@ -118,9 +74,20 @@ MODELS: dict[str, Callable[[Shape], tuple[Any, Any]]] = {
         intermediate_size=2816,
         num_attention_heads=16,
     ),
+    "mixtral": _text(
+        "MixtralForCausalLM",
+        "MixtralConfig",
+        num_hidden_layers=4,
+        hidden_size=512,
+        intermediate_size=1792,
+        num_attention_heads=8,
+        num_key_value_heads=2,
+        experts_implementation="grouped_mm",  # rows sorted by expert: each meets its experts only
+    ),
     "vit": _vision("ViTModel", "ViTConfig"),
     "resnet50": _vision("ResNetForImageClassification", "ResNetConfig"),
-    "unet": _unet,
+    "densenet121": densenet121,
+    "unet": unet,
 }
 
 

@@ -11,7 +11,8 @@ from graphsched.envs.memory.readers import read_json
 
 torch = pytest.importorskip("torch")
 from graphsched.envs.memory.extraction.graph import program_of  # noqa: E402
-from graphsched.envs.memory.extraction.models import MODELS, Shape, build  # noqa: E402
+from graphsched.envs.memory.extraction.models import MODELS, build  # noqa: E402
+from graphsched.envs.memory.extraction.shape import Shape  # noqa: E402
 
 MACHINE = PRESETS["tpuv4i"]
 
@@ -83,6 +84,8 @@ def test_the_unet_needs_nothing_but_torch(tmp_path, capsys):
     ("words", "message"),
     [
         (["gpt9"], "model 'gpt9': not one of"),
+        (["unet", "--mode", "backward"], "extract memory: argument --mode"),
+        (["unet", "--image", "16", "--mode", "train", "--optimizer", "x"], "optimizer 'x'"),
         (["unet", "--batch", "0"], "--batch: expected >= 1"),
         (["unet", "--batch", "x"], "extract memory: argument --batch"),
         (["unet", "--machine", "abacus"], "machine: 'abacus'"),
@@ -119,7 +122,7 @@ def test_operations_match_the_closed_form(name, expected):
 
 
 def test_shipped_programs_match_the_closed_form():
-    assert set(MODELS) == {name.rpartition("-")[0] for name in DOMAIN.library.sets["real-16"]}
+    assert set(MODELS) >= {name.rpartition("-")[0] for name in DOMAIN.library.sets["real-16"]}
     found = {n: DOMAIN.library.load(f"{n}-16mib").flops.sum() for n in ("gpt2", "bert", "resnet50")}
     assert found["gpt2"] == pytest.approx(transformer(12, 768, 128, 50257), rel=0.05)
     assert found["bert"] == pytest.approx(transformer(12, 768, 128), rel=0.05)
