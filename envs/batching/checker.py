@@ -123,9 +123,9 @@ def _tell(
 
     for k, what, a, b in sorted(events):
         if what == 1:
-            if begun >= 0 or bool(b) != waits or (b and a != kv) or made == output:
+            if begun >= 0 or (b and (not waits or a != kv)) or made == output:
                 return wrong("entry", f"admitted by iteration {k} although it can't be")
-            kv, begun, found = a, k, 0 if b else a
+            kv, begun, found = a, k, found if b else a
             if b:
                 story.swaps.append(k)
         elif begun < 0 or k < after:
@@ -293,7 +293,10 @@ def _check_durations(
 def _check_memory(
     instance: BatchingInstance, solution: BatchingSolution, stories: list[Story], r: int
 ) -> list[Violation]:
-    """Running requests' own blocks and the prefixes that they rely on fit."""
+    """Running requests' own blocks and their groups' prefixes fit.
+
+    What is in a prefix counts once, even where a replica might hold it twice.
+    """
     length = int((solution.replica == r).sum())
     own = np.zeros(length, np.int64)
     shared: dict[int, Ints] = {}
@@ -303,13 +306,14 @@ def _check_memory(
         kv = np.zeros(length + 1, np.int64)
         for k, tokens, before, _ in story.steps:
             kv[k] = before + tokens
-        group = int(instance.requests.group[i])
+        group, extends = int(instance.requests.group[i]), int(instance.requests.extends[i])
         for begin, end, found in story.stays:
             held = np.maximum.accumulate(kv[begin:end])
-            own[begin:end] += np.maximum(-(-held // BLOCK) - found // BLOCK, 0)
-            if found:
-                most = shared.setdefault(group, np.zeros(length, np.int64))
-                most[begin:end] = np.maximum(most[begin:end], found // BLOCK)
+            common = np.minimum(extends, held) // BLOCK if group >= 0 else np.zeros_like(held)
+            common = np.maximum(common, found // BLOCK)
+            own[begin:end] += np.maximum(-(-held // BLOCK) - common, 0)
+            most = shared.setdefault(group, np.zeros(length, np.int64))
+            most[begin:end] = np.maximum(most[begin:end], common)
     for most in shared.values():
         own += most
     if (over := np.flatnonzero(own > instance.replicas[r].kv_blocks)).size:

@@ -90,8 +90,8 @@ def _token_times(prompt: int, events: list[tuple[int, int, int, int]], ends: Flo
 def losses(instance: BatchingInstance, times: Timeline) -> Floats:
     """(N,) points of each request; see `loss`."""
     requests = instance.requests
-    waited = times.first - times.visible
     with np.errstate(invalid="ignore"):
+        waited = times.first - times.visible
         pace = (times.last - times.first) / np.maximum(requests.output - 1, 1)
         total = (times.last - requests.arrival_s) / requests.deadline_s
         ratio = np.maximum(np.maximum(waited / requests.ttft_s, pace / requests.tpot_s), total)
