@@ -182,7 +182,7 @@ class Draft(NamedTuple):
 def _workflow(rng: Generator, draft: Draft, at: float, group: int, schema: int) -> None:
     """Schema linking, candidates in parallel, revision: as in HexGen-Text2SQL (Peng et al. 2025)."""
     widths = (1, int(rng.integers(2, 4)), 1)
-    slack = float(rng.uniform(8.0, 16.0))
+    slack = float(rng.uniform(7.0, 14.0))
     before: list[int] = []
     for stage, width in enumerate(widths):
         now = []
@@ -203,7 +203,7 @@ def _workflow(rng: Generator, draft: Draft, at: float, group: int, schema: int) 
 
 def hetero(rng: Generator, size: str = "") -> BatchingInstance:
     """Unlike replicas; chats with targets for their tokens, workflows with deadlines, prefixes."""
-    n, rate = parse_size(size, 40, 9.0)
+    n, rate = parse_size(size, 40, 24.0)
     draft = Draft([], [], [], [], [], [], [], [], [])
     schemas = lognormal(rng, 6, 1400.0, 0.4, 400, 2600)
     at = 0.0
@@ -217,8 +217,8 @@ def hetero(rng: Generator, size: str = "") -> BatchingInstance:
         group = int(rng.integers(6)) if grouped else -1
         shared = int(schemas[group]) if grouped else 0
         draft.arrival.append(at)
-        draft.prompt.append(shared + int(lognormal(rng, 1, 500.0, 1.0, 16, 3000)[0]))
-        draft.output.append(int(lognormal(rng, 1, 150.0, 0.8, 2, 900)[0]))
+        draft.prompt.append(shared + int(lognormal(rng, 1, 1200.0, 1.0, 16, 3500)[0]))
+        draft.output.append(int(lognormal(rng, 1, 260.0, 0.8, 2, 900)[0]))
         draft.group.append(group)
         draft.shared.append(shared)
         draft.deadline.append(np.inf)
@@ -238,14 +238,14 @@ def hetero(rng: Generator, size: str = "") -> BatchingInstance:
         deadline_s=np.array(draft.deadline),
         weight=np.array(draft.weight),
         tenant=np.array(draft.tenant),
-        ttft_s=np.where(chat, 1.5, np.inf),
-        tpot_s=np.where(chat, 0.05, np.inf),
+        ttft_s=np.where(chat, 0.8, np.inf),
+        tpot_s=np.where(chat, 0.04, np.inf),
     )
     fleet = (
-        Replica("h100", kv_blocks=3000),
-        Replica("a100", kv_blocks=3000),
-        Replica("a100", kv_blocks=1500),
-        Replica("h100", "llama-2-7b", kv_blocks=800),
+        Replica("h100", kv_blocks=1200),
+        Replica("a100", kv_blocks=1600),
+        Replica("a100", kv_blocks=800),
+        Replica("a100", "llama-2-7b", kv_blocks=500),
     )
     edges = np.array(draft.stage_of, np.int64).reshape(-1, 2).T
     return BatchingInstance(f"hetero-{n}@{rate:g}", requests, fleet, edges, 30.0)

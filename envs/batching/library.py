@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance
 
 WORLDS = 20  # of each kind; from streams that no generator's seed reaches
-SIZES = {"hetero": "120", "tight": "120", "tenants": "120", "sessions": "100"}
+SIZES = {"hetero": "200", "tight": "120", "tenants": "120", "sessions": "100"}
 _SETS = {f"{kind}-test": tuple(f"{kind}-{k:02d}" for k in range(WORLDS)) for kind in SIZES}
 
 

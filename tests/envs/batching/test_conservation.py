@@ -53,7 +53,7 @@ rules = {
     "router": st.sampled_from(ROUTERS),
     "prefix_cache": st.booleans(),
 }
-slowly = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slowly
