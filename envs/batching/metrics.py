@@ -23,8 +23,8 @@ QUANTILES = (50, 90, 99)
 def in_time(instance: BatchingInstance, times: Timeline) -> NDArray[np.bool_]:
     """(N,) requests that met all of their targets."""
     requests = instance.requests
-    waited = np.where(np.isfinite(times.first), times.first - times.visible, np.inf)
     with np.errstate(invalid="ignore"):
+        waited = np.where(np.isfinite(times.first), times.first - times.visible, np.inf)
         pace = (times.last - times.first) / np.maximum(requests.output - 1, 1)
     good = np.isfinite(times.last) & (waited <= requests.ttft_s * MARGIN)
     good &= (requests.output == 1) | (pace <= requests.tpot_s * MARGIN)
@@ -51,13 +51,13 @@ def metrics(instance: BatchingInstance, solution: BatchingSolution) -> dict[str,
         "requests /s": float(served.sum()) / span,
         "tokens /s": float(requests.output[served].sum()) / span,
     }
-    first = np.where(np.isfinite(times.first), times.first - times.visible, np.nan)[served]
-    pace = (times.last - times.first)[served] / np.maximum(requests.output[served] - 1, 1)
-    latency = (times.last - times.visible)[served]
-    for name, values in (("TTFT", first), ("TPOT", pace[requests.output[served] > 1])):
+    visible, output = times.visible[served], requests.output[served]
+    first, last = times.first[served], times.last[served]
+    pace, latency = (last - first) / np.maximum(output - 1, 1), last - visible
+    for name, values in (("TTFT", first - visible), ("TPOT", pace[output > 1])):
         out |= _quantiles(name, values)
     out |= _quantiles("TBT", times.gaps)
-    normalised = latency / requests.output[served]
+    normalised = latency / output
     out["normalised latency"] = float(normalised.mean()) if len(latency) else 0.0
     out["fairness"] = _jain(instance, served, times)
     least = max(float(np.min(normalised, initial=np.inf)), 1e-9)
