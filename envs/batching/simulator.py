@@ -15,7 +15,7 @@ from graphsched.envs.batching.log import empty_log
 from graphsched.envs.batching.playback import replay_slot
 from graphsched.envs.batching.rows import fill_rows
 from graphsched.envs.batching.schedulers import BatchingOptions
-from graphsched.envs.batching.state import State, empty_state, grow_state
+from graphsched.envs.batching.state import State, empty_state, grow_state, plain_arrays, state_of
 from graphsched.envs.core.graph import GraphStore
 from graphsched.envs.core.sim import StepResult
 
@@ -194,7 +194,7 @@ class BatchingSim:
         which = [documents.setdefault(id(i), len(documents)) for i in self._instances]
         unique = {id(i): i for i in self._instances}
         return {
-            "arrays": {name: array.copy() for name, array in self.state._asdict().items()},
+            "arrays": plain_arrays(self.state),
             "instances": [i.to_json() if i else None for i in unique.values()],
             "which": which,
         }
@@ -212,7 +212,7 @@ class BatchingSim:
             else:
                 graphs[k] = self.store.add(static_graph(instance))
             self._put(slot, instance, graphs[k])
-        self.state = State(**{name: array.copy() for name, array in state["arrays"].items()})
+        self.state = state_of(state["arrays"])
 
 
 assert SCHEMA.kinds == KINDS

@@ -120,6 +120,27 @@ REQUEST = _record(_REQUEST, _REQUEST_FLOATS)
 REPLICA = _record(_REPLICA, _REPLICA_FLOATS)
 
 
+RECORDS = {"slot": SLOT, "req": REQUEST, "rep": REPLICA}
+
+
+def plain_arrays(state: State) -> dict[str, NDArray[Any]]:
+    """Copies of all arrays, records as the int64 that their bits are: files know no records."""
+    return {
+        name: array.copy().view(np.int64) if name in RECORDS else array.copy()
+        for name, array in state._asdict().items()
+    }
+
+
+def state_of(arrays: Mapping[str, NDArray[Any]]) -> State:
+    """Inverse of `plain_arrays`."""
+    return State(
+        **{
+            name: array.copy().view(RECORDS[name]) if name in RECORDS else array.copy()
+            for name, array in arrays.items()
+        }
+    )
+
+
 def empty_state(sizes: Mapping[str, int]) -> State:
     """Arrays of zeros; sizes: of B, N, R, G, E, C and D."""
     s = sizes
