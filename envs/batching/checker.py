@@ -336,6 +336,6 @@ def _cost(instance: BatchingInstance, times: tuple[Floats, Floats, Floats]) -> f
         worst = max(waited / requests.ttft_s[i], pace / requests.tpot_s[i])
         worst = max(worst, (last[i] - requests.arrival_s[i]) / requests.deadline_s[i])
         missed, starved = worst > 1 + 1e-9, waited > instance.starvation_s * (1 + 1e-9)
-        points = 85.0 * missed + 10.0 * worst / (1.0 + worst) + 5.0 * starved
+        points = 70.0 * missed + 10.0 * worst / (1.0 + worst) + 20.0 * starved
         total += requests.weight[i] * points
     return float(total / requests.weight.sum())

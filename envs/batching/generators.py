@@ -248,7 +248,7 @@ def hetero(rng: Generator, size: str = "") -> BatchingInstance:
         Replica("a100", "llama-2-7b", kv_blocks=500),
     )
     edges = np.array(draft.stage_of, np.int64).reshape(-1, 2).T
-    return BatchingInstance(f"hetero-{n}@{rate:g}", requests, fleet, edges, 30.0)
+    return BatchingInstance(f"hetero-{n}@{rate:g}", requests, fleet, edges, 5.0)
 
 
 def tight(rng: Generator, size: str = "") -> BatchingInstance:
@@ -271,7 +271,7 @@ def tight(rng: Generator, size: str = "") -> BatchingInstance:
         tpot_s=np.full(n, 0.06),
     )
     fleet = (Replica(kv_blocks=600),)
-    return BatchingInstance(f"tight-{n}@{rate:g}", requests, fleet, NO_EDGES, 30.0)
+    return BatchingInstance(f"tight-{n}@{rate:g}", requests, fleet, NO_EDGES, 10.0)
 
 
 def tenants(rng: Generator, size: str = "") -> BatchingInstance:

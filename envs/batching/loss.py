@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from numba import njit
 
-MISS, LATE, STARVED = 85.0, 10.0, 5.0
+MISS, LATE, STARVED = 70.0, 10.0, 20.0
 FULL = MISS + LATE + STARVED
 MARGIN = 1.0 + 1e-9
 
