@@ -219,7 +219,8 @@ def _needs(state: State, b: int, r: int, i: int) -> int:
     """Blocks that admission takes."""
     rule, found = state.slot[b].batching, found_blocks(state, b, r, i)
     if state.req[b, i].status == SWAPPED:
-        return blocks_for(state.req[b, i].kv + 1) - state.req[b, i].held
+        kept = state.req[b, i].kv + _first_chunk(state, b, r, i)
+        return blocks_for(kept) - state.req[b, i].held
     whole = state.req[b, i].prompt + state.req[b, i].made
     if rule == VLLM_V1:
         whole = BLOCK * found + _first_chunk(state, b, r, i)

@@ -113,6 +113,13 @@ def test_swapping_keeps_what_was_computed():
     assert table(*TWO, Scheduler(preemption="swap")) == [first, second]
 
 
+def test_a_swapped_prompt_comes_back_with_room_for_its_next_chunk():
+    """Chunks of 16 tokens by vLLM v1: blocks are taken by the chunk, and by every return."""
+    scheduler = Scheduler(batching="vllm-v1", budget=16, max_seqs=3, preemption="swap")
+    rows = table([86, 70, 37, 42], [9, 7, 10, 6], 6, scheduler)
+    assert [sum(row) for row in rows] == [86 + 8, 70 + 6, 37 + 9, 42 + 5]
+
+
 def test_a_prefix_is_computed_once():
     shared = {"group": [0, 0], "shared": [64, 64], "extends": [64, 64]}
     one = Scheduler(max_seqs=1)
