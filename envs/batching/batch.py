@@ -115,6 +115,7 @@ def _preempt(state: State, b: int, r: int, log: Log) -> int:
         forget(state, b, r, i)
         enqueue(state, b, r, i)
     else:
+        state.rep[b, r].pending -= todo_of(state, b, i) - (state.req[b, i].made > 0)
         state.req[b, i].status = REJECTED  # the caller settles it
     return i
 

@@ -128,8 +128,7 @@ def _apply(state: State, b: int, r: int, log: Log) -> None:
         decode = one.made > 0 and todo == 1
         one.kv += chunk
         one.chunk = 0
-        if not decode:
-            rep.pending -= chunk
+        rep.pending -= min(chunk, todo - 1) if one.made > 0 else chunk
         if todo > chunk:
             continue
         one.made += 1

@@ -119,10 +119,6 @@ def release(state: State, b: int, r: int, i: int) -> None:
 @inner
 def forget(state: State, b: int, r: int, i: int) -> None:
     """A request will be computed again from its first token."""
-    todo = state.req[b, i].prompt + state.req[b, i].made
-    if state.req[b, i].made > 0 and state.req[b, i].kv == todo - 1:
-        state.rep[b, r].pending += todo
-    else:
-        state.rep[b, r].pending += state.req[b, i].kv
+    state.rep[b, r].pending += state.req[b, i].kv
     state.req[b, i].kv = 0
     state.req[b, i].status = QUEUED

@@ -98,7 +98,7 @@ _REPLICA = (
     "hold",  # whether admission is held until something changes
     "stuck",  # whether nothing more is admitted in this iteration
     "iteration", "queued", "running",
-    "pending",  # prompt tokens to compute, of queued and running requests
+    "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
 )
 _REPLICA_FLOATS = (
