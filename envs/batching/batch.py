@@ -41,6 +41,7 @@ from graphsched.envs.batching.memory import (
     release,
     shares,
     take,
+    trim,
 )
 from graphsched.envs.batching.outlook import service_s, urgency
 from graphsched.envs.core.jit import inner
@@ -121,8 +122,8 @@ def _preempt(state: State, b: int, r: int, log: Log) -> int:
 
 
 @inner
-def _unstick(state: State, b: int, r: int) -> None:
-    """Nothing runs and nothing fits: requests in the host's memory let go of their prefixes."""
+def unstick(state: State, b: int, r: int) -> None:
+    """No other way to go on: requests in the host's memory let go of their prefixes."""
     for k in range(state.rep[b, r].queued):
         i = state.queue[b, r, k]
         if state.req[b, i].status == SWAPPED:
@@ -163,6 +164,11 @@ def _find_room(state: State, b: int, r: int, i: int, need: int, log: Log) -> int
     """Blocks for a running request, others leaving from the last; one that is given up, or -1."""
     gone = -1
     while gone != i:
+        trim(state, b, r, i, need)
+        alone = state.rep[b, r].running == 1
+        if alone and state.rep[b, r].free + state.rep[b, r].evictable < need:
+            unstick(state, b, r)  # else it could leave, be admitted and leave again for ever
+            trim(state, b, r, i, need)
         if make_room(state, b, r, need):
             state.rep[b, r].free -= need
             state.req[b, i].own += need
@@ -288,7 +294,7 @@ def next_by_rule(state: State, b: int, r: int) -> int:
         return i
     if state.rep[b, r].running > 0:
         return -1
-    _unstick(state, b, r)
+    unstick(state, b, r)
     return i
 
 

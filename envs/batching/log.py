@@ -73,6 +73,7 @@ def log_tokens(log: Log, request: int, replica: int, iteration: int, tokens: int
         log.span[k, 3] += 1
         return
     k = log.counts[SPANS]
+    log.last[request] = -1
     if k < len(log.span):
         log.last[request] = k
         log.span[k, 0], log.span[k, 1], log.span[k, 2] = request, replica, iteration
@@ -95,6 +96,8 @@ def log_entry(
     log: Log, request: int, replica: int, iteration: int, found: int, swapped: int
 ) -> None:
     """A request that is admitted to a replica's batch."""
+    if len(log.last) > 0:
+        log.last[request] = -1  # a span never goes on across an absence
     k = log.counts[ENTRIES]
     if k < len(log.entry):
         log.entry[k, 0], log.entry[k, 1], log.entry[k, 2] = request, replica, iteration

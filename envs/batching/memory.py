@@ -64,6 +64,34 @@ def make_room(state: State, b: int, r: int, need: int) -> bool:
 
 
 @inner
+def _relied_on(state: State, b: int, r: int, g: int) -> int:
+    """Blocks of a group's prefix that some request of the replica holds."""
+    out = 0
+    for k in range(state.rep[b, r].running):
+        if state.req[b, state.run[b, r, k]].group == g:
+            out = max(out, state.req[b, state.run[b, r, k]].held)
+    for k in range(state.rep[b, r].queued):
+        if state.req[b, state.queue[b, r, k]].group == g:
+            out = max(out, state.req[b, state.queue[b, r, k]].held)
+    return out
+
+
+@inner
+def trim(state: State, b: int, r: int, i: int, need: int) -> None:
+    """Evict the tail of the prefix of a running request's own group, where nobody holds it.
+
+    A prefix in use is not `evictable`, though a request may use only its first blocks.
+    """
+    short = need - state.rep[b, r].free - state.rep[b, r].evictable
+    if short <= 0 or not shares(state, b, i):
+        return
+    g = state.req[b, i].group
+    gone = min(state.cached[b, r, g] - _relied_on(state, b, r, g), short)
+    state.cached[b, r, g] -= gone
+    state.rep[b, r].free += gone
+
+
+@inner
 def found_blocks(state: State, b: int, r: int, i: int) -> int:
     """Blocks of a request's prefix that a replica holds; one token is always computed."""
     if not shares(state, b, i) or state.req[b, i].status == SWAPPED:
