@@ -1,0 +1,49 @@
+"""Serving large language models: which replica, who is next, how many tokens an iteration."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from graphsched.envs.batching.baselines import linear, rules
+from graphsched.envs.batching.bounds import cost, lower_bound
+from graphsched.envs.batching.checker import check
+from graphsched.envs.batching.features import SCHEMA, static_graph
+from graphsched.envs.batching.generators import GENERATORS, TOY_OPTIMUM
+from graphsched.envs.batching.instance import BatchingInstance, instance_from_json
+from graphsched.envs.batching.library import LIBRARY, best_known, group
+from graphsched.envs.batching.measures import measure
+from graphsched.envs.batching.metrics import metrics
+from graphsched.envs.batching.readers import READERS
+from graphsched.envs.batching.render import render_html, render_rgb, render_text
+from graphsched.envs.batching.schedulers import BatchingOptions
+from graphsched.envs.batching.simulator import BatchingSim
+from graphsched.envs.batching.solution import BatchingSolution, solution_from_json
+from graphsched.envs.core.domain import Domain
+
+DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
+    name="batching",
+    env_id="Batching-v0",
+    schema=SCHEMA,
+    options=BatchingOptions,
+    simulator=BatchingSim,
+    static_graph=static_graph,
+    generators=GENERATORS,
+    toy_optimum=TOY_OPTIMUM,
+    readers=READERS,
+    library=LIBRARY,
+    check=check,
+    cost=cost,
+    lower_bound=lower_bound,
+    best_known=best_known,
+    group=group,
+    objective="points lost against the targets, 0 to 100",
+    baselines={**rules.BASELINES, "linear": linear.BASELINE},
+    symmetries={},
+    render_text=render_text,
+    render_rgb=render_rgb,
+    render_html=render_html,
+    instance_from_json=instance_from_json,
+    solution_from_json=solution_from_json,
+    presets=Path(str(files("graphsched.envs.batching") / "presets.toml")),
+    metrics=metrics,
+    measures=measure,
+)

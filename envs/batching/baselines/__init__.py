@@ -1,0 +1,1 @@
+"""Schedulers and routers that need no learning."""

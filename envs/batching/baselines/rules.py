@@ -1,0 +1,102 @@
+"""Published schedulers and routers as configurations of the simulator's rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from graphsched.envs.batching.codes import BUDGETS, ROUTERS
+from graphsched.envs.batching.playback import serve
+from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.core.domain import Baseline, SolverOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphsched.envs.batching.instance import BatchingInstance
+    from graphsched.envs.batching.solution import BatchingSolution
+
+    Solver = Callable[[BatchingInstance], BatchingSolution]
+
+AGINGS = (0.0, 0.1, 0.5, 2.0)  # swept, s by s
+
+# What is not said has the defaults of `Scheduler`: Sarathi with 512 tokens, least pending prefill.
+SCHEDULERS = {
+    "request-level": (Scheduler(batching="request-level"), "a batch to its end, then the next one"),
+    "orca": (Scheduler(batching="orca"), "iteration-level batches, longest output reserved (2022)"),
+    "vllm-v0": (Scheduler(batching="vllm-v0"), "prompts first, paged memory (Kwon et al. 2023)"),
+    "vllm-v0-swap": (
+        Scheduler(batching="vllm-v0", preemption="swap"),
+        "the same, swapping blocks to the host instead of computing them again",
+    ),
+    "vllm-v1": (
+        Scheduler(batching="vllm-v1", budget=2048),
+        "running requests first, chunked prompts, 2048 tokens",
+    ),
+    "sarathi": (Scheduler(), "decodes, then chunks of prompts, 512 tokens (Agrawal et al. 2024)"),
+    "sarathi-dynamic": (Scheduler(budget=0), "the largest budget that meets the TPOT targets"),
+    "sjf": (Scheduler(order="sjf"), "shortest predicted service first"),
+    "srtf": (Scheduler(order="srtf"), "shortest predicted remaining service first"),
+    "sjf-aging": (
+        Scheduler(order="sjf", aging=0.5),
+        "the same; half a second off by second waited",
+    ),
+    "ltr": (Scheduler(order="ltr"), "shortest predicted output first, as learning to rank"),
+    "priority": (Scheduler(order="priority"), "highest priority first"),
+    "urgency": (Scheduler(order="urgency"), "least slack to the targets first"),
+    "hexgen": (
+        Scheduler(router="hexgen", order="urgency"),
+        "speed against load, then least slack (HexGen-Text2SQL, alpha 0.5)",
+    ),
+}
+ROUTES = {
+    name: (Scheduler(router=name), f"router {name}, Sarathi on each replica")
+    for name in ROUTERS
+    if name not in ("hexgen", "least-prefill")
+}
+
+
+def _make(scheduler: Scheduler, options: SolverOptions) -> Solver:
+    del options  # rules are deterministic and have settings of their own
+    return partial(serve, scheduler=scheduler)
+
+
+def _best_of(instance: BatchingInstance, schedulers: tuple[Scheduler, ...]) -> BatchingSolution:
+    return min((serve(instance, s) for s in schedulers), key=lambda found: found.cost)
+
+
+def _make_swept(schedulers: tuple[Scheduler, ...], options: SolverOptions) -> Solver:
+    del options
+    return partial(_best_of, schedulers=schedulers)
+
+
+_BASE = Scheduler()
+SWEPT = {
+    "sarathi-swept": (
+        tuple(replace(_BASE, budget=budget) for budget in BUDGETS),
+        "Sarathi with the best budget for each instance, in hindsight",
+    ),
+    "sjf-swept": (
+        tuple(replace(_BASE, order="sjf", aging=aging) for aging in AGINGS),
+        "SJF with the best aging for each instance, in hindsight",
+    ),
+    "hexgen-swept": (
+        tuple(
+            Scheduler(router="hexgen", order="urgency", alpha=alpha)
+            for alpha in (0.0, 0.25, 0.5, 0.75, 1.0)
+        ),
+        "HexGen with the best alpha for each instance, in hindsight",
+    ),
+}
+
+BASELINES: dict[str, Baseline[BatchingInstance, BatchingSolution]] = {
+    **{
+        name: Baseline(make=partial(_make, scheduler), summary=summary, is_rule=True)
+        for name, (scheduler, summary) in {**SCHEDULERS, **ROUTES}.items()
+    },
+    **{
+        name: Baseline(make=partial(_make_swept, schedulers), summary=summary)
+        for name, (schedulers, summary) in SWEPT.items()
+    },
+}

@@ -1,0 +1,326 @@
+"""Putting an iteration together: who decodes, whose prompt goes on, who is admitted."""
+
+# mypy: disable-error-code="no-any-return"
+# (fields of records have no type)
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.batching.codes import (
+    BLOCK,
+    FAIL,
+    FCFS,
+    LTR,
+    ORCA,
+    PRIORITY,
+    QUEUED,
+    RECOMPUTE,
+    REJECTED,
+    REQUEST_LEVEL,
+    RUNNING,
+    SARATHI,
+    SJF,
+    SRTF,
+    SWAP,
+    SWAPPED,
+    URGENCY,
+    VLLM_V0,
+    VLLM_V1,
+)
+from graphsched.envs.batching.log import log_entry, log_leave
+from graphsched.envs.batching.memory import (
+    available,
+    blocks_for,
+    forget,
+    found_blocks,
+    make_room,
+    pin,
+    release,
+    shares,
+    take,
+    trim,
+)
+from graphsched.envs.batching.outlook import service_s, urgency
+from graphsched.envs.core.jit import inner
+
+if TYPE_CHECKING:
+    from graphsched.envs.batching.log import Log
+    from graphsched.envs.batching.state import State
+
+
+@inner
+def todo_of(state: State, b: int, i: int) -> int:
+    """Tokens to compute before the next one comes out."""
+    return state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv
+
+
+@inner
+def is_decode(state: State, b: int, i: int) -> bool:
+    """Whether all but its last token is computed."""
+    return state.req[b, i].made > 0 and todo_of(state, b, i) == 1
+
+
+@inner
+def enqueue(state: State, b: int, r: int, i: int) -> None:
+    """Into the replica's queue, by the time it could first be routed."""
+    at = state.rep[b, r].queued
+    while at > 0:
+        j = state.queue[b, r, at - 1]
+        earlier = state.req[b, j].visible < state.req[b, i].visible
+        if earlier or (state.req[b, j].visible == state.req[b, i].visible and j < i):
+            break
+        state.queue[b, r, at] = j
+        at -= 1
+    state.queue[b, r, at] = i
+    state.rep[b, r].queued += 1
+
+
+@inner
+def _dequeue(state: State, b: int, r: int, i: int) -> None:
+    at = 0
+    while state.queue[b, r, at] != i:
+        at += 1
+    for k in range(at, state.rep[b, r].queued - 1):
+        state.queue[b, r, k] = state.queue[b, r, k + 1]
+    state.rep[b, r].queued -= 1
+
+
+@inner
+def _preempt(state: State, b: int, r: int, log: Log) -> int:
+    """The last running request leaves; returns it."""
+    state.rep[b, r].running -= 1
+    i = state.run[b, r, state.rep[b, r].running]
+    state.req[b, i].chunk = 0
+    state.req[b, i].preempted += 1
+    state.rep[b, r].hold = 0
+    why = RECOMPUTE
+    alone = state.rep[b, r].running == 0
+    if alone and blocks_for(state.req[b, i].prompt + state.req[b, i].made) > state.rep[b, r].blocks:
+        why = FAIL
+    elif state.slot[b].swaps:
+        why = SWAP
+    log_leave(log, i, r, state.rep[b, r].iteration, why)
+    if why == SWAP:
+        state.rep[b, r].swap_moved += state.req[b, i].own
+        state.rep[b, r].swap_calls += 1
+        state.rep[b, r].free += state.req[b, i].own
+        state.req[b, i].own = 0
+        state.req[b, i].status = SWAPPED
+        enqueue(state, b, r, i)
+        return i
+    release(state, b, r, i)
+    if why == RECOMPUTE:
+        forget(state, b, r, i)
+        enqueue(state, b, r, i)
+    else:
+        state.rep[b, r].pending -= todo_of(state, b, i) - (state.req[b, i].made > 0)
+        state.req[b, i].status = REJECTED  # the caller settles it
+    return i
+
+
+@inner
+def unstick(state: State, b: int, r: int) -> None:
+    """No other way to go on: requests in the host's memory let go of their prefixes."""
+    for k in range(state.rep[b, r].queued):
+        i = state.queue[b, r, k]
+        if state.req[b, i].status == SWAPPED:
+            release(state, b, r, i)
+            forget(state, b, r, i)
+
+
+@inner
+def plan_running(state: State, b: int, r: int, prompts: bool, decodes: bool, log: Log) -> int:
+    """Tokens for running requests in order; returns a request that can't ever go on, or -1."""
+    req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
+    k = 0
+    while k < rep.running:
+        one = req[run[k]]
+        todo = one.prompt + one.made - one.kv
+        decode = one.made > 0 and todo == 1
+        if one.chunk > 0 or (decode and not decodes) or (not decode and not prompts):
+            k += 1
+            continue
+        chunk = min(todo, rep.left)
+        if chunk <= 0:
+            return -1
+        need = blocks_for(one.kv + chunk) - one.held - one.own
+        if need > 0:
+            lost = _find_room(state, b, r, run[k], need, log)
+            if lost >= 0:
+                return lost
+            if rep.running <= k:
+                return -1  # it had to leave itself
+        one.chunk = chunk
+        rep.left -= chunk
+        k += 1
+    return -1
+
+
+@inner
+def _find_room(state: State, b: int, r: int, i: int, need: int, log: Log) -> int:
+    """Blocks for a running request, others leaving from the last; one that is given up, or -1."""
+    gone = -1
+    while gone != i:
+        trim(state, b, r, i, need)
+        alone = state.rep[b, r].running == 1
+        if alone and state.rep[b, r].free + state.rep[b, r].evictable < need:
+            unstick(state, b, r)  # else it could leave, be admitted and leave again for ever
+            trim(state, b, r, i, need)
+        if make_room(state, b, r, need):
+            state.rep[b, r].free -= need
+            state.req[b, i].own += need
+            return -1
+        gone = _preempt(state, b, r, log)
+        state.rep[b, r].stuck = 1
+        if state.req[b, gone].status == REJECTED:
+            return gone
+    return -1
+
+
+@inner
+def _key(state: State, b: int, r: int, i: int) -> float:
+    """Least goes first."""
+    rule, waited = state.slot[b].order, state.slot[b].clock - state.req[b, i].visible
+    if rule == SJF:
+        todo = state.req[b, i].prompt / state.rep[b, r].speed
+        pace = state.table[b, r, 4] + state.loads[b, r, 0]
+        return float(todo + state.req[b, i].predicted * pace - state.slot[b].aging * waited)
+    if rule == SRTF:
+        return float(service_s(state, b, r, i) - state.slot[b].aging * waited)
+    if rule == LTR:
+        return float(state.req[b, i].predicted - state.slot[b].aging * waited)
+    if rule == PRIORITY:
+        return float(-1e6 * state.req[b, i].priority - waited)
+    if rule == URGENCY:
+        return float(urgency(state, b, r, i))
+    return float(-waited)
+
+
+@inner
+def head_of(state: State, b: int, r: int) -> int:
+    """The queued request that the order admits next."""
+    best = state.queue[b, r, 0]
+    if state.slot[b].order == FCFS:
+        return best
+    least = np.inf
+    for k in range(state.rep[b, r].queued):
+        key = _key(state, b, r, state.queue[b, r, k])
+        if key < least:
+            best, least = state.queue[b, r, k], key
+    return best
+
+
+@inner
+def _first_chunk(state: State, b: int, r: int, i: int) -> int:
+    todo = todo_of(state, b, i)
+    if state.req[b, i].status == QUEUED:
+        todo -= BLOCK * found_blocks(state, b, r, i)
+    return min(todo, state.rep[b, r].left)
+
+
+@inner
+def _needs(state: State, b: int, r: int, i: int) -> int:
+    """Blocks that admission takes."""
+    rule, found = state.slot[b].batching, found_blocks(state, b, r, i)
+    if state.req[b, i].status == SWAPPED:
+        kept = state.req[b, i].kv + _first_chunk(state, b, r, i)
+        return blocks_for(kept) - state.req[b, i].held
+    whole = state.req[b, i].prompt + state.req[b, i].made
+    if rule == VLLM_V1:
+        whole = BLOCK * found + _first_chunk(state, b, r, i)
+    elif rule in (ORCA, REQUEST_LEVEL):
+        whole = max(whole, state.slot[b].max_tokens)
+    return min(blocks_for(whole), state.rep[b, r].blocks) - found
+
+
+@inner
+def fits(state: State, b: int, r: int, i: int) -> bool:
+    """Whether a queued request can be admitted now."""
+    spare = state.rep[b, r].watermark if state.rep[b, r].running > 0 else 0
+    if _needs(state, b, r, i) + spare > available(state, b, r, i):
+        return False
+    if state.slot[b].batching != VLLM_V0:
+        return True
+    count, longest = 1, todo_of(state, b, i)  # prompts are padded to the longest
+    for k in range(state.rep[b, r].running):
+        j = state.run[b, r, k]
+        if state.req[b, j].chunk > 0:
+            count += 1
+            longest = max(longest, state.req[b, j].chunk)
+    return count == 1 or count * longest <= state.slot[b].max_tokens
+
+
+@inner
+def admit(state: State, b: int, r: int, i: int, log: Log) -> None:
+    """A queued request that fits joins the batch."""
+    need, found = _needs(state, b, r, i), found_blocks(state, b, r, i)
+    swapped = state.req[b, i].status == SWAPPED
+    chunk = _first_chunk(state, b, r, i)
+    if not swapped:
+        if shares(state, b, i):
+            pin(state, b, r, state.req[b, i].group)
+        state.req[b, i].kv = BLOCK * found
+        state.req[b, i].held = found
+        state.rep[b, r].pending -= BLOCK * found
+    else:
+        state.rep[b, r].swap_moved += need
+        state.rep[b, r].swap_calls += 1
+    take(state, b, r, i, need)
+    state.req[b, i].status = RUNNING
+    state.req[b, i].chunk = chunk
+    state.rep[b, r].left -= chunk
+    _dequeue(state, b, r, i)
+    state.run[b, r, state.rep[b, r].running] = i
+    state.rep[b, r].running += 1
+    log_entry(log, i, r, state.rep[b, r].iteration, state.req[b, i].kv, swapped)
+
+
+@inner
+def admits(state: State, b: int, r: int) -> bool:
+    """Whether the iteration has room for more requests, memory apart."""
+    if state.rep[b, r].stuck or state.rep[b, r].hold or state.rep[b, r].queued == 0:
+        return False
+    return state.rep[b, r].left > 0 and state.rep[b, r].running < state.slot[b].max_seqs
+
+
+@inner
+def next_by_rule(state: State, b: int, r: int) -> int:
+    """The request to admit, or -1 if the first in order does not fit."""
+    i = head_of(state, b, r)
+    if fits(state, b, r, i):
+        return i
+    if state.rep[b, r].running > 0:
+        return -1
+    unstick(state, b, r)
+    return i
+
+
+@inner
+def begin_plan(state: State, b: int, r: int, log: Log) -> int:
+    """Running requests get their tokens, where they come first; returns a hopeless one or -1."""
+    rule = state.slot[b].batching
+    state.rep[b, r].planning = 1
+    state.rep[b, r].stuck = rule == REQUEST_LEVEL and state.rep[b, r].running > 0
+    state.rep[b, r].left = 2**40
+    if rule in (SARATHI, VLLM_V1):
+        state.rep[b, r].left = max(state.rep[b, r].budget, 1)
+    if rule == VLLM_V0:
+        return -1
+    if rule == SARATHI:
+        lost = plan_running(state, b, r, False, True, log)
+        return lost if lost >= 0 else plan_running(state, b, r, True, False, log)
+    return plan_running(state, b, r, True, True, log)
+
+
+@inner
+def end_plan(state: State, b: int, r: int, log: Log) -> int:
+    """Decodes of vLLM v0, where no prompt came in; returns a hopeless request or -1."""
+    if state.slot[b].batching != VLLM_V0:
+        return -1
+    for k in range(state.rep[b, r].running):
+        if state.req[b, state.run[b, r, k]].chunk > 0:
+            return -1
+    return plan_running(state, b, r, True, True, log)

@@ -1,0 +1,132 @@
+"""What a policy sees: names, widths and units, and the static graph of the replicas.
+
+Columns of other kinds of decision are 0. Requests are seen as rows of the decision at hand; the
+static graph holds what is known from the start: the replicas, and the cluster that they form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.batching.codes import KINDS
+from graphsched.envs.batching.costs import coefficients, linear_s, linear_table
+from graphsched.envs.core.graph import EdgeType, GraphSchema, NodeType, StaticGraph, features
+
+if TYPE_CHECKING:
+    from graphsched.envs.batching.instance import BatchingInstance
+
+CANDIDATE = features(
+    # route: a replica for the arrival at hand; expectations are those of `outlook.expect`
+    "ttft",  # time to first token / target, capped at 4
+    "ttft_over_best",  # minus the least of all candidates / target, capped at 4
+    "ttft_late",  # 1 if it exceeds the target
+    "tpot",  # time per token / target, capped at 4
+    "tpot_over_best",
+    "tpot_late",
+    "end",  # time to the end / time to the deadline, capped at 4
+    "end_over_best",  # minus the least / time that the request takes alone, capped at 4
+    "end_late",
+    "late",  # 1 if any target would be missed
+    "wait",  # time in the queue / target of the first token, capped at 4
+    "alone",  # time of the prompt alone / target of the first token, capped at 4
+    "hit",  # share of the prompt found in the cache
+    "headroom",  # KV blocks left / all, negative where they are short
+    "free",  # KV blocks free / all
+    "outstanding_over_least",  # log(1 + requests), minus the least
+    "prefill_over_least",  # pending prompts' time minus the least / target, capped at 4
+    "slowness",  # mean speed of all replicas / this one's, minus 1
+    "hexgen",  # score of HexGen's rule with alpha 1/2, minus the best
+    "freeness",  # Llumnix' freeness, log scale, minus the best
+    "disturbs",  # running decodes x the prompt's time / (10 s), capped at 4
+    # admit: a queued request
+    "work",  # predicted time of the request / 10 s, capped at 4
+    "work_over_least",  # minus the least of all candidates / 10 s, capped at 4
+    "prompt_time",  # of its prompt / target of the first token, capped at 4
+    "age",  # waiting time / target of the first token, capped at 4
+    "slack",  # time to its first target minus its prompt / target, within -4..4
+    "missed",  # 1 if its first token is late already
+    "misses",  # 1 if it is not, but would be if it did not go now
+    "starving",  # waiting time / starvation time, capped at 2
+    "need",  # KV blocks of the prompt and the predicted output / all
+    "output",  # log(1 + predicted output)
+    "priority",  # minus the greatest of all candidates
+    "weight",  # in the cost / mean of all candidates
+    "place",  # log(1 + older requests in the queue)
+    "value",  # weight of a request that can still be in time / its work, relative to the best
+    "oldest",  # 1 for the first in the queue
+    "resumed",  # 1 if it has run before
+    "hold",  # 1 for admitting nothing until something changes
+    # budget: tokens an iteration
+    "budget",  # log2 / 10
+    "pace",  # time of a full iteration / tightest TPOT target of the decodes, capped at 4
+    "pace_late",  # 1 if it exceeds the target
+    "drain",  # time to compute all pending prompts / 10 s, capped at 4
+    "largest",  # 1 for the largest budget that keeps the pace
+)
+RESOURCE = features(
+    "pending",  # log(1 + prompt tokens to compute)
+    "queued",  # log(1 + requests)
+    "running",  # log(1 + requests)
+    "free",  # KV blocks free or evictable / all
+    "residual",  # time to the end of the iteration, s
+    "slowness",  # mean speed / its own, minus 1
+    "pace",  # time of an iteration of its decodes / 0.1 s, capped at 4
+    "budget",  # log2 / 10
+)
+CONTEXT = features(
+    "candidates",  # log
+    "replicas",  # log / 4
+    "prompt",  # log(1 + tokens) of the arrival / 10
+    "output",  # log(1 + predicted tokens) of the arrival / 10
+    "has_deadline",
+    "grouped",  # 1 if it shares a prefix
+    "queued",  # log(1 + requests) at the replica in question
+    "running",  # log(1 + requests) at the replica in question
+    "free",  # KV blocks free at the replica in question / all
+    "load",  # log(1 + requests in the system by replica)
+    "late",  # points lost so far by settled request / 100
+)
+SCHEMA = GraphSchema(
+    nodes=(
+        NodeType("replica", features("prefill", "decode", "memory", "slowness")),
+        NodeType("cluster", features("replicas", "unlikeness")),
+    ),
+    edges=(EdgeType("part_of", "replica", "cluster"), EdgeType("has", "cluster", "replica")),
+    candidate=CANDIDATE,
+    candidate_nodes=("replica",),
+    resource=RESOURCE,
+    resource_node="replica",
+    candidate_resources=("replica",),
+    context=CONTEXT,
+    kinds=KINDS,
+)
+USUAL = 512
+
+
+def static_graph(instance: BatchingInstance) -> StaticGraph:
+    """The replicas, and the cluster that all of them belong to."""
+    rows = []
+    for replica in instance.replicas:
+        table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
+        loads = coefficients(replica.gpu, replica.model, replica.tp)
+        prefill = linear_s(table, USUAL) + loads[3] + USUAL * loads[4]
+        rows.append([prefill, linear_s(table, 32) + loads[0], replica.kv_blocks])
+    prefill, decode, memory = np.array(rows, np.float64).T
+    nodes = [
+        np.log(prefill / 0.05),
+        np.log(decode / 0.02),
+        np.log10(memory) / 4.0,
+        prefill * np.mean(1.0 / prefill) - 1.0,
+    ]
+    everyone = np.arange(len(rows))
+    one = np.zeros_like(everyone)
+    spread = float(np.std(prefill) / np.mean(prefill))
+    return StaticGraph(
+        nodes={
+            "replica": np.stack(nodes, axis=1).astype(np.float32),
+            "cluster": np.array([[np.log(len(rows)), spread]], np.float32),
+        },
+        edges={"part_of": np.stack([everyone, one]), "has": np.stack([one, everyone])},
+    )

@@ -1,0 +1,292 @@
+"""Instances: requests with their targets, and the replicas that serve them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphsched.envs.batching.codes import BLOCK
+from graphsched.envs.batching.costs import linear_table
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+MAX_TOKENS = 10**7
+MAX_REQUESTS = 10**6
+NO_GROUP = -1
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A copy of a model on one or several GPUs.
+
+    Attributes:
+        gpu: name of the GPU, or path of a profile CSV.
+        model: name of the model.
+        kv_blocks: KV blocks of 16 tokens.
+        tp: GPUs that share it (tensor parallelism).
+        imbalance: load of the busiest expert over the mean (mixtures of experts).
+    """
+
+    gpu: str = "a100"
+    model: str = "llama-3-8b"
+    kv_blocks: int = 30_208
+    tp: int = 1
+    imbalance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field."""
+        for name, most in (("kv_blocks", 10**9), ("tp", 64)):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= most:
+                expected = f"expected a count in [1, {most}], found {value!r:.40}"
+                raise InputError(f"replica.{name}", expected)
+        if type(self.imbalance) not in (int, float) or not 1 <= self.imbalance <= 64:
+            problem = f"expected a number in [1, 64], found {self.imbalance!r:.40}"
+            raise InputError("replica.imbalance", problem)
+        linear_table(self.gpu, self.model, self.tp, float(self.imbalance))
+
+
+@dataclass(frozen=True, eq=False)
+class Requests:
+    """Requests in order of arrival, as struct of arrays. N requests.
+
+    Attributes:
+        arrival_s: (N,) float64, when each arrives; a later stage of a workflow comes when the
+            stages before it are served, and has its workflow's arrival here.
+        prompt: (N,) int64 >= 1, tokens.
+        output: (N,) int64 >= 1, tokens; hidden from schedulers.
+        predicted: (N,) int64 >= 1, what a predictor says of the output.
+        group: (N,) int64, whose prefix it shares; -1 for none. A group stands for one sequence
+            of tokens (a conversation, a document, a system prompt).
+        shared: (N,) int64 in [0, prompt], first tokens of the prompt that are the group's.
+        extends: (N,) int64 in [shared, prompt + output], tokens of prompt and output that belong
+            to the group's sequence once they are computed.
+        tenant: (N,) int64 >= 0.
+        priority: (N,) int64, larger goes first where a rule cares.
+        weight: (N,) float64 >= 0 in the cost.
+        ttft_s, tpot_s, deadline_s: (N,) float64 > 0, targets: time to first token, mean time of
+            each further token, time from ``arrival_s`` to the last token; inf for none.
+    """
+
+    arrival_s: Floats
+    prompt: Ints
+    output: Ints
+    predicted: Ints
+    group: Ints
+    shared: Ints
+    extends: Ints
+    tenant: Ints
+    priority: Ints
+    weight: Floats
+    ttft_s: Floats
+    tpot_s: Floats
+    deadline_s: Floats
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field and the request."""
+        size = len(np.asarray(self.arrival_s).reshape(-1))
+        if not 1 <= size <= MAX_REQUESTS:
+            raise InputError("requests", f"expected 1 to {MAX_REQUESTS}, found {size}")
+        for field in fields(self):
+            whole = field.name not in FLOATS
+            object.__setattr__(self, field.name, _column(self, field.name, whole, size))
+        if (falls := np.flatnonzero(np.diff(self.arrival_s) < 0)).size:
+            k = int(falls[0]) + 1
+            problem = (
+                f"expected times that rise, found {self.arrival_s[k]} after {self.arrival_s[k - 1]}"
+            )
+            raise InputError(f"requests[{k}].arrival_s", problem)
+        limits = {
+            "arrival_s": (0.0, 1e9),
+            "prompt": (1, MAX_TOKENS),
+            "output": (1, MAX_TOKENS),
+            "predicted": (1, MAX_TOKENS),
+            "group": (NO_GROUP, MAX_REQUESTS),
+            "shared": (0, self.prompt),
+            "extends": (self.shared, self.prompt + self.output),
+            "tenant": (0, 10**6),
+            "weight": (0.0, 1e6),
+        }
+        for name, (low, high) in limits.items():
+            _check_range(getattr(self, name), low, high, name)
+        for name in ("ttft_s", "tpot_s", "deadline_s"):
+            _check_range(getattr(self, name), 1e-9, np.inf, name)
+        if not self.weight.sum() > 0:
+            raise InputError("requests.weight", "expected one above 0 at least")
+
+    def __len__(self) -> int:
+        """Number of requests."""
+        return len(self.arrival_s)
+
+    @cached_property
+    def num_groups(self) -> int:
+        """Number of prefix groups."""
+        return int(self.group.max(initial=NO_GROUP)) + 1
+
+
+FLOATS = ("arrival_s", "weight", "ttft_s", "tpot_s", "deadline_s")
+
+
+def _column(requests: Requests, name: str, whole: bool, size: int) -> NDArray[Any]:
+    values = np.asarray(getattr(requests, name))
+    if values.shape != (size,) or values.dtype.kind not in ("iu" if whole else "iuf"):
+        kind = "integers" if whole else "numbers"
+        problem = f"expected {size} {kind}, found {values.dtype} of shape {values.shape}"
+        raise InputError(f"requests.{name}", problem)
+    if np.isnan(values).any():
+        k = int(np.flatnonzero(np.isnan(values))[0])
+        raise InputError(f"requests[{k}].{name}", "expected a number, found NaN")
+    out = values.astype(np.int64 if whole else np.float64)
+    out.setflags(write=False)
+    return out
+
+
+def _check_range(values: NDArray[Any], low: Any, high: Any, name: str) -> None:
+    low, high = np.broadcast_to(low, values.shape), np.broadcast_to(high, values.shape)
+    wrong = np.flatnonzero((values < low) | (values > high))
+    if len(wrong):
+        k = int(wrong[0])
+        problem = f"expected in [{low[k]:g}, {high[k]:g}], found {values[k]:g}"
+        raise InputError(f"requests[{k}].{name}", problem)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchingInstance:
+    """Requests, replicas and how late is too late.
+
+    Attributes:
+        name: shown in reports.
+        requests: N requests.
+        replicas: R replicas.
+        precedes: (2, E) int64, stages of workflows: a request and one that needs its output; the
+            later one has the higher number.
+        starvation_s: a first token later than this counts as starved.
+        max_tokens: longest prompt with output that a system has to expect; what Orca reserves.
+    """
+
+    name: str
+    requests: Requests
+    replicas: tuple[Replica, ...]
+    precedes: Ints
+    starvation_s: float = 60.0
+    max_tokens: int = 4096
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field."""
+        object.__setattr__(self, "replicas", tuple(self.replicas))
+        if not 1 <= len(self.replicas) <= 256:
+            raise InputError("replicas", f"expected 1 to 256, found {len(self.replicas)}")
+        edge = np.asarray(self.precedes)
+        edge = np.zeros((2, 0), np.int64) if edge.size == 0 else edge
+        if edge.ndim != 2 or len(edge) != 2 or edge.dtype.kind not in "iu":
+            raise InputError("precedes", f"expected 2 rows of request numbers, found {edge.shape}")
+        edge = edge.astype(np.int64)
+        wrong = (edge[0] < 0) | (edge[1] >= len(self.requests)) | (edge[0] >= edge[1])
+        if wrong.any():
+            a, b = edge[:, np.argmax(wrong)].tolist()
+            problem = f"expected rising numbers below {len(self.requests)}, found {a} and {b}"
+            raise InputError("precedes", problem)
+        edge.setflags(write=False)
+        object.__setattr__(self, "precedes", edge)
+        if not 0 < self.starvation_s < 1e9:
+            raise InputError("starvation_s", f"expected a positive time, found {self.starvation_s}")
+        if type(self.max_tokens) is not int or not BLOCK <= self.max_tokens <= MAX_TOKENS:
+            raise InputError("max_tokens", f"expected a count of tokens, found {self.max_tokens!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON document; `instance_from_json` reads it back. Null stands for no target."""
+        columns = {f.name: _plain(getattr(self.requests, f.name)) for f in fields(Requests)}
+        return {
+            "schema": 1,
+            "domain": "batching",
+            "name": self.name,
+            "replicas": [dict(vars(replica)) for replica in self.replicas],
+            "starvation_s": self.starvation_s,
+            "max_tokens": self.max_tokens,
+            "precedes": self.precedes.tolist(),
+            "requests": [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ],
+        }
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    if values.dtype.kind == "f":
+        return [v if np.isfinite(v) else None for v in values.tolist()]
+    out: list[Any] = values.tolist()
+    return out
+
+
+def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
+    """Inverse of `BatchingInstance.to_json`; raises InputError naming the field."""
+    try:
+        rows = document["requests"]
+        columns = {f.name: _read(rows, f.name) for f in fields(Requests)}
+        return BatchingInstance(
+            name=str(document["name"]),
+            requests=Requests(**columns),
+            replicas=tuple(Replica(**replica) for replica in document["replicas"]),
+            precedes=np.array(document["precedes"], np.int64).reshape(2, -1),
+            starvation_s=float(document["starvation_s"]),
+            max_tokens=document["max_tokens"],
+        )
+    except KeyError as error:
+        raise InputError("instance", f"field {error} is missing") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("instance", f"expected a batching document: {error}") from None
+
+
+def _read(rows: Any, name: str) -> NDArray[Any]:
+    whole = name not in FLOATS
+    values = []
+    for k, row in enumerate(rows):
+        if not isinstance(row, dict) or name not in row:
+            raise InputError(f"requests[{k}]", f"field {name!r} is missing")
+        value = row[name]
+        if value is None and name.endswith("_s") and name != "arrival_s":
+            value = np.inf
+        kinds = (int,) if whole else (int, float)
+        if type(value) not in kinds or not (abs(value) <= 2**53 or value == np.inf):
+            kind = "an integer" if whole else "a number"
+            raise InputError(f"requests[{k}].{name}", f"expected {kind}, found {value!r:.40}")
+        values.append(value)
+    return np.array(values, np.int64 if whole else np.float64)
+
+
+def make_requests(
+    arrival_s: Any, prompt: Any, output: Any, predicted: Any = None, **others: Any
+) -> Requests:
+    """Requests with defaults: predictions are right, nothing is shared, targets 2 s and 0.1 s."""
+    arrival = np.asarray(arrival_s, np.float64)
+    size = len(arrival)
+    prompt, output = np.asarray(prompt), np.asarray(output)
+    zeros = np.zeros(size, np.int64)
+    columns: dict[str, Any] = {
+        "arrival_s": arrival,
+        "prompt": prompt,
+        "output": output,
+        "predicted": output if predicted is None else predicted,
+        "group": zeros + NO_GROUP,
+        "shared": zeros,
+        "extends": zeros,
+        "tenant": zeros,
+        "priority": zeros,
+        "weight": np.ones(size),
+        "ttft_s": np.full(size, 2.0),
+        "tpot_s": np.full(size, 0.1),
+        "deadline_s": np.full(size, np.inf),
+    }
+    columns.update({k: np.asarray(v) for k, v in others.items()})
+    return Requests(**columns)

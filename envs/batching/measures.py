@@ -1,0 +1,48 @@
+"""What ``graphsched bench`` measures of this domain beside its simulator's speed."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from graphsched.envs.batching.generators import NO_EDGES, lognormal, poisson
+from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
+from graphsched.envs.batching.kernel import replay
+from graphsched.envs.batching.loading import load_slot, needed_sizes
+from graphsched.envs.batching.log import empty_log
+from graphsched.envs.batching.schedulers import BatchingOptions
+from graphsched.envs.batching.state import empty_state
+
+REQUESTS, RATE = 2000, 4.0
+
+
+def measure(seconds: float) -> dict[str, float]:
+    """Iterations and requests by processor second of rules alone: Sarathi, two replicas.
+
+    Args:
+        seconds: of processor time for each metric.
+    """
+    rng = np.random.default_rng(0)
+    requests = make_requests(
+        poisson(rng, REQUESTS, RATE),
+        lognormal(rng, REQUESTS, 900.0, 0.9, 16, 3072),
+        lognormal(rng, REQUESTS, 160.0, 0.8, 2, 1000),
+    )
+    instance = BatchingInstance("bench", requests, (Replica(), Replica()), NO_EDGES)
+    options = BatchingOptions(agent="none")
+    sizes = {"B": 1, **needed_sizes([instance], options), "D": 1}
+    state, log, none = empty_state(sizes), empty_log(0, 0, 0), np.zeros(0, np.int64)
+    iterations, rounds, spent = 0, 0, 0.0
+    while spent < seconds or rounds < 2:
+        load_slot(state, 0, instance, options)
+        began = time.process_time()
+        replay(state, none, options.window, options.budget_every, log)
+        if rounds:  # the first one compiles
+            spent += time.process_time() - began
+            iterations += int(state.rep["iteration"][0].sum())
+        rounds += 1
+    return {
+        "iterations_per_cpu_s": round(iterations / spent, 1),
+        "requests_per_cpu_s": round((rounds - 1) * REQUESTS / spent, 1),
+    }

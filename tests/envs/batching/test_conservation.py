@@ -1,0 +1,97 @@
+"""Nothing is lost or served twice, whatever the load, the rules and the decisions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graphsched.envs.batching import DOMAIN
+from graphsched.envs.batching.codes import BATCHINGS, ORDERS, PREEMPTIONS, ROUTERS, SERVED
+from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
+from graphsched.envs.batching.playback import serve
+from graphsched.envs.batching.schedulers import AGENTS, BatchingOptions, Scheduler
+from graphsched.envs.batching.simulator import BatchingSim
+
+pytestmark = pytest.mark.compiled
+
+
+@st.composite
+def instances(draw):
+    """Few requests on little memory, with prefixes and stages."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n = draw(st.integers(1, 12))
+    blocks = draw(st.integers(6, 40))
+    prompt = rng.integers(1, 16 * blocks + 40, n)
+    output = rng.integers(1, 120, n)
+    group = rng.integers(-1, 3, n)
+    shared = np.where(group >= 0, rng.integers(0, prompt + 1), 0)
+    edges = [(a, b) for a in range(n) for b in range(a + 1, n) if rng.random() < 0.05]
+    requests = make_requests(
+        np.sort(rng.uniform(0, draw(st.sampled_from([0.0, 0.5, 5.0])), n)),
+        prompt,
+        output,
+        rng.integers(1, 200, n),
+        group=group,
+        shared=shared,
+        extends=rng.integers(shared, prompt + output + 1),
+        priority=rng.integers(0, 3, n),
+        ttft_s=np.full(n, 0.3),
+    )
+    fleet = [Replica(g, kv_blocks=blocks) for g in ("a100", "h100")[: draw(st.integers(1, 2))]]
+    return BatchingInstance("h", requests, fleet, np.array(edges, np.int64).reshape(-1, 2).T)
+
+
+rules = {
+    "batching": st.sampled_from(BATCHINGS),
+    "budget": st.sampled_from([0, 16, 128, 512]),
+    "max_seqs": st.sampled_from([1, 3, 128]),
+    "preemption": st.sampled_from(PREEMPTIONS),
+    "order": st.sampled_from(ORDERS),
+    "aging": st.sampled_from([0.0, 1.0]),
+    "router": st.sampled_from(ROUTERS),
+    "prefix_cache": st.booleans(),
+}
+slowly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@slowly
+@given(instances(), st.builds(Scheduler, **rules))
+def test_rules_keep_every_token_and_block(instance, scheduler):
+    solution = serve(instance, scheduler)
+    assert DOMAIN.check(instance, solution) == []
+    assert DOMAIN.cost(instance, solution) == pytest.approx(solution.cost)
+    assert DOMAIN.lower_bound(instance) <= solution.cost + 1e-9
+
+
+@slowly
+@given(
+    instances(),
+    st.builds(BatchingOptions, **rules, agent=st.sampled_from(AGENTS), window=st.just(3)),
+    st.integers(0, 2**32),
+)
+def test_decisions_keep_every_token_and_block(instance, options, seed):
+    """After every step the blocks of each replica add up, and so does the reward at the end."""
+    rng = np.random.default_rng(seed)
+    sim = BatchingSim(1, options)
+    sim.reset([0], [instance], [0])
+    total = 0.0
+    while len(sim.waiting):
+        total += float(sim.step(rng.integers(0, sim.state.slot["count"][sim.waiting])).rewards[0])
+        state = sim.state
+        for r in range(len(instance.replicas)):
+            home = state.req["home"][0] == r
+            own = state.req["own"][0][home].sum()
+            assert state.rep["free"][0, r] + own + state.cached[0, r].sum() == (
+                instance.replicas[r].kv_blocks
+            )
+            unused = state.cached[0, r][state.users[0, r] == 0].sum()
+            assert state.rep["evictable"][0, r] == unused
+    solution = sim.solution(0)
+    assert DOMAIN.check(instance, solution) == []
+    assert solution.cost == pytest.approx(sim.costs()[0])
+    assert total == pytest.approx(-0.1 * solution.cost)
+    served = sim.state.req["status"][0] == SERVED
+    assert (sim.state.req["made"][0][served] == sim.state.req["output"][0][served]).all()
+    assert (sim.state.rep["pending"][0] == 0).all()

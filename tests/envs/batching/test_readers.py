@@ -1,0 +1,124 @@
+"""Readers understand published traces, and name file, row and field of what is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from graphsched.envs.batching.costs import linear_table, read_profile
+from graphsched.envs.batching.generators import GENERATORS
+from graphsched.envs.batching.instance import Replica, make_requests
+from graphsched.envs.batching.readers import READERS
+from graphsched.envs.core.errors import InputError
+
+AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
+2023-11-16 18:17:03.9799600,4808,10
+2023-11-16 18:17:04.0319600,3180,8
+"""
+BURST = """Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type
+5,0,1,ChatGPT,472,18,490,Conversation log
+45,0,1,ChatGPT,1087,0,1087,Conversation log
+118,0,1,GPT-4,417,276,693,Conversation log
+"""
+LENGTHS = "num_prefill_tokens,num_decode_tokens\n3772,54\n2015,156\n"
+MOON = "\n".join(
+    json.dumps({"timestamp": t, "input_length": n, "output_length": 5, "hash_ids": ids})
+    for t, n, ids in ((0, 1100, [1, 2, 3]), (500, 1500, [1, 2, 9]), (500, 100, [7]))
+)
+
+
+def written(tmp_path, text, name="trace.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["auto", "azure"])
+def test_azure_times_count_from_the_first(tmp_path, name):
+    requests = READERS[name](written(tmp_path, AZURE)).requests
+    assert requests.arrival_s.tolist() == pytest.approx([0, 0.052])
+    assert requests.prompt.tolist() == [4808, 3180]
+    assert requests.output.tolist() == [10, 8]
+
+
+def test_burstgpt_leaves_out_failures(tmp_path):
+    requests = READERS["auto"](written(tmp_path, BURST)).requests
+    assert requests.arrival_s.tolist() == [0, 113]
+    assert requests.output.tolist() == [18, 276]
+
+
+def test_lengths_alone_get_poisson_arrivals(tmp_path):
+    path = written(tmp_path, LENGTHS)
+    first, again = READERS["auto"](path), READERS["lengths"](path)
+    assert first.to_json() == again.to_json()
+    assert first.requests.prompt.tolist() == [3772, 2015]
+
+
+def test_mooncake_hashes_become_shared_prefixes(tmp_path):
+    requests = READERS["auto"](written(tmp_path, MOON)).requests
+    assert requests.arrival_s.tolist() == [0, 0.5, 0.5]
+    assert requests.group.tolist() == [0, 0, 1]
+    assert requests.shared.tolist() == [0, 1024, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (AZURE.replace("3180", "-1"), r"trace.csv:3 ContextTokens.*'-1'"),
+        (AZURE.replace("3180", "nan"), r"trace.csv:3 ContextTokens"),
+        (AZURE.replace(",8\n", ",0\n"), r"trace.csv:3 GeneratedTokens.*'0'"),
+        (AZURE.replace(",3180,8\n", ""), r"trace.csv:3.*cut off"),
+        (AZURE.replace("18:17:04", "18:17:01"), r"trace.csv:3.*rise"),
+        (AZURE.replace("2023-11-16 18:17:04.0319600", "soon"), r"trace.csv:3 TIMESTAMP.*'soon'"),
+        (AZURE.partition("\n")[0] + "\n", r"trace.csv.*empty"),
+        (BURST.replace("118,", "nan,"), r"trace.csv:4 Timestamp"),
+        (BURST.replace("118,", "4,"), r"trace.csv:4.*rise"),
+        (LENGTHS.replace("2015", "x"), r"trace.csv:3 num_prefill_tokens.*'x'"),
+        (MOON[:-9], r"trace.csv:3.*cut off"),
+        (MOON.replace('"output_length": 5', '"output_length": 0'), r"trace.csv:1 output_length"),
+        (MOON.replace("[7]", '"7"'), r"trace.csv:3 hash_ids"),
+        ("a,b\n1,2\n", "expected an Azure"),
+    ],
+)
+def test_a_bad_trace_is_refused_with_its_place(tmp_path, text, words):
+    with pytest.raises(InputError, match=words) as caught:
+        READERS["auto"](written(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d["requests"][1].update(prompt=0), r"requests\[1\].prompt"),
+        (lambda d: d["requests"][1].update(output="x"), r"requests\[1\].output"),
+        (lambda d: d["requests"][0].update(arrival_s=1e6), r"requests\[1\].arrival_s.*rise"),
+        (lambda d: d["requests"][0].pop("shared"), r"requests\[0\].*'shared'"),
+        (lambda d: d["replicas"][0].update(model="gpt-9"), "model 'gpt-9'"),
+        (lambda d: d["replicas"][0].update(gpu="abacus"), "GPU 'abacus'"),
+        (lambda d: d["replicas"][0].update(kv_blocks=0), r"replica.kv_blocks"),
+        (lambda d: d.update(precedes=[[1], [0]]), "precedes"),
+        (lambda d: d.update(requests=[]), "requests"),
+    ],
+)
+def test_a_bad_document_is_refused_with_its_field(tmp_path, change, words):
+    document = GENERATORS["random"](np.random.default_rng(0), "4").to_json()
+    change(document)
+    with pytest.raises(InputError, match=words):
+        READERS["auto"](written(tmp_path, json.dumps(document), "i.json"))
+
+
+def test_numbers_that_are_not_are_refused():
+    with pytest.raises(InputError, match=r"requests\[1\].arrival_s.*NaN"):
+        make_requests([0.0, np.nan], [1, 1], [1, 1])
+
+
+def test_a_profile_stands_for_a_gpu(tmp_path):
+    path = written(tmp_path, "tokens,linear_ms\n8,10\n4096,200\n", "card.csv")
+    table = linear_table(str(path), "llama-3-8b")
+    assert table[1] == pytest.approx(0.010)
+    assert table[512] == pytest.approx(0.200)
+    assert Replica(str(path)).gpu == str(path)
+    with pytest.raises(InputError, match="rising"):
+        read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n8,11\n", "bad.csv"))
