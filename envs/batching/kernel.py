@@ -348,7 +348,7 @@ def _undisturbed(state: State, b: int, r: int, roots: int) -> float:
     out = np.inf
     if slot.next_root < roots:
         out = state.req[b, state.root[b, slot.next_root]].arrival
-    if state.succ_ptr[b, slot.size] > 0:  # stages may follow from other replicas
+    if state.succ_ptr[b, slot.requests] > 0:  # stages may follow from other replicas
         for other in range(slot.replicas):
             rep = state.rep[b, other]
             if other != r and rep.batch:
@@ -374,7 +374,7 @@ def _begin_idle(state: State, b: int, roots: int, window: int, every: int, log: 
 @inner
 def _advance(state: State, b: int, window: int, every: int, log: Log) -> None:
     """Run on until the agent has to decide or all requests are settled."""
-    roots = state.slot[b].size
+    roots = state.slot[b].requests
     while roots > 0 and state.root[b, roots - 1] < 0:
         roots -= 1
     while True:

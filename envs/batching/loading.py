@@ -55,7 +55,7 @@ def load_slot(
     words = options.agent.split("+")
     row = state.slot[slot]
     for name, value in {
-        "size": size,
+        "requests": size,
         "replicas": len(instance.replicas),
         "groups": requests.num_groups,
         "starvation": instance.starvation_s,

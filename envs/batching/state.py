@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numba import config
 
 from graphsched.envs.batching.codes import LOADS, TABLE
 
@@ -50,7 +51,7 @@ class State(NamedTuple):
 # fmt: off
 _SLOT = (
     "phase",  # IDLE, WAITS or OVER
-    "size", "replicas", "groups",  # how many there are
+    "requests", "replicas", "groups",  # how many there are
     "max_tokens",  # what Orca reserves
     "settled",  # requests served or rejected
     "decisions", "offer_first",
@@ -120,6 +121,17 @@ REQUEST = _record(_REQUEST, _REQUEST_FLOATS)
 REPLICA = _record(_REPLICA, _REPLICA_FLOATS)
 
 
+def _viewed(array: NDArray[Any], dtype: np.dtype[Any]) -> Records:
+    """Records whose fields are attributes, also where kernels run interpreted."""
+    out = array.view(dtype)
+    interpreted = config.DISABLE_JIT  # type: ignore[attr-defined]  # set at numba's import
+    return out.view(np.recarray) if interpreted else out
+
+
+def _records(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Records:
+    return _viewed(np.zeros(shape, dtype), dtype)
+
+
 RECORDS = {"slot": SLOT, "req": REQUEST, "rep": REPLICA}
 
 
@@ -135,7 +147,7 @@ def state_of(arrays: Mapping[str, NDArray[Any]]) -> State:
     """Inverse of `plain_arrays`."""
     return State(
         **{
-            name: array.copy().view(RECORDS[name]) if name in RECORDS else array.copy()
+            name: _viewed(array.copy(), RECORDS[name]) if name in RECORDS else array.copy()
             for name, array in arrays.items()
         }
     )
@@ -147,9 +159,9 @@ def empty_state(sizes: Mapping[str, int]) -> State:
     b, n, r = s["B"], s["N"], s["R"]
     whole, real = np.int64, np.float64
     return State(
-        slot=np.zeros(b, SLOT),
-        req=np.zeros((b, n), REQUEST),
-        rep=np.zeros((b, r), REPLICA),
+        slot=_records(b, SLOT),
+        req=_records((b, n), REQUEST),
+        rep=_records((b, r), REPLICA),
         agent=np.zeros((b, 3), whole),
         root=np.zeros((b, n), whole),
         line=np.zeros((b, n), whole),

@@ -11,8 +11,6 @@ from graphsched.envs.batching.log import empty_log, log_entry, log_tokens
 from graphsched.envs.batching.playback import serve
 from graphsched.envs.batching.schedulers import Scheduler
 
-pytestmark = pytest.mark.compiled
-
 
 @pytest.mark.parametrize("preemption", ["recompute", "swap"])
 def test_bug_request_left_and_came_back_for_ever(preemption):
