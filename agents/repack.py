@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numba import njit
+
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ def pointers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return out
 
 
-@njit(cache=True)
+@kernel
 def ragged_rows(
     ptr: NDArray[np.int64], index: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -77,7 +78,7 @@ def select(obs: PackedObs, index: NDArray[np.int64]) -> PackedObs:
     return cast("PackedObs", out)
 
 
-@njit(cache=True)
+@kernel
 def _map_rows(
     starts: NDArray[np.int64], sizes: NDArray[np.int64], height: int
 ) -> NDArray[np.int64]:
@@ -91,7 +92,7 @@ def _map_rows(
     return table
 
 
-@njit(cache=True)
+@kernel
 def _move(nodes: NDArray[np.int64], table: NDArray[np.int64]) -> NDArray[np.int64]:
     # nodes: (R,) int64 rows of the store's node table or -1; returns (R,) int64
     out = np.empty(len(nodes), np.int64)

@@ -28,6 +28,7 @@ COMMANDS = {
     "bench": ("bench", "measure throughput on this machine"),
     "demo": ("demo", "train, evaluate, export and solve in a few minutes"),
     "tune": ("tune", "fit a domain's learned linear rule"),
+    "costs": ("costs", "every solver on the named instances, to hold changes against"),
 }
 INTERRUPTED = 130  # what shells report of a program stopped by Ctrl-C
 

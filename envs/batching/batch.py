@@ -44,26 +44,26 @@ from graphsched.envs.batching.memory import (
     trim,
 )
 from graphsched.envs.batching.outlook import service_s, urgency
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.log import Log
     from graphsched.envs.batching.state import State
 
 
-@inner
+@kernel(entry=False)
 def todo_of(state: State, b: int, i: int) -> int:
     """Tokens to compute before the next one comes out."""
     return state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv
 
 
-@inner
+@kernel(entry=False)
 def is_decode(state: State, b: int, i: int) -> bool:
     """Whether all but its last token is computed."""
     return state.req[b, i].made > 0 and todo_of(state, b, i) == 1
 
 
-@inner
+@kernel(entry=False)
 def enqueue(state: State, b: int, r: int, i: int) -> None:
     """Into the replica's queue, by the time it could first be routed."""
     at = state.rep[b, r].queued
@@ -78,7 +78,7 @@ def enqueue(state: State, b: int, r: int, i: int) -> None:
     state.rep[b, r].queued += 1
 
 
-@inner
+@kernel(entry=False)
 def _dequeue(state: State, b: int, r: int, i: int) -> None:
     at = 0
     while state.queue[b, r, at] != i:
@@ -88,7 +88,7 @@ def _dequeue(state: State, b: int, r: int, i: int) -> None:
     state.rep[b, r].queued -= 1
 
 
-@inner
+@kernel(entry=False)
 def _preempt(state: State, b: int, r: int, log: Log) -> int:
     """The last running request leaves; returns it."""
     state.rep[b, r].running -= 1
@@ -121,7 +121,7 @@ def _preempt(state: State, b: int, r: int, log: Log) -> int:
     return i
 
 
-@inner
+@kernel(entry=False)
 def unstick(state: State, b: int, r: int) -> None:
     """No other way to go on: requests in the host's memory let go of their prefixes."""
     for k in range(state.rep[b, r].queued):
@@ -131,7 +131,7 @@ def unstick(state: State, b: int, r: int) -> None:
             forget(state, b, r, i)
 
 
-@inner
+@kernel(entry=False)
 def plan_running(state: State, b: int, r: int, prompts: bool, decodes: bool, log: Log) -> int:
     """Tokens for running requests in order; returns a request that can't ever go on, or -1."""
     req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
@@ -159,7 +159,7 @@ def plan_running(state: State, b: int, r: int, prompts: bool, decodes: bool, log
     return -1
 
 
-@inner
+@kernel(entry=False)
 def _find_room(state: State, b: int, r: int, i: int, need: int, log: Log) -> int:
     """Blocks for a running request, others leaving from the last; one that is given up, or -1."""
     gone = -1
@@ -180,7 +180,7 @@ def _find_room(state: State, b: int, r: int, i: int, need: int, log: Log) -> int
     return -1
 
 
-@inner
+@kernel(entry=False)
 def _key(state: State, b: int, r: int, i: int) -> float:
     """Least goes first."""
     rule, waited = state.slot[b].order, state.slot[b].clock - state.req[b, i].visible
@@ -199,7 +199,7 @@ def _key(state: State, b: int, r: int, i: int) -> float:
     return float(-waited)
 
 
-@inner
+@kernel(entry=False)
 def head_of(state: State, b: int, r: int) -> int:
     """The queued request that the order admits next."""
     best = state.queue[b, r, 0]
@@ -213,7 +213,7 @@ def head_of(state: State, b: int, r: int) -> int:
     return best
 
 
-@inner
+@kernel(entry=False)
 def _first_chunk(state: State, b: int, r: int, i: int) -> int:
     todo = todo_of(state, b, i)
     if state.req[b, i].status == QUEUED:
@@ -221,7 +221,7 @@ def _first_chunk(state: State, b: int, r: int, i: int) -> int:
     return min(todo, state.rep[b, r].left)
 
 
-@inner
+@kernel(entry=False)
 def _needs(state: State, b: int, r: int, i: int) -> int:
     """Blocks that admission takes."""
     rule, found = state.slot[b].batching, found_blocks(state, b, r, i)
@@ -236,7 +236,7 @@ def _needs(state: State, b: int, r: int, i: int) -> int:
     return min(blocks_for(whole), state.rep[b, r].blocks) - found
 
 
-@inner
+@kernel(entry=False)
 def fits(state: State, b: int, r: int, i: int) -> bool:
     """Whether a queued request can be admitted now."""
     spare = state.rep[b, r].watermark if state.rep[b, r].running > 0 else 0
@@ -253,7 +253,7 @@ def fits(state: State, b: int, r: int, i: int) -> bool:
     return count == 1 or count * longest <= state.slot[b].max_tokens
 
 
-@inner
+@kernel(entry=False)
 def admit(state: State, b: int, r: int, i: int, log: Log) -> None:
     """A queued request that fits joins the batch."""
     need, found = _needs(state, b, r, i), found_blocks(state, b, r, i)
@@ -278,7 +278,7 @@ def admit(state: State, b: int, r: int, i: int, log: Log) -> None:
     log_entry(log, i, r, state.rep[b, r].iteration, state.req[b, i].kv, swapped)
 
 
-@inner
+@kernel(entry=False)
 def admits(state: State, b: int, r: int) -> bool:
     """Whether the iteration has room for more requests, memory apart."""
     if state.rep[b, r].stuck or state.rep[b, r].hold or state.rep[b, r].queued == 0:
@@ -286,7 +286,7 @@ def admits(state: State, b: int, r: int) -> bool:
     return state.rep[b, r].left > 0 and state.rep[b, r].running < state.slot[b].max_seqs
 
 
-@inner
+@kernel(entry=False)
 def next_by_rule(state: State, b: int, r: int) -> int:
     """The request to admit, or -1 if the first in order does not fit."""
     i = head_of(state, b, r)
@@ -298,7 +298,7 @@ def next_by_rule(state: State, b: int, r: int) -> int:
     return i
 
 
-@inner
+@kernel(entry=False)
 def begin_plan(state: State, b: int, r: int, log: Log) -> int:
     """Running requests get their tokens, where they come first; returns a hopeless one or -1."""
     rule = state.slot[b].batching
@@ -315,7 +315,7 @@ def begin_plan(state: State, b: int, r: int, log: Log) -> int:
     return plan_running(state, b, r, True, True, log)
 
 
-@inner
+@kernel(entry=False)
 def end_plan(state: State, b: int, r: int, log: Log) -> int:
     """Decodes of vLLM v0, where no prompt came in; returns a hopeless request or -1."""
     if state.slot[b].batching != VLLM_V0:

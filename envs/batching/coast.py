@@ -9,7 +9,7 @@ from graphsched.envs.batching.codes import ADMIT, BUDGET, REQUEST_LEVEL, SARATHI
 from graphsched.envs.batching.log import log_decodes, log_iteration
 from graphsched.envs.batching.memory import blocks_for
 from graphsched.envs.batching.outlook import linear
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.log import Log
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MANY = 2**40
 
 
-@inner
+@kernel(entry=False)
 def _may_admit(state: State, b: int, r: int) -> bool:
     """Whether a queued request could join while only decodes go on; orders don't change by then."""
     rep, slot = state.rep[b, r], state.slot[b]
@@ -34,7 +34,7 @@ def _may_admit(state: State, b: int, r: int) -> bool:
     return found
 
 
-@inner
+@kernel(entry=False)
 def _steps(state: State, b: int, r: int) -> int:
     """Iterations in which all running requests decode and none of them ends or needs eviction."""
     req, rep, run, slot = state.req[b], state.rep[b, r], state.run[b, r], state.slot[b]
@@ -62,7 +62,7 @@ def _steps(state: State, b: int, r: int) -> int:
     return 0
 
 
-@inner
+@kernel(entry=False)
 def coast(state: State, b: int, r: int, until: float, log: Log) -> float:
     """Run the iterations that end by ``until`` and hold no surprise; returns when the next begins."""
     req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.batching.batch import (
     admit,
@@ -37,7 +36,7 @@ from graphsched.envs.batching.loss import FULL, points
 from graphsched.envs.batching.memory import keep_prefix, release
 from graphsched.envs.batching.outlook import linear, service_s
 from graphsched.envs.batching.routing import able, route_by_rule
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,14 +51,14 @@ IDLE, BEGUN, ASKS = range(3)  # what came of putting an iteration together
 REWARD = 0.1  # for each point of the cost
 
 
-@inner
+@kernel(entry=False)
 def _settle(state: State, b: int, i: int, loss: float) -> None:
     """A request's loss is now at least so much."""
     state.slot[b].loss += state.req[b, i].weight * (loss - state.req[b, i].settled_loss)
     state.req[b, i].settled_loss = loss
 
 
-@inner
+@kernel(entry=False)
 def _loss_so_far(state: State, b: int, i: int) -> float:
     """Of a request whose first token is out."""
     waited = state.req[b, i].first_token - state.req[b, i].visible
@@ -74,7 +73,7 @@ def _loss_so_far(state: State, b: int, i: int) -> float:
     return points(ratio, waited, state.slot[b].starvation)
 
 
-@inner
+@kernel(entry=False)
 def _appear(state: State, b: int, i: int) -> None:
     """A request may be routed from now on."""
     state.req[b, i].visible = state.slot[b].clock
@@ -82,7 +81,7 @@ def _appear(state: State, b: int, i: int) -> None:
     state.slot[b].tail += 1
 
 
-@inner
+@kernel(entry=False)
 def _reject(state: State, b: int, i: int) -> None:
     """A request is lost, and so are those that need its output."""
     state.req[b, i].status = REJECTED
@@ -95,7 +94,7 @@ def _reject(state: State, b: int, i: int) -> None:
             _appear(state, b, j)
 
 
-@inner
+@kernel(entry=False)
 def _serve(state: State, b: int, r: int, i: int) -> None:
     """Its last token is out."""
     keep_prefix(state, b, r, i, state.req[b, i].kv)
@@ -110,7 +109,7 @@ def _serve(state: State, b: int, r: int, i: int) -> None:
             _appear(state, b, j)
 
 
-@inner
+@kernel(entry=False)
 def _apply(state: State, b: int, r: int, log: Log) -> None:
     """The iteration of a replica ends: tokens come out, requests that are through leave."""
     req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
@@ -149,7 +148,7 @@ def _apply(state: State, b: int, r: int, log: Log) -> None:
     rep.iteration += 1
 
 
-@inner
+@kernel(entry=False)
 def _iteration_s(state: State, b: int, r: int) -> float:
     """Time of the batch that was put together; see `costs.batch_s`."""
     req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
@@ -177,7 +176,7 @@ def _iteration_s(state: State, b: int, r: int) -> float:
     return float(out + rep.swap_moved * rep.swap_block)
 
 
-@inner
+@kernel(entry=False)
 def _dynamic_budget(state: State, b: int, r: int) -> int:
     """The largest budget whose iteration meets the tightest TPOT target of the decodes."""
     target, decodes, kv = np.inf, 0, 0
@@ -195,14 +194,14 @@ def _dynamic_budget(state: State, b: int, r: int) -> int:
     return best
 
 
-@inner
+@kernel(entry=False)
 def _offer_budgets(state: State, b: int, r: int) -> None:
     for c in range(len(BUDGETS)):
         state.choice[b, c] = BUDGETS[c]
     state.slot[b].count, state.slot[b].kind, state.slot[b].replica = len(BUDGETS), BUDGET, r
 
 
-@inner
+@kernel(entry=False)
 def _offer_admissions(state: State, b: int, r: int, window: int) -> int:
     """Queued requests that fit: the oldest ones, and those of least predicted service."""
     count = 0
@@ -235,7 +234,7 @@ def _offer_admissions(state: State, b: int, r: int, window: int) -> int:
     return count
 
 
-@inner
+@kernel(entry=False)
 def _assemble(state: State, b: int, r: int, window: int, every: int, until: float, log: Log) -> int:
     """Put an iteration together, or go on with it after a decision."""
     if not state.rep[b, r].planning:
@@ -278,7 +277,7 @@ def _assemble(state: State, b: int, r: int, window: int, every: int, until: floa
     return BEGUN
 
 
-@inner
+@kernel(entry=False)
 def _dispatch(state: State, b: int, i: int, r: int) -> None:
     """A request goes to a replica, or is rejected where r is -1."""
     state.slot[b].head += 1
@@ -291,7 +290,7 @@ def _dispatch(state: State, b: int, i: int, r: int) -> None:
     enqueue(state, b, r, i)
 
 
-@inner
+@kernel(entry=False)
 def _route(state: State, b: int) -> bool:
     """Route what waits; returns whether the agent has to."""
     while state.slot[b].head < state.slot[b].tail:
@@ -320,7 +319,7 @@ def _route(state: State, b: int) -> bool:
     return False
 
 
-@inner
+@kernel(entry=False)
 def _arrivals(state: State, b: int, roots: int) -> None:
     while state.slot[b].next_root < roots:
         i = state.root[b, state.slot[b].next_root]
@@ -330,7 +329,7 @@ def _arrivals(state: State, b: int, roots: int) -> None:
         _appear(state, b, i)
 
 
-@inner
+@kernel(entry=False)
 def _next_event(state: State, b: int, roots: int) -> float:
     out = np.inf
     if state.slot[b].next_root < roots:
@@ -341,7 +340,7 @@ def _next_event(state: State, b: int, roots: int) -> float:
     return float(out)
 
 
-@inner
+@kernel(entry=False)
 def _undisturbed(state: State, b: int, r: int, roots: int) -> float:
     """Up to when nothing outside a replica concerns it."""
     slot = state.slot[b]
@@ -358,7 +357,7 @@ def _undisturbed(state: State, b: int, r: int, roots: int) -> float:
     return float(out)
 
 
-@inner
+@kernel(entry=False)
 def _begin_idle(state: State, b: int, roots: int, window: int, every: int, log: Log) -> bool:
     """Idle replicas begin; returns whether the agent is asked."""
     for r in range(state.slot[b].replicas):
@@ -371,7 +370,7 @@ def _begin_idle(state: State, b: int, roots: int, window: int, every: int, log: 
     return False
 
 
-@inner
+@kernel(entry=False)
 def _advance(state: State, b: int, window: int, every: int, log: Log) -> None:
     """Run on until the agent has to decide or all requests are settled."""
     roots = state.slot[b].requests
@@ -397,7 +396,7 @@ def _advance(state: State, b: int, window: int, every: int, log: Log) -> None:
                 _apply(state, b, r, log)
 
 
-@inner
+@kernel(entry=False)
 def _act(state: State, b: int, c: int, log: Log) -> None:
     chosen, r = state.choice[b, c], state.slot[b].replica
     if state.slot[b].kind == ROUTE:
@@ -412,14 +411,14 @@ def _act(state: State, b: int, c: int, log: Log) -> None:
     state.slot[b].decisions += 1
 
 
-@njit(cache=True)
+@kernel
 def begin(state: State, slots: Ints, window: int, every: int, log: Log) -> None:
     """First decisions of freshly loaded slots."""
     for k in range(len(slots)):
         _advance(state, slots[k], window, every, log)
 
 
-@njit(cache=True)
+@kernel
 def step(
     state: State,
     slots: Ints,  # (N,) waiting
@@ -444,7 +443,7 @@ def step(
         elapsed[k] = state.slot[b].clock - clock
 
 
-@njit(cache=True)
+@kernel
 def replay(state: State, actions: Ints, window: int, every: int, log: Log) -> None:
     """Play the only slot again by its actions (D,), all in one go."""
     _advance(state, 0, window, every, log)

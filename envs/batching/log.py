@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def empty_log(iterations: int, spans: int, requests: int) -> Log:
     )
 
 
-@inner
+@kernel(entry=False)
 def log_iteration(
     log: Log, replica: int, begin: float, end: float, blocks: int, calls: int
 ) -> None:
@@ -58,7 +58,7 @@ def log_iteration(
     log.counts[ITERATIONS] = k + 1
 
 
-@inner
+@kernel(entry=False)
 def log_tokens(log: Log, request: int, replica: int, iteration: int, tokens: int) -> None:
     """Tokens of a request in an iteration; joins the request's last span where it goes on."""
     if len(log.last) == 0:
@@ -81,7 +81,7 @@ def log_tokens(log: Log, request: int, replica: int, iteration: int, tokens: int
     log.counts[SPANS] = k + 1
 
 
-@inner
+@kernel(entry=False)
 def log_decodes(log: Log, request: int, replica: int, iteration: int, count: int) -> None:
     """One token in each of several iterations."""
     if count > 0 and len(log.last) > 0:
@@ -91,7 +91,7 @@ def log_decodes(log: Log, request: int, replica: int, iteration: int, count: int
             log.span[k, 3] += count - 1
 
 
-@inner
+@kernel(entry=False)
 def log_entry(
     log: Log, request: int, replica: int, iteration: int, found: int, swapped: int
 ) -> None:
@@ -105,7 +105,7 @@ def log_entry(
     log.counts[ENTRIES] = k + 1
 
 
-@inner
+@kernel(entry=False)
 def log_leave(log: Log, request: int, replica: int, iteration: int, why: int) -> None:
     """A request that leaves a replica's batch before it is served."""
     k = log.counts[LEAVES]

@@ -7,14 +7,14 @@ time. A rejected request costs all 100. The cost of a schedule is the weighted m
 
 from __future__ import annotations
 
-from numba import njit
+from graphsched.envs.core.jit import kernel
 
 MISS, LATE, STARVED = 70.0, 10.0, 20.0
 FULL = MISS + LATE + STARVED
 MARGIN = 1.0 + 1e-9
 
 
-@njit(cache=True)
+@kernel
 def points(ratio: float, waited: float, starvation: float) -> float:
     """Points of a request.
 

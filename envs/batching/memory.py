@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.codes import BLOCK, QUEUED, SWAPPED
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.state import State
 
 
-@inner
+@kernel(entry=False)
 def blocks_for(tokens: int) -> int:
     """Blocks that hold that many tokens."""
     return (tokens + BLOCK - 1) // BLOCK
 
 
-@inner
+@kernel(entry=False)
 def shares(state: State, b: int, i: int) -> bool:
     """Whether a request takes part in prefix sharing."""
     return state.slot[b].caching != 0 and state.req[b, i].group >= 0
 
 
-@inner
+@kernel(entry=False)
 def pin(state: State, b: int, r: int, g: int) -> None:
     """A request relies on a group's prefix."""
     if state.users[b, r, g] == 0:
@@ -37,7 +37,7 @@ def pin(state: State, b: int, r: int, g: int) -> None:
     state.used_at[b, r, g] = state.slot[b].clock
 
 
-@inner
+@kernel(entry=False)
 def _unpin(state: State, b: int, r: int, g: int) -> None:
     state.users[b, r, g] -= 1
     state.used_at[b, r, g] = state.slot[b].clock
@@ -45,7 +45,7 @@ def _unpin(state: State, b: int, r: int, g: int) -> None:
         state.rep[b, r].evictable += state.cached[b, r, g]
 
 
-@inner
+@kernel(entry=False)
 def make_room(state: State, b: int, r: int, need: int) -> bool:
     """Evict tails of prefixes that nobody uses, least recently used first."""
     if state.rep[b, r].free + state.rep[b, r].evictable < need:
@@ -63,7 +63,7 @@ def make_room(state: State, b: int, r: int, need: int) -> bool:
     return True
 
 
-@inner
+@kernel(entry=False)
 def _relied_on(state: State, b: int, r: int, g: int) -> int:
     """Blocks of a group's prefix that some request of the replica holds."""
     out = 0
@@ -76,7 +76,7 @@ def _relied_on(state: State, b: int, r: int, g: int) -> int:
     return out
 
 
-@inner
+@kernel(entry=False)
 def trim(state: State, b: int, r: int, i: int, need: int) -> None:
     """Evict the tail of the prefix of a running request's own group, where nobody holds it.
 
@@ -91,7 +91,7 @@ def trim(state: State, b: int, r: int, i: int, need: int) -> None:
     state.rep[b, r].free += gone
 
 
-@inner
+@kernel(entry=False)
 def found_blocks(state: State, b: int, r: int, i: int) -> int:
     """Blocks of a request's prefix that a replica holds; one token is always computed."""
     if not shares(state, b, i) or state.req[b, i].status == SWAPPED:
@@ -101,7 +101,7 @@ def found_blocks(state: State, b: int, r: int, i: int) -> int:
     return min(min(held, state.req[b, i].shared // BLOCK), most)
 
 
-@inner
+@kernel(entry=False)
 def available(state: State, b: int, r: int, i: int) -> int:
     """Blocks that could be free for a request, what it finds in the cache being kept."""
     out = state.rep[b, r].free + state.rep[b, r].evictable
@@ -110,7 +110,7 @@ def available(state: State, b: int, r: int, i: int) -> int:
     return out
 
 
-@inner
+@kernel(entry=False)
 def take(state: State, b: int, r: int, i: int, need: int) -> None:
     """Blocks for a request that fits; the tail of its own group's prefix goes last."""
     short = need - state.rep[b, r].free - state.rep[b, r].evictable
@@ -122,7 +122,7 @@ def take(state: State, b: int, r: int, i: int, need: int) -> None:
     state.req[b, i].own = need
 
 
-@inner
+@kernel(entry=False)
 def keep_prefix(state: State, b: int, r: int, i: int, tokens: int) -> None:
     """Blocks of a request's first tokens that lengthen its group's prefix go to the cache."""
     if not shares(state, b, i):
@@ -135,7 +135,7 @@ def keep_prefix(state: State, b: int, r: int, i: int, tokens: int) -> None:
         state.req[b, i].held += moved
 
 
-@inner
+@kernel(entry=False)
 def release(state: State, b: int, r: int, i: int) -> None:
     """A request gives back its blocks."""
     if shares(state, b, i):
@@ -144,7 +144,7 @@ def release(state: State, b: int, r: int, i: int) -> None:
     state.req[b, i].own = state.req[b, i].held = 0
 
 
-@inner
+@kernel(entry=False)
 def forget(state: State, b: int, r: int, i: int) -> None:
     """A request will be computed again from its first token."""
     state.rep[b, r].pending += state.req[b, i].kv

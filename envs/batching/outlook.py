@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from graphsched.envs.batching.codes import BLOCK, ORCA, REQUEST_LEVEL, STEP, TABLE, VLLM_V0
 from graphsched.envs.batching.memory import blocks_for, found_blocks
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ HIT, ALONE, WAIT, TTFT, TPOT, END, HEADROOM = range(7)  # of `expect`
 WIDTH = 7
 
 
-@inner
+@kernel(entry=False)
 def linear(state: State, b: int, r: int, tokens: int) -> float:
     """Linear operators of a batch, s; see `costs.linear_s`."""
     k = (tokens + STEP - 1) // STEP
@@ -38,13 +38,13 @@ def linear(state: State, b: int, r: int, tokens: int) -> float:
     return float(last + (k - TABLE + 1) * (last - half) / (TABLE // 2))
 
 
-@inner
+@kernel(entry=False)
 def remaining(state: State, b: int, i: int) -> int:
     """Output tokens that are still expected; a request beyond its prediction has a bit more."""
     return max(state.req[b, i].predicted - state.req[b, i].made, 1 + state.req[b, i].made // 4)
 
 
-@inner
+@kernel(entry=False)
 def look(state: State, b: int, r: int, out: Floats) -> None:
     """Load of a replica: decodes, their KV, blocks freed a second, times and paces, (WIDTH,)."""
     decodes, kv, release = 0, 0, 0.0
@@ -69,14 +69,14 @@ def look(state: State, b: int, r: int, out: Floats) -> None:
     )
 
 
-@inner
+@kernel(entry=False)
 def prompt_s(state: State, b: int, r: int, past: int, tokens: int, per_token: float) -> float:
     """Time to compute so many tokens of a prompt after others, s."""
     products = tokens * (past + 0.5 * tokens)
     return float(tokens * per_token + state.loads[b, r, 5] * products)
 
 
-@inner
+@kernel(entry=False)
 def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> None:
     """What becomes of request i if it goes to replica r now, (WIDTH,).
 
@@ -104,7 +104,7 @@ def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> N
     out[HEADROOM] = room / state.rep[b, r].blocks
 
 
-@inner
+@kernel(entry=False)
 def service_s(state: State, b: int, r: int, i: int) -> float:
     """Predicted time on a replica of what is left of a request, by the replica's usual speed."""
     todo = max(state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv, 0)
@@ -112,7 +112,7 @@ def service_s(state: State, b: int, r: int, i: int) -> float:
     return float(todo / state.rep[b, r].speed + remaining(state, b, i) * pace)
 
 
-@inner
+@kernel(entry=False)
 def urgency(state: State, b: int, r: int, i: int) -> float:
     """Slack of a request that is not running, s: time to its nearest target minus its service."""
     todo = (state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv) / state.rep[

@@ -12,7 +12,7 @@ import numpy as np
 from graphsched.envs.batching.codes import BLOCK
 from graphsched.envs.batching.memory import blocks_for, found_blocks
 from graphsched.envs.batching.outlook import END, TTFT, WAIT, WIDTH, expect, look
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.state import State
@@ -22,7 +22,7 @@ _ODD, _FIRST_MIX, _SECOND_MIX = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049
 AFFINE, SLACK = 0.25, 4  # of prefix affinity: least share found, and requests of imbalance borne
 
 
-@inner
+@kernel(entry=False)
 def _draw(i: int, n: int, among: int) -> int:
     """Draw n of request i, below ``among``: SplitMix64's finaliser of both numbers."""
     x = np.uint64(2 * i + n + 1) * np.uint64(_ODD)
@@ -33,19 +33,19 @@ def _draw(i: int, n: int, among: int) -> int:
     return draw
 
 
-@inner
+@kernel(entry=False)
 def able(state: State, b: int, r: int, i: int) -> bool:
     """Whether a replica's memory could ever hold a request's prompt and its first token."""
     return blocks_for(state.req[b, i].prompt + 1) <= state.rep[b, r].blocks
 
 
-@inner
+@kernel(entry=False)
 def outstanding(state: State, b: int, r: int) -> int:
     """Requests at a replica."""
     return state.rep[b, r].queued + state.rep[b, r].running
 
 
-@inner
+@kernel(entry=False)
 def freeness(state: State, b: int, r: int) -> float:
     """Llumnix' virtual usage: blocks left when the queue has its own, by running request."""
     room = state.rep[b, r].free + state.rep[b, r].evictable
@@ -54,7 +54,7 @@ def freeness(state: State, b: int, r: int) -> float:
     return float(room / max(state.rep[b, r].running, 1))
 
 
-@inner
+@kernel(entry=False)
 def _hexgen(state: State, b: int, i: int) -> int:
     """The argmax of alpha t_base / t - (1 - alpha) W / W_base over replicas."""
     load, out = np.empty(WIDTH), np.empty(WIDTH)
@@ -75,7 +75,7 @@ def _hexgen(state: State, b: int, i: int) -> int:
     return best
 
 
-@inner
+@kernel(entry=False)
 def _score(state: State, b: int, r: int, i: int, rule: int) -> float:
     """Least is best."""
     if rule == OUTSTANDING:
@@ -92,7 +92,7 @@ def _score(state: State, b: int, r: int, i: int, rule: int) -> float:
     return float(out[TTFT])
 
 
-@inner
+@kernel(entry=False)
 def _least(state: State, b: int, i: int, rule: int) -> int:
     best, least = -1, np.inf
     for r in range(state.slot[b].replicas):
@@ -103,7 +103,7 @@ def _least(state: State, b: int, i: int, rule: int) -> int:
     return best
 
 
-@inner
+@kernel(entry=False)
 def _affine(state: State, b: int, i: int) -> int:
     """The replica that holds most of the prefix, unless it is far busier than the least busy."""
     best, most, least = -1, AFFINE * state.req[b, i].prompt, 2**40
@@ -117,7 +117,7 @@ def _affine(state: State, b: int, i: int) -> int:
     return _least(state, b, i, PREFILL)
 
 
-@inner
+@kernel(entry=False)
 def route_by_rule(state: State, b: int, i: int) -> int:
     """A replica that can hold request i, or -1 if none can."""
     rule, n = state.slot[b].router, state.slot[b].replicas

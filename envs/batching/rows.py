@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.batching.codes import ADMIT, BUDGETS, ROUTE
 from graphsched.envs.batching.memory import blocks_for
@@ -28,7 +27,7 @@ from graphsched.envs.batching.outlook import (
     service_s,
 )
 from graphsched.envs.batching.routing import freeness, outstanding
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,25 +43,25 @@ NO_TARGET, USUAL_PACE = 1e9, 0.1
 HOLD = 37
 
 
-@inner
+@kernel(entry=False)
 def _first_target(state: State, b: int, i: int) -> float:
     """Scale of a request's times to its first token, s; of its deadline where it has no target."""
     req = state.req[b, i]
     return float(req.ttft if req.ttft < NO_TARGET else min(0.25 * req.deadline, TEN_S))
 
 
-@inner
+@kernel(entry=False)
 def _pace_target(state: State, b: int, i: int) -> float:
     """Scale of a request's times per token, s."""
     return float(state.req[b, i].tpot if state.req[b, i].tpot < NO_TARGET else USUAL_PACE)
 
 
-@inner
+@kernel(entry=False)
 def _least(rows: Floats, column: int) -> float:
     return float(rows[:, column].min())
 
 
-@inner
+@kernel(entry=False)
 def _route_row(state: State, b: int, r: int, mean_speed: float, load: Floats, row: Floats) -> None:
     """A replica for the arrival; columns that are compared later hold raw values."""
     i = state.slot[b].subject
@@ -96,7 +95,7 @@ def _route_row(state: State, b: int, r: int, mean_speed: float, load: Floats, ro
     row[20] = min(load[DECODES] * out[ALONE] / TEN_S, CAP)
 
 
-@inner
+@kernel(entry=False)
 def _compare_routes(state: State, b: int, rows: Floats) -> None:
     i = state.slot[b].subject
     first, pace = _first_target(state, b, i), _pace_target(state, b, i)
@@ -114,7 +113,7 @@ def _compare_routes(state: State, b: int, rows: Floats) -> None:
         rows[:, column] -= rows[:, column].max()
 
 
-@inner
+@kernel(entry=False)
 def _admit_row(state: State, b: int, r: int, i: int, row: Floats) -> None:
     """A queued request, or none of them."""
     if i < 0:
@@ -148,7 +147,7 @@ def _admit_row(state: State, b: int, r: int, i: int, row: Floats) -> None:
     row[36] = req.made > 0
 
 
-@inner
+@kernel(entry=False)
 def _compare_admissions(rows: Floats) -> None:
     real = len(rows)
     if rows[real - 1, HOLD] > 0.0:
@@ -163,7 +162,7 @@ def _compare_admissions(rows: Floats) -> None:
         rows[c, 34] /= best
 
 
-@inner
+@kernel(entry=False)
 def _budget_rows(state: State, b: int, r: int, load: Floats, rows: Floats) -> None:
     look(state, b, r, load)
     target = np.inf
@@ -187,7 +186,7 @@ def _budget_rows(state: State, b: int, r: int, load: Floats, rows: Floats) -> No
     rows[largest, 42] = 1.0
 
 
-@inner
+@kernel(entry=False)
 def _fill_context(state: State, b: int, context: Floats) -> None:
     slot = state.slot[b]
     kind, r = slot.kind, slot.replica
@@ -209,7 +208,7 @@ def _fill_context(state: State, b: int, context: Floats) -> None:
     context[10] = slot.loss / slot.total_weight / 100.0
 
 
-@inner
+@kernel(entry=False)
 def _fill_replica(
     state: State, b: int, r: int, mean_speed: float, load: Floats, row: Floats
 ) -> None:
@@ -225,7 +224,7 @@ def _fill_replica(
     row[7] = np.log2(max(rep.budget, 1)) / 10.0
 
 
-@njit(cache=True)
+@kernel
 def fill_rows(
     state: State,
     slots: Ints,  # (N,)

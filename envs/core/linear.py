@@ -10,9 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ PERTURBATION = 0.1  # standard deviation of weights in best-of-N runs, relative 
 MAX_SLOTS = 512
 
 
-@njit(cache=True)
+@kernel
 def _choose(
     candidate: NDArray[np.float32],  # (C, F)
     ptr: NDArray[np.int64],  # (N + 1,)

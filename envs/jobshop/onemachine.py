@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 FAR = np.int64(2**62)
 
 
-@njit(cache=True)
+@kernel
 def one_machine(state: State, b: int, owner: Ints, head: Ints, length: Ints, tail: Ints) -> int:
     """Unscheduled operations of the focus machine as a one-machine problem, longest tail first.
 
@@ -49,7 +50,7 @@ def one_machine(state: State, b: int, owner: Ints, head: Ints, length: Ints, tai
     return count
 
 
-@njit(cache=True)
+@kernel
 def lookahead(
     clock: np.int64, skip: int, count: int, head: Ints, length: Ints, tail: Ints, done: Bools
 ) -> np.int64:
@@ -85,7 +86,7 @@ def lookahead(
     return end
 
 
-@njit(cache=True)
+@kernel
 def fill_conflict(
     state: State, b: int, place: int, count: int, head: Ints, length: Ints, tail: Ints, row: Floats
 ) -> None:

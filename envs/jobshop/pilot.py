@@ -18,7 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def empty_scratch(jobs: int, machines: int) -> Scratch:
     )
 
 
-@njit(cache=True)
+@kernel
 def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
     """What the rule adds to the start of each unfinished job's next operation, (J,)."""
     for j in range(state.num_jobs[b]):
@@ -65,7 +66,7 @@ def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
             orders[j] = order * unit + j
 
 
-@njit(cache=True)
+@kernel
 def _copy(state: State, b: int, orders: Ints, unit: int, scratch: Scratch) -> tuple[int, int]:
     """Fill the scratch; returns the latest end and the sum of ends of complete jobs."""
     latest = total = 0
@@ -90,7 +91,7 @@ def _copy(state: State, b: int, orders: Ints, unit: int, scratch: Scratch) -> tu
     return latest, total
 
 
-@njit(cache=True)
+@kernel
 def _play(
     first: int,
     steps: int,
@@ -148,7 +149,7 @@ def _play(
     return latest, total
 
 
-@njit(cache=True)
+@kernel
 def _judge(
     state: State, b: int, unit: int, latest: int, total: int, scratch: Scratch, outcome: Floats
 ) -> None:
@@ -179,7 +180,7 @@ def _judge(
     outcome[2] = job_sum / (jobs * grain)
 
 
-@njit(cache=True)
+@kernel
 def look_ahead(
     state: State,
     b: int,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.jobshop.onemachine import fill_conflict, lookahead, one_machine
 from graphsched.envs.jobshop.pilot import RULES, look_ahead
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-@njit(cache=True)
+@kernel
 def _clip(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-@njit(cache=True)
+@kernel
 def _survey_machines(
     state: State, b: int, queue: Floats, queued: Floats, arrived: Floats, critical: Floats
 ) -> float:
@@ -56,7 +56,7 @@ def _survey_machines(
     return total / max(unfinished, 1)
 
 
-@njit(cache=True)
+@kernel
 def list_machines(state: State, slots: NDArray[np.int64]) -> tuple[Ints, Ints]:
     """Machines that a decision concerns: the focus first, then the candidates' next machines.
 
@@ -83,7 +83,7 @@ def list_machines(state: State, slots: NDArray[np.int64]) -> tuple[Ints, Ints]:
     return ptr, machines[:count]
 
 
-@njit(cache=True)
+@kernel
 def _fill_machine(
     state: State,
     b: int,
@@ -109,7 +109,7 @@ def _fill_machine(
     row[7] = 1.0 if m == state.focus[b] else 0.0
 
 
-@njit(cache=True)
+@kernel
 def _fill_route(state: State, b: int, o: int, last: int, critical: Floats, row: Floats) -> None:
     """Criticality of the machines on the route after operation o."""
     work, weighted, peak = 0.0, 0.0, 0.0
@@ -122,7 +122,7 @@ def _fill_route(state: State, b: int, o: int, last: int, critical: Floats, row: 
     row[17] = peak
 
 
-@njit(cache=True)
+@kernel
 def _fill_candidate(
     state: State,
     b: int,
@@ -167,7 +167,7 @@ def _fill_candidate(
     return int(m)
 
 
-@njit(cache=True)
+@kernel
 def _compare(rows: Floats, mean: float) -> None:
     """Turn the raw times of some columns into differences to the best candidate."""
     longest = rows[:, 5].max()
@@ -179,7 +179,7 @@ def _compare(rows: Floats, mean: float) -> None:
             rows[i, f] = (rows[i, f] - least) / mean
 
 
-@njit(cache=True)
+@kernel
 def _fill_context(state: State, b: int, critical: Floats, mean_job: float, row: Floats) -> None:
     now = state.focus_start[b]
     horizon = max(state.bound[b] - now, 1)
@@ -201,7 +201,7 @@ def _fill_context(state: State, b: int, critical: Floats, mean_job: float, row: 
     row[10] = np.log(machines) / 4.0
 
 
-@njit(cache=True)
+@kernel
 def fill_rows(
     state: State,
     slots: NDArray[np.int64],  # (N,)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import GraphStore, PackedObs
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.core.sim import StepResult
 from graphsched.envs.jobshop.bounds import heads_and_tails
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
@@ -61,7 +61,7 @@ class JobShopOptions:
             raise InputError("pilot_steps", f"expected a count: {self.pilot_steps!r}")
 
 
-@njit(cache=True)
+@kernel
 def _pass_scheduled(state: State, b: int, m: int) -> None:
     """Move machine m's least tail on to an unscheduled operation."""
     at, stop = state.least_tail_at[b, m], state.machine_ptr[b, m + 1]
@@ -74,7 +74,7 @@ def _pass_scheduled(state: State, b: int, m: int) -> None:
     state.machine_tail[b, m] = state.tail[b, state.by_tail[b, at]] if at < stop else NO_TAIL
 
 
-@njit(cache=True)
+@kernel
 def _schedule(state: State, b: int, j: int) -> None:
     """Append job j's next operation to its machine at the earliest possible time."""
     o = state.next_operation[b, j]
@@ -95,7 +95,7 @@ def _schedule(state: State, b: int, j: int) -> None:
     state.bound[b] = bound
 
 
-@njit(cache=True)
+@kernel
 def _find_candidates(state: State, b: int, window: float) -> None:
     """Focus machine and its candidates, in order of job number."""
     focus_end, focus = NO_TAIL, -1
@@ -127,7 +127,7 @@ def _find_candidates(state: State, b: int, window: float) -> None:
     state.num_candidates[b] = count
 
 
-@njit(cache=True)
+@kernel
 def _advance(state: State, b: int, window: float) -> None:
     """Take forced moves until there is a choice or the schedule is complete."""
     while state.operations_left[b] > 0:
@@ -140,7 +140,7 @@ def _advance(state: State, b: int, window: float) -> None:
     state.status[b] = DONE
 
 
-@njit(cache=True)
+@kernel
 def _start(state: State, slots: NDArray[np.int64], window: float) -> None:
     """First decisions of freshly loaded slots. slots: (S,)."""
     for b in slots:
@@ -148,12 +148,12 @@ def _start(state: State, slots: NDArray[np.int64], window: float) -> None:
         _advance(state, b, window)
 
 
-@njit(cache=True)
+@kernel
 def _waiting(status: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(status == WAITING)
 
 
-@njit(cache=True)
+@kernel
 def _step(
     state: State,
     slots: NDArray[np.int64],  # (N,)
@@ -181,7 +181,7 @@ def _step(
     return -1
 
 
-@njit(cache=True)
+@kernel
 def _fill_visits(
     job_ptr: NDArray[np.int64],  # (J + 1,)
     machine: NDArray[np.int64],  # (O,)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,13 +55,13 @@ def empty_arena(instructions: int, accesses: int, slots: int | None = None) -> A
     )
 
 
-@inner
+@kernel(entry=False)
 def duration(p: Problem, t: int, slow: float, fast: float) -> float:
     """Time of an instruction with so many bytes in each memory, us."""
     return float(max(p.compute[t], slow * p.slow_us + fast * p.fast_us))
 
 
-@inner
+@kernel(entry=False)
 def clear(p: Problem, a: Arena) -> None:
     """Nothing is in fast memory."""
     total = 0.0
@@ -76,14 +76,14 @@ def clear(p: Problem, a: Arena) -> None:
     a.real[LATENCY] = total
 
 
-@inner
+@kernel(entry=False)
 def spare(p: Problem, a: Arena, t: int) -> float:
     """Bytes that further copies can move while an instruction runs."""
     room = duration(p, t, a.slow[t], a.fast[t]) / p.slow_us - a.slow[t]
     return float(min(p.cap[t], room) - a.used[t])
 
 
-@inner
+@kernel(entry=False)
 def gain(p: Problem, a: Arena, access: int) -> float:
     """Time saved if the access alone moved to fast memory now, us."""
     t, size = p.access_time[access], p.access_bytes[access]
@@ -91,7 +91,7 @@ def gain(p: Problem, a: Arena, access: int) -> float:
     return before - duration(p, t, a.slow[t] - size, a.fast[t] + size)
 
 
-@inner
+@kernel(entry=False)
 def copy_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Latest instruction in [low, high) from which a copy into fast memory is there by `high`.
 
@@ -107,7 +107,7 @@ def copy_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     return t if left <= 0 and t < high else -1
 
 
-@inner
+@kernel(entry=False)
 def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Earliest instruction in [low, high) by whose end a copy out of fast memory is done.
 
@@ -123,7 +123,7 @@ def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     return t - 1 if left <= 0 and t > low else -1
 
 
-@inner
+@kernel(entry=False)
 def take(p: Problem, a: Arena, first: int, last: int, step: int, size: float) -> None:
     """Use the spare bandwidth of instructions first, first + step, ..., last for a copy."""
     left = size
@@ -137,7 +137,7 @@ def take(p: Problem, a: Arena, first: int, last: int, step: int, size: float) ->
         t += step
 
 
-@inner
+@kernel(entry=False)
 def last_fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     """Last instruction up to which so many bytes, somewhere, are free; start - 1 if none."""
     for t in range(start, end + 1):
@@ -146,7 +146,7 @@ def last_fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     return end
 
 
-@inner
+@kernel(entry=False)
 def fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     """Offset that is free throughout [start, end]: in the smallest gap, or the first; or -1."""
     best, slack, top = -1, p.capacity + 1, 0
@@ -165,7 +165,7 @@ def fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     return best
 
 
-@inner
+@kernel(entry=False)
 def insert(p: Problem, a: Arena, storage: int, start: int, end: int, offset: int) -> None:
     """A new residency."""
     r = a.whole[RESIDENCIES]
@@ -179,7 +179,7 @@ def insert(p: Problem, a: Arena, storage: int, start: int, end: int, offset: int
         a.load[t] += p.size[storage]
 
 
-@inner
+@kernel(entry=False)
 def make_fast(p: Problem, a: Arena, access: int) -> None:
     """Serve an access from fast memory."""
     t, size = p.access_time[access], p.access_bytes[access]

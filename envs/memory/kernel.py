@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import LATENCY, clear
 from graphsched.envs.memory.priority_kernel import next_choice, settle
 from graphsched.envs.memory.state import DONE, State, arena_at, problem_at
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-@njit(cache=True)
+@kernel
 def begin_slots(s: State, slots: Ints, stepwise: bool) -> None:
     """Nothing is placed yet; up to the first choice. slots: (N,)."""
     for b in slots:
@@ -33,7 +33,7 @@ def begin_slots(s: State, slots: Ints, stepwise: bool) -> None:
             next_choice(s, b, p, a)
 
 
-@njit(cache=True)
+@kernel
 def step_slots(
     s: State, slots: Ints, actions: Ints, stepwise: bool, rewards: Floats, dones: NDArray[np.bool_]
 ) -> None:

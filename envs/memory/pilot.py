@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import LATENCY, RESIDENCIES, Arena, empty_arena
 from graphsched.envs.memory.placing import place
 from graphsched.envs.memory.state import MOST_CANDIDATES, NUM_LISTS, State
@@ -32,7 +32,7 @@ def empty_scratch(instructions: int, accesses: int) -> Scratch:
     return Scratch(empty_arena(instructions, accesses), np.zeros(4), np.zeros(MOST_CANDIDATES))
 
 
-@inner
+@kernel(entry=False)
 def _copy(p: Problem, a: Arena, to: Arena) -> None:
     for t in range(len(p.compute)):
         to.slow[t], to.fast[t] = a.slow[t], a.fast[t]
@@ -46,7 +46,7 @@ def _copy(p: Problem, a: Arena, to: Arena) -> None:
     to.real[:] = a.real
 
 
-@inner
+@kernel(entry=False)
 def pilot(s: State, b: int, p: Problem, a: Arena, g: int, scratch: Scratch) -> float:
     """Latency after placing a storage and then all others by the best of the fixed orders, us."""
     to, report = scratch.arena, scratch.report

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import (
     LATENCY,
     Arena,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 SAVED, HELD, COPIED, SERVED = range(4)  # of what `place` reports
 
 
-@inner
+@kernel(entry=False)
 def _piece(
     p: Problem,
     a: Arena,
@@ -108,7 +107,7 @@ def _piece(
     return j, 0
 
 
-@inner
+@kernel(entry=False)
 def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64]) -> None:
     """Place a storage that is nowhere in fast memory, or say what that would give.
 
@@ -132,7 +131,7 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
             low, j = since, after
 
 
-@inner
+@kernel(entry=False)
 def sweep(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order; those that found no place get a second chance at the end.
 
@@ -145,7 +144,7 @@ def sweep(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> Non
                 place(p, a, g, True, report)
 
 
-@njit(cache=True)
+@kernel
 def decode(p: Problem, a: Arena, order: Ints) -> float:
     """Latency of placing storages in an order from the beginning, us; the arena is left so."""
     clear(p, a)

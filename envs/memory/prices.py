@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +46,7 @@ class Prices(NamedTuple):
     bound: float
 
 
-@inner
+@kernel(entry=False)
 def _cheapest(
     total: Floats, copy: Floats, low: int, high: int, backward: bool
 ) -> tuple[float, int]:
@@ -71,7 +70,7 @@ def _cheapest(
     return best, where
 
 
-@inner
+@kernel(entry=False)
 def _stay(
     p: Problem, g: int, saving: Floats, total: Floats, copy: Floats, work: Floats, back: Ints
 ) -> tuple[float, int]:
@@ -132,7 +131,7 @@ def _stay(
     return best, state
 
 
-@inner
+@kernel(entry=False)
 def _account(
     p: Problem, g: int, state: int, total: Floats, copy: Floats, back: Ints, use: Floats
 ) -> None:
@@ -164,7 +163,7 @@ def _account(
         state = before
 
 
-@njit(cache=True)
+@kernel
 def improve_prices(
     p: Problem,
     goal: float,

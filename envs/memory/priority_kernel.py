@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.placing import SAVED, place, sweep
 from graphsched.envs.memory.state import DONE, NUM_LISTS, WAITING, State
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BEST_LIST = NUM_LISTS - 2
 
 
-@inner
+@kernel(entry=False)
 def settle(s: State, b: int, p: Problem, a: Arena, g: int, report: NDArray[np.float64]) -> None:
     """Place a storage now."""
     place(p, a, g, True, report)
@@ -28,7 +28,7 @@ def settle(s: State, b: int, p: Problem, a: Arena, g: int, report: NDArray[np.fl
     s.num_placed[b] += 1
 
 
-@inner
+@kernel(entry=False)
 def _offer(s: State, b: int, p: Problem, a: Arena) -> None:
     """The heads of all orders; an order passes over storages that would gain nothing now."""
     found = 0
@@ -52,7 +52,7 @@ def _offer(s: State, b: int, p: Problem, a: Arena) -> None:
     s.num_candidates[b] = found
 
 
-@inner
+@kernel(entry=False)
 def _finish(s: State, b: int, p: Problem, a: Arena, report: NDArray[np.float64]) -> None:
     """What was passed over gets another chance."""
     rest = np.empty(s.worth[b], np.int64)
@@ -62,7 +62,7 @@ def _finish(s: State, b: int, p: Problem, a: Arena, report: NDArray[np.float64])
     s.status[b] = DONE
 
 
-@inner
+@kernel(entry=False)
 def next_choice(s: State, b: int, p: Problem, a: Arena) -> None:
     """Go on to the next decision with a choice, or to the end."""
     report = np.zeros(4)

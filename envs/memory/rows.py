@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import LATENCY, Arena, gain
 from graphsched.envs.memory.features import CANDIDATE
 from graphsched.envs.memory.pilot import Scratch, pilot
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 ) = range(NUM_LISTS, len(CANDIDATE))
 
 
-@inner
+@kernel(entry=False)
 def _storage_row(s: State, b: int, p: Problem, a: Arena, g: int, row: Rows) -> None:
     """What both kinds of decision say of a storage."""
     first, end = p.access_ptr[g], p.access_ptr[g + 1]
@@ -76,7 +75,7 @@ def _storage_row(s: State, b: int, p: Problem, a: Arena, g: int, row: Rows) -> N
     row[LIVE_IN], row[LIVE_OUT] = p.live_in[g], p.live_out[g]
 
 
-@inner
+@kernel(entry=False)
 def _place_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
     """Candidates of the priority form."""
     size, capacity = len(p.compute), max(p.capacity, 1)
@@ -113,7 +112,7 @@ def _place_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
         rows[c, MARGIN_REL] = rows[c, MARGIN] - margin_top
 
 
-@inner
+@kernel(entry=False)
 def _pilot_rows(s: State, b: int, p: Problem, a: Arena, scratch: Scratch, rows: Rows) -> None:
     """How the priority form goes on from each candidate."""
     now, best = a.real[LATENCY], np.inf
@@ -127,7 +126,7 @@ def _pilot_rows(s: State, b: int, p: Problem, a: Arena, scratch: Scratch, rows: 
         rows[c, PILOT] = (now - scratch.latency[c]) / scale
 
 
-@inner
+@kernel(entry=False)
 def _serve_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
     """Candidates of the step-wise game: the choices for one access."""
     u = p.program_order[s.cursor[b]]
@@ -152,7 +151,7 @@ def _serve_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
         row[MOVES] = choice == COPY
 
 
-@njit(cache=True)
+@kernel
 def fill_rows(
     s: State,
     slots: Ints,  # (N,)

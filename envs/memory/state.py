@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import Arena
 from graphsched.envs.memory.guide import LISTS
 from graphsched.envs.memory.problem import Problem
@@ -160,7 +160,7 @@ def grow_state(state: State, instructions: int, storages: int, accesses: int) ->
     return larger
 
 
-@inner
+@kernel(entry=False)
 def problem_at(s: State, b: int) -> Problem:
     """The program of a slot, as views."""
     t, g, a = s.extent[b, 0], s.extent[b, 1], s.extent[b, 2]
@@ -184,7 +184,7 @@ def problem_at(s: State, b: int) -> Problem:
     )
 
 
-@inner
+@kernel(entry=False)
 def arena_at(s: State, b: int) -> Arena:
     """The mapping of a slot, as views."""
     return Arena(

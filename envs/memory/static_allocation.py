@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.static_search import search
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def check_placement(problem: Allocation, offset: Ints) -> list[str]:
     return found
 
 
-@njit(cache=True)
+@kernel
 def _fit(order: Ints, lower: Ints, upper: Ints, size: Ints, best: bool) -> Ints:
     """(num_buffers,) offsets of buffers placed one by one.
 

@@ -13,9 +13,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +38,7 @@ class Columns(NamedTuple):
     size: Ints  # bytes, > 0
 
 
-@inner
+@kernel(entry=False)
 def _dead(c: Columns, used: Bools, floor: Ints, last: int, rest: Ints, goal: int) -> bool:
     """Whether some section can't hold what is still to be placed there.
 
@@ -62,7 +61,7 @@ def _dead(c: Columns, used: Bools, floor: Ints, last: int, rest: Ints, goal: int
     return False
 
 
-@inner
+@kernel(entry=False)
 def _choices(c: Columns, out: Ints, used: Bools, floor: Ints, last: int, before: int) -> int:
     """Write the buffers that may come next to `out`, lowest first, ties by rank; returns how many.
 
@@ -89,7 +88,7 @@ def _choices(c: Columns, out: Ints, used: Bools, floor: Ints, last: int, before:
     return count
 
 
-@inner
+@kernel(entry=False)
 def _raise(c: Columns, b: int, top: int, used: Bools, floor: Ints) -> None:
     """Lift all that lives with `b` onto its top."""
     for other in range(len(floor)):
@@ -97,7 +96,7 @@ def _raise(c: Columns, b: int, top: int, used: Bools, floor: Ints) -> None:
             floor[other] = max(floor[other], top)
 
 
-@inner
+@kernel(entry=False)
 def _move(c: Columns, b: int, into: bool, used: Bools, rest: Ints) -> None:
     """Put a buffer into the allocation, or take it out again."""
     used[b] = into
@@ -105,7 +104,7 @@ def _move(c: Columns, b: int, into: bool, used: Bools, rest: Ints) -> None:
         rest[s] += -c.size[b] if into else c.size[b]
 
 
-@njit(cache=True)
+@kernel
 def _descend(c: Columns, goal: int, nodes: int, offset: Ints) -> int:
     """Search up to so many nodes; returns the status and writes `offset`, (num_buffers,)."""
     n = len(c.rank)

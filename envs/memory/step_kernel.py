@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import (
     RESIDENCIES,
     Arena,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphsched.envs.memory.problem import Problem
 
 
-@inner
+@kernel(entry=False)
 def _residency(a: Arena, g: int, end: int) -> int:
     """Number of the storage's residency with that end."""
     for r in range(a.whole[RESIDENCIES]):
@@ -36,7 +36,7 @@ def _residency(a: Arena, g: int, end: int) -> int:
     return -1
 
 
-@inner
+@kernel(entry=False)
 def _is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int) -> bool:
     """Whether so many bytes are free there throughout [start, end]."""
     for r in range(a.whole[RESIDENCIES]):
@@ -47,7 +47,7 @@ def _is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int)
     return True
 
 
-@inner
+@kernel(entry=False)
 def _final(s: State, b: int, p: Problem, a: Arena, u: int, g: int, dirty: bool) -> int:
     """Last instruction that the storage has to be there if access `u` is fast; -1: impossible."""
     t = p.access_time[u]
@@ -56,7 +56,7 @@ def _final(s: State, b: int, p: Problem, a: Arena, u: int, g: int, dirty: bool) 
     return copy_end(p, a, t + 1, len(p.compute), g)
 
 
-@inner
+@kernel(entry=False)
 def _retreat(s: State, b: int, p: Problem, a: Arena, u: int, g: int) -> int:
     """End of the write-back that must come before a slow access; -1: impossible."""
     before = p.access_time[u - 1]
@@ -67,7 +67,7 @@ def _retreat(s: State, b: int, p: Problem, a: Arena, u: int, g: int) -> int:
     return end if _is_free(p, a, a.offset[r], p.size[g], before + 1, end) else -1
 
 
-@inner
+@kernel(entry=False)
 def _entry(s: State, b: int, p: Problem, a: Arena, u: int, g: int, choice: int) -> tuple[int, int]:
     """First instruction of a fast access's stay and its last; (-1, -1) if it is not possible."""
     t = p.access_time[u]
@@ -91,7 +91,7 @@ def _entry(s: State, b: int, p: Problem, a: Arena, u: int, g: int, choice: int) 
     return start, final
 
 
-@inner
+@kernel(entry=False)
 def _options(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
     """The choices for an access."""
     g = p.access_storage[u]
@@ -108,7 +108,7 @@ def _options(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
     s.num_candidates[b] = found
 
 
-@inner
+@kernel(entry=False)
 def _grow(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
     """A residency lasts longer."""
     a.end[_residency(a, g, end)] = until
@@ -116,7 +116,7 @@ def _grow(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
         a.load[t] += p.size[g]
 
 
-@inner
+@kernel(entry=False)
 def serve(s: State, b: int, p: Problem, a: Arena, u: int, choice: int) -> None:
     """Decide on an access."""
     g, t = p.access_storage[u], p.access_time[u]
@@ -142,7 +142,7 @@ def serve(s: State, b: int, p: Problem, a: Arena, u: int, choice: int) -> None:
     make_fast(p, a, u)
 
 
-@inner
+@kernel(entry=False)
 def _rewind(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
     """Back to the decision that brought the contents of a dead end into fast memory."""
     g = p.access_storage[u]
@@ -157,7 +157,7 @@ def _rewind(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
         s.cursor[b] += 1
 
 
-@inner
+@kernel(entry=False)
 def begin(s: State, b: int, p: Problem, a: Arena) -> None:
     """The game from its start."""
     clear(p, a)
@@ -166,7 +166,7 @@ def begin(s: State, b: int, p: Problem, a: Arena) -> None:
         s.stale[b, g], s.lasts[b, g] = False, -1
 
 
-@inner
+@kernel(entry=False)
 def next_access(s: State, b: int, p: Problem, a: Arena) -> None:
     """Go on to the next access with a choice, or to the end."""
     while s.cursor[b] < len(p.access_time):

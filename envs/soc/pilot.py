@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.plan import find_gap, insert
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def empty_scratch(tasks: int, lanes: int) -> Scratch:
     )
 
 
-@inner
+@kernel(entry=False)
 def complete(
     choice: int,
     stay: int,  # lane for choice STAY

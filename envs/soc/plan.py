@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,14 +42,14 @@ class Tasks(NamedTuple):
     ticks: bool
 
 
-@njit(cache=True)
+@kernel
 def transfer(volume: float, slowness: float, ticks: bool) -> float:
     """Time that data needs."""
     time = volume * slowness
     return np.floor(time + 1e-9) if ticks else time
 
 
-@njit(cache=True)
+@kernel
 def _ranks(
     duration: Floats,
     mean: Floats,
@@ -133,7 +134,7 @@ def tasks_of(job: Job, platform: Platform, ticks: bool = False) -> Tasks:
     )
 
 
-@njit(cache=True)
+@kernel
 def find_gap(
     begin: Floats, finish: Floats, count: int, ready: float, length: float
 ) -> tuple[float, int]:
@@ -155,7 +156,7 @@ def find_gap(
     return at, count
 
 
-@njit(cache=True)
+@kernel
 def insert(begin: Floats, finish: Floats, count: int, place: int, start: float, end: float) -> None:
     """Put an interval at its place in a lane's timeline (N,)."""
     for k in range(count, place, -1):
@@ -165,7 +166,7 @@ def insert(begin: Floats, finish: Floats, count: int, place: int, start: float, 
     finish[place] = end
 
 
-@njit(cache=True)
+@kernel
 def data_ready(
     i: int,
     p: int,

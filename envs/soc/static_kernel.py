@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.plan import find_gap, insert
 from graphsched.envs.soc.static_state import DONE, WAITING
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-@inner
+@kernel(entry=False)
 def _place(state: StaticState, b: int, c: int) -> None:
     """Plan candidate c."""
     i, p = state.task[b, c], state.where[b, c]
@@ -40,7 +39,7 @@ def _place(state: StaticState, b: int, c: int) -> None:
         state.front[b] += 1
 
 
-@inner
+@kernel(entry=False)
 def _add_task(state: StaticState, b: int, i: int, most: int, eft: Floats, count: int) -> int:
     """Candidates of task i: the lanes of earliest finish, ``most`` at most; returns their number.
 
@@ -94,7 +93,7 @@ def _add_task(state: StaticState, b: int, i: int, most: int, eft: Floats, count:
     return count
 
 
-@inner
+@kernel(entry=False)
 def _find_candidates(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None:
     """The ready tasks of highest upward rank, each on its best lanes."""
     eft = np.empty(state.task.shape[1])
@@ -114,7 +113,7 @@ def _find_candidates(state: StaticState, b: int, max_ready: int, max_lanes: int)
     state.num_candidates[b] = count
 
 
-@inner
+@kernel(entry=False)
 def _advance(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None:
     """Take forced moves until there is a choice or the plan is complete."""
     while state.planned[b] < state.size[b]:
@@ -127,7 +126,7 @@ def _advance(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None
     state.status[b] = DONE
 
 
-@njit(cache=True)
+@kernel
 def begin_static(state: StaticState, slots: Ints, max_ready: int, max_lanes: int) -> None:
     """First decisions of freshly loaded slots. slots: (S,)."""
     for b in slots:
@@ -135,7 +134,7 @@ def begin_static(state: StaticState, slots: Ints, max_ready: int, max_lanes: int
         _advance(state, b, max_ready, max_lanes)
 
 
-@njit(cache=True)
+@kernel
 def step_static(
     state: StaticState,
     slots: Ints,  # (N,)
@@ -159,7 +158,7 @@ def step_static(
         elapsed[k] = max((state.bound[b] if dones[k] else state.now[b]) - clock, 0.0)
 
 
-@njit(cache=True)
+@kernel
 def execute(
     lane: Ints,  # (N,)
     planned: Floats,  # (N,) planned starts, which give each lane's order

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.pilot import EFT, OCT, STAY, complete
 from graphsched.envs.soc.plan import insert
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 LIMIT = 20.0  # of features in units of the mean task duration
 
 
-@inner
+@kernel(entry=False)
 def _try(state: StaticState, b: int, c: int, choice: int, steps: int, scratch: Scratch) -> float:
     """What the pilot makes of the plan with candidate c."""
     size, lanes = state.size[b], state.lanes[b]
@@ -63,7 +62,7 @@ def _try(state: StaticState, b: int, c: int, choice: int, steps: int, scratch: S
     )
 
 
-@inner
+@kernel(entry=False)
 def _fill_candidate(state: StaticState, b: int, c: int, row: Floats) -> None:
     """A candidate's own quantities; times that are compared later stay raw."""
     i, p = state.task[b, c], state.where[b, c]
@@ -103,7 +102,7 @@ def _fill_candidate(state: StaticState, b: int, c: int, row: Floats) -> None:
     row[18] = np.log1p(opens)
 
 
-@inner
+@kernel(entry=False)
 def _compare_tasks(state: StaticState, b: int, rows: Floats) -> None:
     """Columns that compare a task's own candidates; they stand side by side."""
     first = 0
@@ -117,7 +116,7 @@ def _compare_tasks(state: StaticState, b: int, rows: Floats) -> None:
             first = c
 
 
-@inner
+@kernel(entry=False)
 def _compare(rows: Floats, unit: float) -> None:
     """Turn the raw times of some columns into differences to the best candidate."""
     highest = rows[:, 7].max()
@@ -132,7 +131,7 @@ def _compare(rows: Floats, unit: float) -> None:
             rows[c, f] = min(max(rows[c, f], -LIMIT), LIMIT)
 
 
-@inner
+@kernel(entry=False)
 def _fill_lane(state: StaticState, b: int, p: int, row: Floats) -> None:
     count = state.filled[b, p]
     free = state.finish[b, p, count - 1] if count > 0 else 0.0
@@ -143,7 +142,7 @@ def _fill_lane(state: StaticState, b: int, p: int, row: Floats) -> None:
     row[4] = state.support[b, p]
 
 
-@inner
+@kernel(entry=False)
 def _fill_context(state: StaticState, b: int, row: Floats) -> None:
     row[:] = 0.0
     row[0] = np.log(state.num_candidates[b])
@@ -156,7 +155,7 @@ def _fill_context(state: StaticState, b: int, row: Floats) -> None:
     row[8] = state.noise[b]
 
 
-@njit(cache=True)
+@kernel
 def fill_static_rows(
     state: StaticState,
     slots: Ints,  # (N,)

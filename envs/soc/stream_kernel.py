@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc import streams
 from graphsched.envs.soc.stream_state import (
     ASSIGNED,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _duration, _gap, _kind = streams.duration, streams.gap, streams.kind
 
 
-@inner
+@kernel(entry=False)
 def _inject(state: StreamState, b: int) -> None:
     """A job enters the system."""
     n = state.jobs[b]
@@ -51,7 +50,7 @@ def _inject(state: StreamState, b: int) -> None:
     state.num_live[b] += 1
 
 
-@inner
+@kernel(entry=False)
 def _arrivals(state: StreamState, b: int) -> None:
     """Jobs that arrive now."""
     while state.next_arrival[b] <= state.clock[b]:
@@ -68,7 +67,7 @@ def _arrivals(state: StreamState, b: int) -> None:
         state.next_arrival[b] += pause + gap
 
 
-@inner
+@kernel(entry=False)
 def _leave(state: StreamState, b: int, n: int) -> None:
     """A job is complete."""
     spot = 0
@@ -84,7 +83,7 @@ def _leave(state: StreamState, b: int, n: int) -> None:
         _inject(state, b)
 
 
-@inner
+@kernel(entry=False)
 def _ends(state: StreamState, b: int) -> None:
     """Tasks that end now."""
     for p in range(state.lanes[b]):
@@ -105,7 +104,7 @@ def _ends(state: StreamState, b: int) -> None:
             _leave(state, b, n)
 
 
-@inner
+@kernel(entry=False)
 def _starts(state: StreamState, b: int) -> bool:
     """Idle lanes begin; returns whether a task of no length did, which ends at once."""
     instant = False
@@ -138,7 +137,7 @@ def _starts(state: StreamState, b: int) -> bool:
     return instant
 
 
-@inner
+@kernel(entry=False)
 def _next_event(state: StreamState, b: int) -> float:
     out = float(state.next_arrival[b])
     for p in range(state.lanes[b]):
@@ -153,7 +152,7 @@ def _next_event(state: StreamState, b: int) -> float:
     return out
 
 
-@inner
+@kernel(entry=False)
 def _estimate_free(state: StreamState, b: int) -> None:
     """When each lane will be through with its assigned work, by mean durations."""
     clock = state.clock[b]
@@ -175,7 +174,7 @@ def _estimate_free(state: StreamState, b: int) -> None:
             state.free[b, p] = start + state.duration[b, state.kind[b, job], task, p]
 
 
-@inner
+@kernel(entry=False)
 def arrival_of_data(state: StreamState, b: int, n: int, i: int, p: int) -> float:
     """When the inputs of a ready task could be on lane p."""
     q = state.kind[b, n]
@@ -194,7 +193,7 @@ def arrival_of_data(state: StreamState, b: int, n: int, i: int, p: int) -> float
     return out
 
 
-@inner
+@kernel(entry=False)
 def _occupy_links(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     """Transfers of a task that was just assigned take their links, one after the other."""
     q = state.kind[b, n]
@@ -213,7 +212,7 @@ def _occupy_links(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     state.data_at[b, n, i] = last
 
 
-@inner
+@kernel(entry=False)
 def assign(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     """Give a ready task to a lane."""
     state.data_at[b, n, i] = arrival_of_data(state, b, n, i, p)
@@ -230,7 +229,7 @@ def assign(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     state.free[b, p] = max(state.free[b, p], state.data_at[b, n, i]) + length
 
 
-@inner
+@kernel(entry=False)
 def _add_task(state: StreamState, b: int, n: int, i: int, most: int, count: int) -> int:
     """Candidates of a task: of each PE its soonest lane, ``most`` of least finish."""
     q, first = state.kind[b, n], count
@@ -265,7 +264,7 @@ def _add_task(state: StreamState, b: int, n: int, i: int, most: int, count: int)
     return count
 
 
-@inner
+@kernel(entry=False)
 def _find_candidates(
     state: StreamState, b: int, max_ready: int, max_lanes: int, defer: bool
 ) -> None:
@@ -306,7 +305,7 @@ def _find_candidates(
     state.num_ready[b], state.num_candidates[b] = ready, count
 
 
-@inner
+@kernel(entry=False)
 def _advance(state: StreamState, b: int, max_ready: int, max_lanes: int, defer: bool) -> None:
     """Run on until there is a choice or the horizon is reached; forced choices are taken."""
     while True:
@@ -335,7 +334,7 @@ def _advance(state: StreamState, b: int, max_ready: int, max_lanes: int, defer: 
             return
 
 
-@inner
+@kernel(entry=False)
 def _worth(state: StreamState, b: int) -> float:
     """What rewards must sum to so far."""
     if state.state[b] == DONE:
@@ -347,7 +346,7 @@ def _worth(state: StreamState, b: int) -> float:
     return float(worth / state.expected[b])
 
 
-@njit(cache=True)
+@kernel
 def begin_stream(
     state: StreamState, slots: Ints, fill: Ints, max_ready: int, max_lanes: int, defer: bool
 ) -> None:
@@ -359,7 +358,7 @@ def begin_stream(
         _advance(state, b, max_ready, max_lanes, defer)
 
 
-@njit(cache=True)
+@kernel
 def step_stream(
     state: StreamState,
     slots: Ints,  # (N,)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.stream_state import FINISHED, READY
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def empty_outlook(live: int, tasks: int, lanes: int) -> Outlook:
     )
 
 
-@inner
+@kernel(entry=False)
 def _find_soonest(state: StreamState, b: int, out: Outlook, r: int) -> None:
     """Earliest finish of a ready task as lanes stand."""
     k, i = out.job[r], out.task[r]
@@ -71,7 +71,7 @@ def _find_soonest(state: StreamState, b: int, out: Outlook, r: int) -> None:
     out.finish[r], out.where[r] = best, where
 
 
-@inner
+@kernel(entry=False)
 def _open(state: StreamState, b: int, out: Outlook, k: int, i: int) -> None:
     """A task waits for no other any more."""
     q = state.kind[b, state.live[b, k]]
@@ -91,7 +91,7 @@ def _open(state: StreamState, b: int, out: Outlook, k: int, i: int) -> None:
     _find_soonest(state, b, out, r)
 
 
-@inner
+@kernel(entry=False)
 def _expected_end(state: StreamState, b: int, n: int, i: int) -> float:
     """Of a task that has a lane, by its mean duration where it hasn't ended."""
     if state.status[b, n, i] == FINISHED:
@@ -104,7 +104,7 @@ def _expected_end(state: StreamState, b: int, n: int, i: int) -> float:
     return float(max(state.data_at[b, n, i] + mean, state.free[b, p]))
 
 
-@inner
+@kernel(entry=False)
 def look(state: StreamState, b: int, out: Outlook) -> None:
     """The situation as it is."""
     out.ready[0] = 0
@@ -128,7 +128,7 @@ def look(state: StreamState, b: int, out: Outlook) -> None:
                     _open(state, b, out, k, i)
 
 
-@inner
+@kernel(entry=False)
 def _restart(state: StreamState, b: int, base: Outlook, out: Outlook) -> None:
     live, lanes, ready = state.num_live[b], state.lanes[b], base.ready[0]
     out.ready[0] = ready
@@ -147,7 +147,7 @@ def _restart(state: StreamState, b: int, base: Outlook, out: Outlook) -> None:
             out.waits[k, i] = base.waits[k, i]
 
 
-@inner
+@kernel(entry=False)
 def _plan(state: StreamState, b: int, out: Outlook, r: int, p: int, end: float) -> None:
     """The ready task at place r ends on a lane at a time."""
     k, i = out.job[r], out.task[r]
@@ -169,7 +169,7 @@ def _plan(state: StreamState, b: int, out: Outlook, r: int, p: int, end: float) 
             _open(state, b, out, k, j)
 
 
-@inner
+@kernel(entry=False)
 def _first(state: StreamState, b: int, out: Outlook, choice: int) -> int:
     """Place of the ready task that a rule plans next."""
     best, least = 0, np.inf
@@ -183,7 +183,7 @@ def _first(state: StreamState, b: int, out: Outlook, choice: int) -> int:
     return best
 
 
-@inner
+@kernel(entry=False)
 def play_on(
     state: StreamState, b: int, c: int, choice: int, steps: int, base: Outlook, out: Outlook
 ) -> float:

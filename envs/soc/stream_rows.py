@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from graphsched.envs.core.jit import inner
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.stream_pilot import RANKED, SOONEST, look, play_on
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 LIMIT = 20.0
 
 
-@inner
+@kernel(entry=False)
 def _fill_candidate(state: StreamState, b: int, c: int, row: Floats) -> None:
     """A candidate's own quantities; times that are compared later stay raw."""
     n, i, p = state.job[b, c], state.task[b, c], state.where[b, c]
@@ -69,7 +68,7 @@ def _fill_candidate(state: StreamState, b: int, c: int, row: Floats) -> None:
     row[28] = np.log1p(state.queue[b, p])
 
 
-@inner
+@kernel(entry=False)
 def _compare(state: StreamState, b: int, rows: Floats) -> None:
     """Differences to the best candidate of the task, and of all."""
     unit = state.unit[b]
@@ -102,7 +101,7 @@ def _compare(state: StreamState, b: int, rows: Floats) -> None:
             rows[c, f] = min(max(rows[c, f], -LIMIT), LIMIT)
 
 
-@inner
+@kernel(entry=False)
 def _fill_slot(state: StreamState, b: int, context: Floats, lanes: Floats) -> None:
     unit, clock = state.unit[b], state.clock[b]
     context[0] = np.log(state.num_candidates[b])
@@ -123,7 +122,7 @@ def _fill_slot(state: StreamState, b: int, context: Floats, lanes: Floats) -> No
         lanes[p, 5] = np.log1p(state.queue[b, p])
 
 
-@njit(cache=True)
+@kernel
 def fill_stream_rows(
     state: StreamState,
     slots: Ints,  # (N,)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from graphsched.envs.core.jit import kernel
 
 GAP, KIND, DURATION = 1, 2, 3  # purposes
 EXACT, GAUSSIAN, LOGNORMAL = 0, 1, 2  # as in `instance.NOISES`
@@ -19,14 +20,14 @@ _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
-@njit(cache=True)
+@kernel
 def _mix(x: np.uint64) -> np.uint64:
     x = (x ^ (x >> _S30)) * _FIRST
     x = (x ^ (x >> _S27)) * _SECOND
     return x ^ (x >> _S31)
 
 
-@njit(cache=True)
+@kernel
 def uniform(seed: int, purpose: int, entity: int, event: int) -> float:
     """A number in (0, 1)."""
     x = np.uint64(seed)
@@ -35,21 +36,21 @@ def uniform(seed: int, purpose: int, entity: int, event: int) -> float:
     return (float(x >> _S11) + 0.5) / 9007199254740992.0
 
 
-@njit(cache=True)
+@kernel
 def normal(seed: int, purpose: int, entity: int, event: int) -> float:
     """A standard normal number (Box & Muller 1958)."""
     radius = math.sqrt(-2.0 * math.log(uniform(seed, purpose, entity, 2 * event)))
     return radius * math.cos(2.0 * math.pi * uniform(seed, purpose, entity, 2 * event + 1))
 
 
-@njit(cache=True)
+@kernel
 def gap(seed: int, arrival: int, mean: float, ticks: bool) -> float:
     """Time from an arrival to the next."""
     out = -mean * math.log(uniform(seed, GAP, arrival, 0))
     return math.floor(out) if ticks else out
 
 
-@njit(cache=True)
+@kernel
 def most_arrivals(seed: int, mean: float, horizon: float, ticks: bool) -> int:
     """Arrivals up to the horizon if none has to wait."""
     at, count = 0.0, 0
@@ -59,7 +60,7 @@ def most_arrivals(seed: int, mean: float, horizon: float, ticks: bool) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel
 def kind(seed: int, job: int, cumulative: np.ndarray) -> int:
     """Kind of the job with this number in order of entry; cumulative: (kinds,) shares."""
     u = uniform(seed, KIND, job, 0) * cumulative[-1]
@@ -69,7 +70,7 @@ def kind(seed: int, job: int, cumulative: np.ndarray) -> int:
     return k
 
 
-@njit(cache=True)
+@kernel
 def duration(seed: int, job: int, task: int, mean: float, noise: int, std: float) -> float:
     """Actual execution time of a task whose mean is known."""
     if noise == EXACT or std == 0.0:

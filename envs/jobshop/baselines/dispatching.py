@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PERTURBATION = 0.1  # standard deviation of the noise on a priority, relative to
 MAX_SLOTS = 128
 
 
-@njit(cache=True)
+@kernel
 def _priority(state: State, b: int, j: int, rule: int) -> float:
     """Priority of job j's next operation; the largest goes first."""
     o = state.next_operation[b, j]
@@ -62,7 +62,7 @@ def _priority(state: State, b: int, j: int, rule: int) -> float:
     return 0.0
 
 
-@njit(cache=True)
+@kernel
 def choose(
     state: State,
     slots: NDArray[np.int64],  # (N,)

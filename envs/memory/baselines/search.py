@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import Arena, empty_arena
 from graphsched.envs.memory.mapping import solve_order
 from graphsched.envs.memory.orders import order_of, scores
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROUND = 16  # moves between looks at the clock
 
 
-@njit(cache=True)
+@kernel
 def search(p: Problem, a: Arena, order: Ints, cost: float, moves: int, seed: int) -> float:
     """Moves of one storage to another place, kept unless the latency rises.
 

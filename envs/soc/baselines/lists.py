@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.plan import data_ready, find_gap, insert
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ EFT, OCT, LOOKAHEAD = 0, 1, 2  # how a lane is chosen for a task
 DLS, MINMIN, MAXMIN, SUFFERAGE, MCT = range(5)  # how a pair is chosen
 
 
-@njit(cache=True)
+@kernel
 def _next_in_order(priority: Floats, waits: Ints, done: NDArray[np.bool_]) -> int:
     """The ready task of highest priority, the lowest number on ties."""
     best = -1
@@ -31,7 +31,7 @@ def _next_in_order(priority: Floats, waits: Ints, done: NDArray[np.bool_]) -> in
     return best
 
 
-@njit(cache=True)
+@kernel
 def _children_end(
     tasks: Tasks,
     i: int,
@@ -63,7 +63,7 @@ def _children_end(
     return worst
 
 
-@njit(cache=True)
+@kernel
 def plan_in_order(
     tasks: Tasks,
     priority: Floats,  # (N,) the ready task of highest priority comes next
@@ -124,7 +124,7 @@ def plan_in_order(
     return latest
 
 
-@njit(cache=True)
+@kernel
 def _pair_score(rule: int, tasks: Tasks, i: int, p: int, starts: float) -> float:
     """What a rule says of running task i on lane p from ``starts`` on; the least goes first."""
     length = float(tasks.duration[i, p])
@@ -133,7 +133,7 @@ def _pair_score(rule: int, tasks: Tasks, i: int, p: int, starts: float) -> float
     return starts + length
 
 
-@njit(cache=True)
+@kernel
 def plan_greedily(
     tasks: Tasks,
     rule: int,
