@@ -8,14 +8,15 @@ ragged blocks of candidate and resource rows, one block per waiting simulator sl
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import namedtuple
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +33,15 @@ class Feature:
 def features(*names: str, unit: str = "1") -> tuple[Feature, ...]:
     """Shorthand for several features of the same unit."""
     return tuple(Feature(name, unit) for name in names)
+
+
+def columns(names: Sequence[Feature]) -> Any:
+    """Column numbers by name: ``columns(CANDIDATE).duration`` is the column of that feature.
+
+    A named tuple, which compiled kernels read as constants: ``row[CAND.duration] = ...``.
+    """
+    words = [feature.name for feature in names]
+    return namedtuple("Columns", words)(*range(len(words)))
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,8 @@ class _Results(CompileResultCacheImpl):
         assert folder is not None, "asked for by KernelCache before"
         self._lineno = function.__code__.co_firstlineno
         self._locator = _Place(function, folder)
-        self._filename_base = self.get_filename_base(function.__qualname__, sys.abiflags)
+        names = function.__qualname__, sys.abiflags
+        self._filename_base = self.get_filename_base(*names)  # type: ignore[no-untyped-call]
 
 
 class _Files(FunctionCache):
@@ -129,7 +130,7 @@ class KernelCache:
     def __init__(self, function: Callable[..., Any]) -> None:
         """Args: function: the kernel's Python source."""
         self._function = function
-        self._opened: _Files | None = None
+        self._opened: Any = None  # _Files, which mypy knows as untyped
         self._enabled = True
 
     @property
@@ -138,9 +139,9 @@ class KernelCache:
         files = self._files()
         return None if files is None else files.cache_path
 
-    def _files(self) -> _Files | None:
+    def _files(self) -> Any:
         if self._opened is None and kernel_folder(self._function.__module__) is not None:
-            self._opened = _Files(self._function)
+            self._opened = _Files(self._function)  # type: ignore[no-untyped-call]
         return self._opened
 
     def load_overload(self, signature: Any, target: Any) -> Any:
@@ -170,7 +171,7 @@ class KernelCache:
             reason = getattr(error, "strerror", None) or error
             _complain(f"{files.cache_path}: compiled kernels can't be kept: {reason}")
 
-    def _forget(self, files: _Files) -> None:
+    def _forget(self, files: Any) -> None:
         try:
             files.flush()
         except OSError:
