@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from graphsched.envs.core.clock import wall_s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def beam_search(
     best: list[SolutionT] = []
     best_cost = np.inf
     while beam.open.any():
-        if perf_counter() > deadline:
+        if wall_s() > deadline:
             return []
         obs = sim.observe()
         logits, _ = session.logits(obs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
 from graphsched.agents.runtime import Session
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Lane(Generic[InstanceT, SolutionT]):
         draws = _Draws(self._decoding.seed, first, count)
         temperature = self._decoding.temperature
         while len((obs := sim.observe())["slot"]):
-            if perf_counter() > deadline:
+            if wall_s() > deadline:
                 return []
             uniforms = draws.next()[obs["slot"]]
             sim.step(session.act(obs, uniforms, temperature=temperature).actions)

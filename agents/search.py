@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
 from graphsched.agents.beam import beam_search
 from graphsched.agents.rollouts import Lane
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 from graphsched.envs.core.errors import InputError
 
@@ -113,7 +113,7 @@ class _Search(Generic[InstanceT, SolutionT]):
         instance: InstanceT,
     ) -> None:
         limit = decoding.time_limit_s
-        self.deadline = np.inf if limit is None else perf_counter() + limit
+        self.deadline = np.inf if limit is None else wall_s() + limit
         self.domain = domain
         self.decoding = decoding
         self.instance = instance
@@ -153,11 +153,11 @@ class _Search(Generic[InstanceT, SolutionT]):
         count, pace = 4.0, 0.0  # rollouts of the next chunk, seconds a rollout
         done = [1] * len(self.lanes)
         view = 0
-        while (left := self.deadline - perf_counter()) > 0:
+        while (left := self.deadline - wall_s()) > 0:
             size = int(max(1, min(count, CHUNK, left / pace if pace else count)))
-            begun = perf_counter()
+            begun = wall_s()
             self._keep(view, self.lanes[view].sample(done[view], size, self.deadline))
-            pace = (perf_counter() - begun) / size
+            pace = (wall_s() - begun) / size
             done[view] += size
             count = size * 2.0
             view = (view + 1) % len(self.lanes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 
 from graphsched.agents.space import GraphObs, GraphSpace, action_space
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class BatchVecEnv(VecEnv):
         self.lengths = np.zeros(num_slots, np.int64)
         self.fresh = False
         self._source = source
-        self._started = time.perf_counter()
+        self._started = wall_s()
         self._actions: NDArray[np.int64] = np.zeros(0, np.int64)
         super().__init__(num_slots, GraphSpace(domain.schema), action_space())
         self.seed(seed)
@@ -133,7 +133,7 @@ class BatchVecEnv(VecEnv):
         return result, infos
 
     def _finished(self, slot: int, costs: NDArray[np.float64]) -> dict[str, Any]:
-        seconds = round(time.perf_counter() - self._started, 6)
+        seconds = round(wall_s() - self._started, 6)
         episode = {"r": float(self.returns[slot]), "l": int(self.lengths[slot]), "t": seconds}
         return {"episode": episode, "cost": float(costs[slot])}
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import time
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.clock import cpu_s
+from graphsched.eval.costs import presets
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from graphsched.envs.core.domain import Domain
@@ -19,8 +22,7 @@ BATCHES = (1, 64)
 
 def bench_instances(domain: Domain[Any, Any], count: int, seed: int = 0) -> list[Any]:
     """Instances of the kind that the domain's ``bench`` preset names, else its toy instance."""
-    presets = tomllib.loads(domain.presets.read_text(encoding="utf-8"))
-    kinds = presets.get("train", {}).get("bench", {}).get("instances", {"toy:": 1})
+    kinds = presets(domain).get("bench", {}).get("instances", {"toy:": 1})
     generator, _, size = next(iter(kinds)).partition(":")
     make = domain.generators[generator]
     return [make(np.random.default_rng((seed, i)), size) for i in range(count)]
@@ -35,10 +37,12 @@ def random_actions(obs: PackedObs, rng: np.random.Generator) -> NDArray[np.int64
 class RandomPlay:
     """A simulator kept busy by random actions; finished slots begin anew."""
 
-    def __init__(self, domain: Domain[Any, Any], slots: int) -> None:
-        """Args: domain: whose simulator. slots: that play side by side."""
-        self._instances = bench_instances(domain, max(slots, 8))
-        self._sim = domain.simulator(slots, domain.options())
+    def __init__(
+        self, domain: Domain[Any, Any], slots: int, instances: Sequence[Any], options: Any
+    ) -> None:
+        """Args: domain: whose simulator. slots: that play side by side. instances: in turn."""
+        self._instances = instances
+        self._sim = domain.simulator(slots, options)
         self._rng = np.random.default_rng(0)
         self._episodes = 0
         self._reset(list(range(slots)))
@@ -60,8 +64,8 @@ class RandomPlay:
 
     def run(self, seconds: float) -> float:
         """Decisions per second of processor time over about ``seconds`` of it."""
-        taken, began = 0, time.process_time()
-        while (spent := time.process_time() - began) < seconds:
+        taken, began = 0, cpu_s()
+        while (spent := cpu_s() - began) < seconds:
             taken += self.step()
         return taken / spent
 
@@ -79,7 +83,7 @@ def bench_domain(domain: Domain[Any, Any], seconds: float = 1.0) -> dict[str, fl
     """
     out = {}
     for slots in BATCHES:
-        play = RandomPlay(domain, slots)
+        play = RandomPlay(domain, slots, bench_instances(domain, max(slots, 8)), domain.options())
         play.run(0.05 * seconds)  # compiles
         out[f"simulator_steps_per_cpu_s_b{slots}"] = round(play.run(seconds), 1)
     return out | dict(domain.measures(seconds) if domain.measures else {})

@@ -34,10 +34,20 @@ def named_specs(domain: Domain[Any, Any], first: int | None = None) -> list[str]
     return list(dict.fromkeys([*members, *preset_specs(domain)]))
 
 
+def presets(domain: Domain[Any, Any]) -> dict[str, Any]:
+    """The domain's training presets as they are written, by name."""
+    tables: dict[str, Any] = tomllib.loads(domain.presets.read_text(encoding="utf-8"))
+    found: dict[str, Any] = tables.get("train", {})
+    return found
+
+
 def preset_specs(domain: Domain[Any, Any]) -> list[str]:
     """The kinds of instance that the domain's training presets name, each once."""
-    presets = tomllib.loads(domain.presets.read_text(encoding="utf-8")).get("train", {})
-    parts = [part for preset in presets.values() for part in (preset, preset.get("validation", {}))]
+    parts = [
+        part
+        for preset in presets(domain).values()
+        for part in (preset, preset.get("validation", {}))
+    ]
     return list(dict.fromkeys(spec for part in parts for spec in part.get("instances", {})))
 
 

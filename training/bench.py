@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.env import GraphSchedEnv
 from graphsched.envs.core.padded import PaddedGraph, measure_sizes
 from graphsched.training.config import load_config
@@ -53,7 +53,7 @@ class Stopwatch(BaseCallback):
         self._done = False
 
     def _on_rollout_start(self) -> None:
-        now = time.process_time()
+        now = cpu_s()
         if self.iterations >= 1:
             self.total_s += now - self._began
             self.rollout_s += self._ended - self._began
@@ -64,7 +64,7 @@ class Stopwatch(BaseCallback):
         self._began = now
 
     def _on_rollout_end(self) -> None:
-        self._ended = time.process_time()
+        self._ended = cpu_s()
 
     def _on_step(self) -> bool:
         return not self._done
@@ -93,6 +93,12 @@ def training_metrics(domain: Domain[Any, Any]) -> dict[str, float]:
         "sb3_padded_ppo_steps_per_cpu_s": padded,
         "ppo_speedup": full / padded,
     }
+
+
+def compile_training(domain: Domain[Any, Any]) -> None:
+    """One iteration of training, so that every kernel it needs is compiled."""
+    config = replace(load_config(domain.name, PRESET), device="cpu")
+    _graph_model(config, domain).learn(1)
 
 
 def _watch(model: BaseAlgorithm) -> Stopwatch:

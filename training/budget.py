@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.errors import InputError
 
 
@@ -21,17 +20,17 @@ class Budget:
         self.minutes = minutes
         self.steps = steps
         self._before_s = 0.0
-        self._began = time.monotonic()
+        self._began = wall_s()
 
     def start(self, elapsed_s: float = 0.0) -> None:
         """Start the clock, with the time that was used before."""
         self._before_s = elapsed_s
-        self._began = time.monotonic()
+        self._began = wall_s()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds used, earlier parts of a resumed run included."""
-        return self._before_s + time.monotonic() - self._began
+        return self._before_s + wall_s() - self._began
 
     def time_share(self) -> float:
         """Used share of the time; 0 if it is unlimited. May exceed 1."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.linear import linear_costs
 from graphsched.training.instances import InstanceSource
 
@@ -128,10 +128,10 @@ def search_rule(
     if start is not None:
         search = Search(start / np.abs(start).max(), np.full(size, config.start_sigma))
     floor = config.sigma_floor * float(search.sigma[0]) / config.sigma
-    began, best, generations = time.monotonic(), (np.inf, np.zeros(size, np.float32)), 0
+    began, best, generations = wall_s(), (np.inf, np.zeros(size, np.float32)), 0
     history: list[dict[str, float]] = []
     while True:
-        progress = (time.monotonic() - began) / (60.0 * minutes)
+        progress = (wall_s() - began) / (60.0 * minutes)
         last = progress >= 1.0 and generations > 0
         if last or generations % config.validate_every == 0:
             mean = search.mean.astype(np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ COMMANDS = {
     "export": ("export", "turn a training run into a bundle to share"),
     "bench": ("bench", "measure throughput on this machine"),
     "demo": ("demo", "train, evaluate, export and solve in a few minutes"),
+    "compile": ("compile", "compile the kernels of this machine ahead of their first use"),
     "tune": ("tune", "fit a domain's learned linear rule"),
     "costs": ("costs", "every solver on the named instances, to hold changes against"),
 }
@@ -37,7 +39,7 @@ def usage() -> str:
     """The page of ``graphsched --help``."""
     lines = [f"graphsched {__version__}: train, judge and ship learned schedulers", ""]
     lines += ["usage: graphsched COMMAND ...", ""]
-    lines += [f"  {name:<8}{summary}" for name, (_, summary) in COMMANDS.items()]
+    lines += [f"  {name:<9}{summary}" for name, (_, summary) in COMMANDS.items()]
     lines += ["", "graphsched COMMAND --help tells the options of a command."]
     return "\n".join(lines)
 
@@ -45,6 +47,7 @@ def usage() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _show_log()
     try:
         return _run(words)
     except InputError as error:
@@ -60,6 +63,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except SystemExit as stop:  # a command's help, or its parser's own complaint
         return stop.code if isinstance(stop.code, int) else 0
+
+
+class _Screen(logging.Handler):
+    """Lines on the error stream, wherever that leads at the moment: above a progress bar, say."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
+def _show_log() -> None:
+    """Show what the package logs, unless the caller of `main` has seen to it."""
+    log = logging.getLogger("graphsched")
+    if not log.handlers:
+        log.addHandler(_Screen())
+        log.setLevel(logging.INFO)
 
 
 def _complain(problem: str) -> int:

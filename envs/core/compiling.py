@@ -1,104 +1,50 @@
-"""How much time went into compiling kernels and loading compiled ones, apart from all other time."""
+"""Stops the clock while numba compiles, and logs that it does."""
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import logging
+from functools import cache
+from typing import Any
 
 from numba.core import event
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from graphsched.envs.core.clock import begin_pause, end_pause
+
+_log = logging.getLogger("graphsched.compiling")
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Time so far: by the clock on the wall, and of this process's processors."""
-
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
-
-    def __sub__(self, other: Spent) -> Spent:
-        return Spent(self.wall_s - other.wall_s, self.cpu_s - other.cpu_s)
+def package_of(module: str) -> str:
+    """The part of the tree whose kernels call each other: a domain, say."""
+    return ".".join(module.split(".")[:3])
 
 
-class _Meter(event.Listener):
-    """Sums the outermost of nested stretches."""
+class _Compiling(event.Listener):
+    """Hears of every compilation in this process; one of a callee is inside its caller's."""
 
-    def __init__(self) -> None:
-        self._depth = 0
-        self._began = Spent()
-        self._total = Spent()
-        self.watchers: list[Callable[[], None]] = []
-
-    def begin(self) -> None:
-        if self._depth == 0:
-            self._began = _now()
-        self._depth += 1
-
-    def end(self) -> None:
-        if self._depth == 1:
-            self._total = self.spent()
-        self._depth -= 1
-
-    def spent(self) -> Spent:
-        return self._total + (_now() - self._began) if self._depth else self._total
+    depth = 0
 
     def on_start(self, event: Any) -> None:
-        if self._depth == 0:
-            for watcher in self.watchers:
-                watcher()
-        self.begin()
+        module = event.data["dispatcher"].py_func.__module__
+        if not module.startswith("numba."):  # of numba's own, which ours need
+            _tell(package_of(module))
+        self.depth += 1
+        begin_pause()
 
     def on_end(self, event: Any) -> None:
-        self.end()
+        end_pause()
+        self.depth -= 1
 
 
-def _now() -> Spent:
-    return Spent(time.perf_counter(), time.process_time())
+@cache  # once for each
+def _tell(package: str) -> None:
+    name = package.rpartition(".")[2]
+    _log.info("compiling kernels of %s, once on this machine: up to a minute", name)
 
 
-_METER = _Meter()
-event.register("numba:compile", _METER)
+_compiling = _Compiling()
+event.register("numba:compile", _compiling)
 
 
-def spent() -> Spent:
-    """Time that this process has spent on compiling and loading kernels so far."""
-    return _METER.spent()
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """What happens inside counts as well."""
-    _METER.begin()
-    try:
-        yield
-    finally:
-        _METER.end()
-
-
-@contextmanager
-def watched(watcher: Callable[[], None]) -> Iterator[None]:
-    """Call ``watcher`` whenever compiling begins (not for kernels that others' compiling needs)."""
-    _METER.watchers.append(watcher)
-    try:
-        yield
-    finally:
-        _METER.watchers.remove(watcher)
-
-
-class Stopwatch:
-    """Time since its making, compiling left out."""
-
-    def __init__(self) -> None:
-        """Start."""
-        self._began = _now() - spent()
-
-    def read(self) -> Spent:
-        """Time so far."""
-        return _now() - spent() - self._began
+def is_compiling() -> bool:
+    """Whether a compilation is under way, so that what happens now happens inside it."""
+    return _compiling.depth > 0

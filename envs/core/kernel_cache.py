@@ -15,16 +15,18 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock
 from numba import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-from graphsched.envs.core.compiling import loading
+from graphsched.envs.core.clock import paused
+from graphsched.envs.core.compiling import is_compiling, package_of
 from graphsched.envs.core.kernel_sources import source_hash
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 KEPT = 8  # states of a module's sources, the ones used last
 KEPT_S = 30 * 24 * 3600.0  # and none that was not used for so long
-PATIENCE_S = 30.0  # for another process that is writing
+PATIENCE_S = 300.0  # for another process that compiles or writes the same
+WAITED_S = 0.05  # more than taking a free lock takes
 
 _log = logging.getLogger("graphsched")
 
@@ -124,6 +127,38 @@ class _Files(FunctionCache):
     _impl_class = _Results
 
 
+class _Turn:
+    """One process at a time compiles the kernels of a domain; others wait and then load them.
+
+    It is taken for the outermost kernel that has to be compiled and lasts until that is saved, so
+    that no process waits while it holds one.
+    """
+
+    def __init__(self) -> None:
+        self._lock: BaseFileLock | None = None
+
+    def take(self, folder: Path) -> bool:
+        """Whether there was waiting, after which the kernel may be there."""
+        if is_compiling():
+            return False
+        self.give()  # of a compilation that failed
+        lock = FileLock(folder.parent.parent / f".{package_of(folder.parent.name)}.lock")
+        began = time.monotonic()
+        with suppress(OSError):  # Timeout is one: then both compile
+            lock.acquire(timeout=PATIENCE_S)
+            self._lock = lock
+        return time.monotonic() - began > WAITED_S
+
+    def give(self) -> None:
+        """Let others go on, unless this was for a callee."""
+        if self._lock is not None and not is_compiling():
+            self._lock.release()
+            self._lock = None
+
+
+_turn = _Turn()
+
+
 class KernelCache:
     """Numba's protocol of a dispatcher's cache. Nothing is read before the first call."""
 
@@ -140,42 +175,39 @@ class KernelCache:
         return None if files is None else files.cache_path
 
     def _files(self) -> Any:
+        if not self._enabled:
+            return None
         if self._opened is None and kernel_folder(self._function.__module__) is not None:
             self._opened = _Files(self._function)  # type: ignore[no-untyped-call]
         return self._opened
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """Compiled code for a signature, or None."""
-        with loading():
+        """Compiled code for a signature, or None; then it will be compiled and saved."""
+        with paused():
             target.refresh()
-            files = self._files() if self._enabled else None
-            if files is None:
+            if (files := self._files()) is None:
                 return None
-            try:
-                return files.load_overload(signature, target)
-            except Exception as error:  # whatever unpickling a damaged file raises
-                _log.debug("%s: compiled again: %r", files.cache_path, error)
-                self._forget(files)
-                return None
+            found = _load(files, signature, target)
+            if found is None and _turn.take(Path(files.cache_path)):
+                found = _load(files, signature, target)
+            if found is not None:
+                _turn.give()
+            return found
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Keep compiled code; if that can't be, it will be compiled again by the next process."""
-        files = self._files() if self._enabled else None
-        if files is None:
-            return
-        try:
-            # Numba numbers the files of a kernel, so that two writers might take the same number.
-            with FileLock(f"{files.cache_path}/{self._function.__name__}.lock", PATIENCE_S):
-                files.save_overload(signature, compiled)
-        except Exception as error:  # a full disk, a lock never given back, a damaged index
-            reason = getattr(error, "strerror", None) or error
-            _complain(f"{files.cache_path}: compiled kernels can't be kept: {reason}")
-
-    def _forget(self, files: Any) -> None:
-        try:
-            files.flush()
-        except OSError:
-            self._enabled = False
+        with paused():
+            if (files := self._files()) is None:
+                return
+            try:
+                # Numba numbers a kernel's files: two writers might take the same number.
+                with FileLock(f"{files.cache_path}/{self._function.__name__}.lock", PATIENCE_S):
+                    files.save_overload(signature, compiled)
+            except Exception as error:  # a full disk, or an index damaged meanwhile
+                reason = getattr(error, "strerror", None) or error
+                _complain(f"{files.cache_path}: compiled kernels can't be kept: {reason}")
+            finally:
+                _turn.give()
 
     def enable(self) -> None:
         """Use it, as it does from the start."""
@@ -189,3 +221,13 @@ class KernelCache:
         """Forget what was kept of this kernel."""
         if (files := self._files()) is not None:
             files.flush()
+
+
+def _load(files: Any, signature: Any, target: Any) -> Any:
+    try:
+        return files.load_overload(signature, target)
+    except Exception as error:  # whatever unpickling a damaged file raises
+        _log.debug("%s: compiled again: %r", files.cache_path, error)
+        with suppress(OSError):
+            files.flush()
+        return None

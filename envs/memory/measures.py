@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.memory.arena import empty_arena
 from graphsched.envs.memory.generators import GENERATORS
 from graphsched.envs.memory.guide import guide_of
@@ -32,8 +32,8 @@ def measure(seconds: float) -> dict[str, float]:
     p = problem_of(instance)
     arena, order = empty_arena(len(p.compute), len(p.access_time)), order_of(scores(p)[0])
     decode(p, arena, order)
-    calls, began = 0, time.process_time()
-    while (spent := time.process_time() - began) < seconds or not calls:
+    calls, began = 0, cpu_s()
+    while (spent := cpu_s() - began) < seconds or not calls:
         decode(p, arena, order)
         calls += 1
     return {
@@ -52,9 +52,9 @@ def _bare_decisions(instance: MemoryInstance, seconds: float) -> float:
     taken, spent = 0, 0.0
     while spent < seconds:
         sim.reset(range(slots), [instance] * slots, [0] * slots)
-        began = time.process_time()
+        began = cpu_s()
         while waiting := int(sim.waiting.sum()):
             sim.step(np.zeros(waiting, np.int64))
             taken += waiting
-        spent += time.process_time() - began
+        spent += cpu_s() - began
     return taken / spent

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory.static_allocation import Placement, best_fit_of_orders, placement
 
@@ -66,7 +66,7 @@ def by_cp_sat(
         InputError: OR-Tools is not installed.
     """
     cp_model = _ortools()
-    began = time.perf_counter()
+    began = wall_s()
     start = best_fit_of_orders(problem)
     low = max(problem.max_load, problem.capacity or 0)
     if start.height <= low:
@@ -75,7 +75,7 @@ def by_cp_sat(
     solver = cp_model.CpSolver()
     solver.parameters.random_seed = seed % 2**31
     solver.parameters.num_workers = max(workers, 1)
-    left = time_limit_s - (time.perf_counter() - began)
+    left = time_limit_s - (wall_s() - began)
     solver.parameters.max_time_in_seconds = max(left, 0.0)
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

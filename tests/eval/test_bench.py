@@ -29,7 +29,7 @@ def test_the_bench_preset_names_the_instances(tmp_path: Path) -> None:
 
 
 def test_slots_that_finish_begin_anew() -> None:
-    play = RandomPlay(DOMAIN, 3)
+    play = RandomPlay(DOMAIN, 3, bench_instances(DOMAIN, 8), DOMAIN.options())
     assert [play.step() for _ in range(200)] == [3] * 200
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop.solution import JobShopSolution
@@ -82,12 +82,12 @@ def solve_with_bound(
         InputError: OR-Tools is not installed.
     """
     cp_model = _ortools()
-    began = time.perf_counter()
+    began = wall_s()
     model, starts = _model(cp_model, instance)
     solver = cp_model.CpSolver()
     solver.parameters.random_seed = options.seed % 2**31
     solver.parameters.num_workers = max(options.workers, 1)
-    left = options.time_limit_s - (time.perf_counter() - began)
+    left = options.time_limit_s - (wall_s() - began)
     solver.parameters.max_time_in_seconds = max(left, 0.0)
     status = solver.solve(model)
     bound = max(solver.best_objective_bound, 0.0)
