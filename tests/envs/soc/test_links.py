@@ -69,6 +69,12 @@ def test_transfers_of_two_jobs_take_turns_on_their_link(first, ends):
     solution = run(world)
     assert sorted(solution.end[solution.task == 1].tolist()) == ends
     assert DOMAIN.check(world, solution) == []
+    second = int(np.argmax(solution.end))
+    for early, broken in ((0.0, set()), (1.0, {"link"})):
+        start, end = solution.start.copy(), solution.end.copy()
+        start[second], end[second] = start[second] - early, end[second] - early
+        moved = replace(solution, start=start, end=end, cost=solution.cost - early / 2)
+        assert {v.kind for v in DOMAIN.check(world, moved)} == broken
     apart = replace(world, platform=two_pes(capacity))
     assert run(apart).end[solution.task == 1].tolist() == [ends[0]] * 2
 
@@ -82,6 +88,7 @@ def test_links_carry_both_directions_at_once():
     solution = run(world)
     assert solution.kind.tolist() == [0, 1]
     assert sorted(solution.end[solution.task == 1].tolist()) == [21.0, 36.0]
+    assert DOMAIN.check(world, solution) == []
 
 
 @pytest.mark.parametrize(

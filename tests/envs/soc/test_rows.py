@@ -242,6 +242,17 @@ def test_the_static_graph_of_a_job():
             check(numbers(edge.features), graph.edge_features[edge.name], values)
 
 
+def test_lanes_that_have_done_nothing_are_idle():
+    """So it is before the first move of a plan, and at time 0 of a stream."""
+    for obs in (planned(0, []), streamed(0, [])):
+        lanes, rows = named(RES, obs["resource"]), named(CAND, obs["candidate"])
+        assert lanes["free"] == lanes["load"] == lanes["queue"] == [0] * len(lanes["free"])
+        assert lanes["idle"] == [1] * len(lanes["idle"])
+        entry = [1 - out for out in rows["defer"]]
+        assert rows["local_inputs"] == entry  # nothing has to travel
+        assert rows["lane_load"] == rows["idle"] == rows["inserted"] == [0] * len(entry)
+
+
 # ---- a stream -----------------------------------------------------------------------------------
 #
 # x has lanes 0 and 1, y is lane 2. Kind S, a fifth of the jobs: u and v. Kind P: p, q, r.
@@ -392,3 +403,21 @@ def test_lanes_and_context_of_a_stream():
         check(RES, obs["resource"][3 * slot : 3 * slot + 3], lanes)
         check(CTX, obs["context"][slot : slot + 1], context)
     assert obs["resource_node"].tolist() == [-1] * 6
+
+
+def test_candidates_are_compared_with_those_of_the_same_job():
+    """Tasks of two jobs have the same number: each one's best lane is its own."""
+    jobs = [
+        Job(name, ("a",), np.array([times]), np.zeros((2, 0), np.int64), np.zeros(0))
+        for name, times in (("short", (3.0, 6.0)), ("long", (10.0, 16.0)))
+    ]
+    stream = Stream(99.0, max_in_system=2, mean_gap=1e5, mix=(0.5, 0.5), fill=2)
+    # This seed's world sends the short one first.
+    world = SocInstance("world", Platform("two", ("x", "y"), pair()), tuple(jobs), stream, seed=6)
+    sim = SocSim(1, SocOptions(pilot_steps=0))
+    sim.reset([0], [world], [0])
+    rows = named(CAND, sim.observe()["candidate"])
+    unit = (4.5 + 13) / 2
+    assert rows["eft_over_best"] == pytest.approx([0, 3 / unit, 7 / unit, 13 / unit], **CLOSE)
+    assert rows["eft_over_task_best"] == pytest.approx([0, 3 / unit, 0, 6 / unit], **CLOSE)
+    assert rows["sufferage"] == pytest.approx([3 / unit, 3 / unit, 6 / unit, 6 / unit], **CLOSE)
