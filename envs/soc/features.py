@@ -16,13 +16,17 @@ from graphsched.envs.core.graph import (
     GraphSchema,
     NodeType,
     StaticGraph,
+    columns,
     features,
 )
 from graphsched.envs.soc.plan import tasks_of
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
+    from graphsched.envs.core.graph import Feature
     from graphsched.envs.soc.instance import Job, Platform
     from graphsched.envs.soc.plan import Tasks
 
@@ -77,31 +81,42 @@ CONTEXT = features(
     "jobs",  # jobs in the system / the most there may be
     "noise",  # relative standard deviation of execution times
 )
+TASK = features("duration", "least", "spread", "rank_up", "rank_down", "inputs", "outputs")
+PE = features("slowness", "support", "transfer")
+JOB = features("tasks", "ccr", "parallelism")
+EDGE = features("transfer")  # between tasks
+RUN = features("duration")  # between a task and a PE that can run it
+CANDIDATE_NODES = ("task", "pe")
+CANDIDATE_RESOURCES = ("lane",)
 SCHEMA = GraphSchema(
-    nodes=(
-        NodeType(
-            "task",
-            features("duration", "least", "spread", "rank_up", "rank_down", "inputs", "outputs"),
-        ),
-        NodeType("pe", features("slowness", "support", "transfer")),
-        NodeType("job", features("tasks", "ccr", "parallelism")),
-    ),
+    nodes=(NodeType("task", TASK), NodeType("pe", PE), NodeType("job", JOB)),
     edges=(
-        EdgeType("feeds", "task", "task", features("transfer")),
-        EdgeType("fed_by", "task", "task", features("transfer")),
-        EdgeType("can_run_on", "task", "pe", features("duration")),
-        EdgeType("can_run", "pe", "task", features("duration")),
+        EdgeType("feeds", "task", "task", EDGE),
+        EdgeType("fed_by", "task", "task", EDGE),
+        EdgeType("can_run_on", "task", "pe", RUN),
+        EdgeType("can_run", "pe", "task", RUN),
         EdgeType("part_of", "task", "job"),
         EdgeType("has", "job", "task"),
     ),
     candidate=CANDIDATE,
-    candidate_nodes=("task", "pe"),
+    candidate_nodes=CANDIDATE_NODES,
     resource=RESOURCE,
     resource_node="pe",
-    candidate_resources=("lane",),
+    candidate_resources=CANDIDATE_RESOURCES,
     context=CONTEXT,
     kinds=("assign",),
 )
+# Column numbers by name, for kernels.
+CAND, RES, CTX = columns(CANDIDATE), columns(RESOURCE), columns(CONTEXT)
+NODE = columns(features(*CANDIDATE_NODES))
+ROLE = columns(features(*CANDIDATE_RESOURCES))
+
+
+def _matrix(group: tuple[Feature, ...], **by_name: Any) -> NDArray[np.float32]:
+    """(rows, features) of a group, from a column (rows,) for each of its names."""
+    if by_name.keys() != {feature.name for feature in group}:
+        raise KeyError(f"expected columns {[f.name for f in group]}, found {list(by_name)}")
+    return np.stack([by_name[f.name] for f in group], axis=1).astype(np.float32)
 
 
 @lru_cache(maxsize=4096)
@@ -116,32 +131,38 @@ def static_graph(job: Job, platform: Platform, ticks: bool = False) -> StaticGra
     least = np.where(able, tasks.duration, np.inf).min(axis=1)
     spread = np.sqrt((np.where(able, ratio - 1, 0.0) ** 2).sum(axis=1) / counts)
     inputs, outputs = np.diff(tasks.pred_ptr), np.diff(tasks.succ_ptr)
-    task_rows = [
-        tasks.mean / unit,
-        least / np.maximum(tasks.mean, 1e-9),
-        spread,
-        tasks.rank_up / scale,
-        tasks.rank_down / scale,
-        np.log1p(inputs),
-        np.log1p(outputs),
-    ]
+    task_rows = _matrix(
+        TASK,
+        duration=tasks.mean / unit,
+        least=least / np.maximum(tasks.mean, 1e-9),
+        spread=spread,
+        rank_up=tasks.rank_up / scale,
+        rank_down=tasks.rank_down / scale,
+        inputs=np.log1p(inputs),
+        outputs=np.log1p(outputs),
+    )
     slowness = tasks.slowness.mean(axis=1)
     mean_slowness = max(float(tasks.slowness.mean()), 1e-300)
-    pe_rows = [lane_slowness(tasks), able.mean(axis=0), slowness / mean_slowness]
-    transfer = (np.asarray(job.volume) * tasks.slowness.mean() / unit)[:, None]
+    pe_rows = _matrix(
+        PE,
+        slowness=lane_slowness(tasks),
+        support=able.mean(axis=0),
+        transfer=slowness / mean_slowness,
+    )
+    job_row = _matrix(
+        JOB,
+        tasks=[np.log(job.num_tasks)],
+        ccr=[ccr(job, platform, ticks)],
+        parallelism=[_parallelism(tasks)],
+    )
+    transfer = np.asarray(job.volume) * tasks.slowness.mean() / unit
+    moves = _matrix(EDGE, transfer=np.minimum(transfer, 50.0))
     ran = np.argwhere(able).T
-    times = ratio[able][:, None]
+    times = _matrix(RUN, duration=ratio[able])
     everyone = np.arange(job.num_tasks)
     one = np.zeros_like(everyone)
     return StaticGraph(
-        nodes={
-            "task": np.stack(task_rows, axis=1).astype(np.float32),
-            "pe": np.stack(pe_rows, axis=1).astype(np.float32),
-            "job": np.array(
-                [[np.log(job.num_tasks), ccr(job, platform, ticks), _parallelism(tasks)]],
-                np.float32,
-            ),
-        },
+        nodes={"task": task_rows, "pe": pe_rows, "job": job_row},
         edges={
             "feeds": job.edge,
             "fed_by": job.edge[::-1].copy(),
@@ -151,10 +172,10 @@ def static_graph(job: Job, platform: Platform, ticks: bool = False) -> StaticGra
             "has": np.stack([one, everyone]),
         },
         edge_features={
-            "feeds": np.minimum(transfer, 50.0).astype(np.float32),
-            "fed_by": np.minimum(transfer, 50.0).astype(np.float32),
-            "can_run_on": times.astype(np.float32),
-            "can_run": times.astype(np.float32),
+            "feeds": moves,
+            "fed_by": moves.copy(),
+            "can_run_on": times,
+            "can_run": times.copy(),
         },
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.jit import kernel
+from graphsched.envs.soc.features import CAND, CTX, NODE, RES, ROLE
 from graphsched.envs.soc.pilot import EFT, OCT, STAY, complete
 from graphsched.envs.soc.plan import insert
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LIMIT = 20.0  # of features in units of the mean task duration
+PILOTS = (
+    (EFT, CAND.pilot_eft_over_best),
+    (OCT, CAND.pilot_second_over_best),
+    (STAY, CAND.pilot_stay_over_best),
+)
+COMPARED = (  # times, of which the best candidate's is taken off in the end
+    CAND.eft_over_best,
+    CAND.oct_over_best,
+    CAND.pilot_eft_over_best,
+    CAND.pilot_second_over_best,
+    CAND.pilot_stay_over_best,
+    CAND.pilot_over_best,
+)
 
 
 @kernel(entry=False)
@@ -70,59 +84,59 @@ def _fill_candidate(state: StaticState, b: int, c: int, row: Floats) -> None:
     at, length = state.at[b, c], state.duration[b, i, p]
     end = at + length
     row[:] = 0.0
-    row[0] = length / max(state.mean[b, i], 1e-9)
-    row[1] = length / unit
-    row[2] = end
-    row[4] = (at - state.ready_at[b, c]) / unit
-    row[5] = (state.ready_at[b, c] - state.now[b]) / unit
-    row[6] = state.rank_up[b, i] / scale
-    row[7] = state.rank_up[b, i]
-    row[8] = (end + state.rank_up[b, i] - state.mean[b, i] - state.now[b]) / scale
-    row[9] = end + state.oct[b, i, p]
-    row[10] = state.rank_down[b, i] / scale
+    row[CAND.duration] = length / max(state.mean[b, i], 1e-9)
+    row[CAND.duration_share] = length / unit
+    row[CAND.eft_over_best] = end
+    row[CAND.lane_wait] = (at - state.ready_at[b, c]) / unit
+    row[CAND.data_wait] = (state.ready_at[b, c] - state.now[b]) / unit
+    row[CAND.rank_up] = state.rank_up[b, i] / scale
+    row[CAND.rank_up_below_best] = state.rank_up[b, i]
+    row[CAND.criticality] = (end + state.rank_up[b, i] - state.mean[b, i] - state.now[b]) / scale
+    row[CAND.oct_over_best] = end + state.oct[b, i, p]
+    row[CAND.rank_down] = state.rank_down[b, i] / scale
     count = state.filled[b, p]
     if state.place[b, c] == count:
-        row[11] = (at - (state.finish[b, p, count - 1] if count > 0 else 0.0)) / unit
+        row[CAND.idle] = (at - (state.finish[b, p, count - 1] if count > 0 else 0.0)) / unit
     else:
-        row[12] = 1.0
-    row[13] = state.load[b, p] / scale
-    row[14] = min(length / max(state.least[b, i], 1e-9) - 1.0, LIMIT)
+        row[CAND.inserted] = 1.0
+    row[CAND.lane_load] = state.load[b, p] / scale
+    row[CAND.slowness] = min(length / max(state.least[b, i], 1e-9) - 1.0, LIMIT)
     local, total = 0.0, 0.0
     for e in range(state.pred_ptr[b, i], state.pred_ptr[b, i + 1]):
         total += state.pred_volume[b, e]
         if state.slowness[b, state.lane[b, state.pred[b, e]], p] == 0.0:
             local += state.pred_volume[b, e]
-    row[15] = local / total if total > 0 else 1.0
+    row[CAND.local_inputs] = local / total if total > 0 else 1.0
     opens, most = 0, 0.0
     for k in range(state.succ_ptr[b, i], state.succ_ptr[b, i + 1]):
         opens += state.waits[b, state.succ[b, k]] == 1
         most = max(most, state.succ_volume[b, k])
-    row[16] = most * state.mean_slowness[b] / unit
-    row[17] = np.log1p(state.succ_ptr[b, i + 1] - state.succ_ptr[b, i])
-    row[18] = np.log1p(opens)
+    row[CAND.output] = most * state.mean_slowness[b] / unit
+    row[CAND.children] = np.log1p(state.succ_ptr[b, i + 1] - state.succ_ptr[b, i])
+    row[CAND.opens] = np.log1p(opens)
 
 
 @kernel(entry=False)
 def _compare_tasks(state: StaticState, b: int, rows: Floats) -> None:
     """Columns that compare a task's own candidates; they stand side by side."""
     first = 0
-    unit = state.unit[b]
+    unit, eft = state.unit[b], rows[:, CAND.eft_over_best]
     for c in range(1, len(rows) + 1):
         if c == len(rows) or state.task[b, c] != state.task[b, first]:
-            gain = rows[first + 1, 2] - rows[first, 2] if c - first > 1 else LIMIT * unit
+            gain = eft[first + 1] - eft[first] if c - first > 1 else LIMIT * unit
             for k in range(first, c):
-                rows[k, 3] = (rows[k, 2] - rows[first, 2]) / unit
-                rows[k, 19] = gain / unit
+                rows[k, CAND.eft_over_task_best] = (eft[k] - eft[first]) / unit
+                rows[k, CAND.sufferage] = gain / unit
             first = c
 
 
 @kernel(entry=False)
 def _compare(rows: Floats, unit: float) -> None:
     """Turn the raw times of some columns into differences to the best candidate."""
-    highest = rows[:, 7].max()
+    highest = rows[:, CAND.rank_up_below_best].max()
     for c in range(len(rows)):
-        rows[c, 7] = (highest - rows[c, 7]) / unit
-    for f in (2, 9, 20, 21, 22, 23):
+        rows[c, CAND.rank_up_below_best] = (highest - rows[c, CAND.rank_up_below_best]) / unit
+    for f in COMPARED:
         least = rows[:, f].min()
         for c in range(len(rows)):
             rows[c, f] = (rows[c, f] - least) / unit
@@ -135,24 +149,24 @@ def _compare(rows: Floats, unit: float) -> None:
 def _fill_lane(state: StaticState, b: int, p: int, row: Floats) -> None:
     count = state.filled[b, p]
     free = state.finish[b, p, count - 1] if count > 0 else 0.0
-    row[0] = min(max((free - state.now[b]) / state.unit[b], -LIMIT), LIMIT)
-    row[1] = state.load[b, p] / state.scale[b]
-    row[2] = 1.0 - state.load[b, p] / free if free > 0 else 1.0
-    row[3] = state.lane_slowness[b, p]
-    row[4] = state.support[b, p]
+    row[RES.free] = min(max((free - state.now[b]) / state.unit[b], -LIMIT), LIMIT)
+    row[RES.load] = state.load[b, p] / state.scale[b]
+    row[RES.idle] = 1.0 - state.load[b, p] / free if free > 0 else 1.0
+    row[RES.slowness] = state.lane_slowness[b, p]
+    row[RES.support] = state.support[b, p]
 
 
 @kernel(entry=False)
 def _fill_context(state: StaticState, b: int, row: Floats) -> None:
     row[:] = 0.0
-    row[0] = np.log(state.num_candidates[b])
-    row[1] = np.log1p(state.num_ready[b])
-    row[2] = state.planned[b] / state.size[b]
-    row[3] = np.log(state.size[b] / state.lanes[b])
-    row[4] = np.log(state.lanes[b]) / 4.0
-    row[5] = state.ccr[b]
-    row[7] = 1.0  # the job is there
-    row[8] = state.noise[b]
+    row[CTX.candidates] = np.log(state.num_candidates[b])
+    row[CTX.ready] = np.log1p(state.num_ready[b])
+    row[CTX.progress] = state.planned[b] / state.size[b]
+    row[CTX.tasks_per_lane] = np.log(state.size[b] / state.lanes[b])
+    row[CTX.lanes] = np.log(state.lanes[b]) / 4.0
+    row[CTX.ccr] = state.ccr[b]
+    row[CTX.jobs] = 1.0  # the job is there
+    row[CTX.noise] = state.noise[b]
 
 
 @kernel
@@ -186,18 +200,18 @@ def fill_static_rows(
         for c in range(num):
             _fill_candidate(state, b, c, rows[c])
             best = np.inf
-            for choice in (EFT, OCT, STAY):
-                outcome = rows[c, 2]
+            for choice, column in PILOTS:
+                outcome = rows[c, CAND.eft_over_best]
                 if pilot_steps > 0:
                     outcome = _try(state, b, c, choice, pilot_steps, scratch)
-                rows[c, 20 + choice] = outcome
+                rows[c, column] = outcome
                 best = min(best, outcome)
-            rows[c, 23] = best
-            rows[c, 24] = (best - state.now[b]) / state.scale[b]
+            rows[c, CAND.pilot_over_best] = best
+            rows[c, CAND.pilot] = (best - state.now[b]) / state.scale[b]
             row = candidate_ptr[k] + c
-            candidate_node[row, 0] = first_row[b] + state.task[b, c]
-            candidate_node[row, 1] = first_row[b] + state.size[b] + state.where[b, c]
-            candidate_resource[row, 0] = state.where[b, c]
+            candidate_node[row, NODE.task] = first_row[b] + state.task[b, c]
+            candidate_node[row, NODE.pe] = first_row[b] + state.size[b] + state.where[b, c]
+            candidate_resource[row, ROLE.lane] = state.where[b, c]
         _compare_tasks(state, b, rows)
         _compare(rows, state.unit[b])
         for c in range(num):

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.soc.baselines.offline import PLANNERS, plan
+from graphsched.envs.soc.baselines.offline import PLANNERS, Plan, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from graphsched.envs.soc.instance import SocInstance
     from graphsched.envs.soc.plan import Tasks
     from graphsched.envs.soc.solution import SocSolution
-
-    Plan = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float]
 
 GRAIN = 1_000_000  # integer steps in the makespan of the first solution, where times are fractions
 
@@ -39,9 +37,9 @@ def solve(tasks: Tasks, rng: np.random.Generator | None, options: SolverOptions)
     from ortools.sat.python import cp_model
 
     hint = PLANNERS["best3"][0](tasks, None)
-    grain = _steps(tasks, hint[3])
+    grain = _steps(tasks, hint.makespan)
     model: Any = cp_model.CpModel()
-    horizon = int(np.ceil(hint[3] * grain)) + 1
+    horizon = int(np.ceil(hint.makespan * grain)) + 1
     size, lanes = tasks.duration.shape
     start = [model.new_int_var(0, horizon, "") for _ in range(size)]
     end = [model.new_int_var(0, horizon, "") for _ in range(size)]
@@ -56,9 +54,9 @@ def solve(tasks: Tasks, rng: np.random.Generator | None, options: SolverOptions)
             intervals[p].append(
                 model.new_optional_interval_var(start[i], length, end[i], chosen, "")
             )
-            model.add_hint(chosen, bool(hint[0][i] == p))
+            model.add_hint(chosen, bool(hint.lane[i] == p))
         model.add_exactly_one(choices.values())
-        model.add_hint(start[i], int(hint[1][i] * grain))
+        model.add_hint(start[i], int(hint.start[i] * grain))
         on.append(choices)
     for lane in intervals:
         model.add_no_overlap(lane)
@@ -74,7 +72,7 @@ def solve(tasks: Tasks, rng: np.random.Generator | None, options: SolverOptions)
         return hint
     taken = np.array([next(p for p, var in c.items() if solver.value(var)) for c in on])
     begins = np.array([solver.value(var) for var in start], np.float64)
-    return min(_tidy(tasks, taken, begins), hint, key=lambda found: found[3])
+    return min(_tidy(tasks, taken, begins), hint, key=lambda found: found.makespan)
 
 
 def _add_transfers(
@@ -112,7 +110,7 @@ def _tidy(tasks: Tasks, lane: NDArray[np.int64], begins: NDArray[np.float64]) ->
     actual = tasks.duration[np.arange(len(lane)), lane]
     links = (tasks.pred_ptr, tasks.pred, tasks.pred_volume, tasks.slowness, tasks.ticks)
     execute(lane, planned, actual, *links, start, end)
-    return lane, start, end, float(end.max())
+    return Plan(lane, start, end, float(end.max()))
 
 
 def _make(options: SolverOptions) -> Callable[[SocInstance], SocSolution]:

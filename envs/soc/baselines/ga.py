@@ -16,7 +16,7 @@ import numpy as np
 from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.soc.baselines import lists
-from graphsched.envs.soc.baselines.offline import PLANNERS, plan
+from graphsched.envs.soc.baselines.offline import PLANNERS, Plan, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from graphsched.envs.soc.instance import SocInstance
     from graphsched.envs.soc.plan import Tasks
     from graphsched.envs.soc.solution import SocSolution
-
-    Plan = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float]
 
 POPULATION, GENERATIONS, ELITE = 48, 100, 4
 MUTATION = 0.05
@@ -45,10 +43,10 @@ def evolve(tasks: Tasks, rng: np.random.Generator | None, time_limit_s: float) -
     spread = 0.1 * tasks.rank_up.mean() + 1e-9
     for k in range(POPULATION):
         found = seeds[k % len(seeds)]
-        priority[k] = -found[1] if k < len(seeds) else tasks.rank_up
+        priority[k] = -found.start if k < len(seeds) else tasks.rank_up
         priority[k] += 0.0 if k < len(seeds) else spread * rng.standard_normal(size)
-        lane[k] = found[0]
-    costs = np.array([_decode(tasks, priority[k], lane[k])[3] for k in range(POPULATION)])
+        lane[k] = found.lane
+    costs = np.array([_decode(tasks, priority[k], lane[k]).makespan for k in range(POPULATION)])
     place = np.empty(size, np.int64)
     place[tasks.order] = np.arange(size)
     for _ in range(GENERATIONS):
@@ -69,16 +67,16 @@ def evolve(tasks: Tasks, rng: np.random.Generator | None, time_limit_s: float) -
             switch = (rng.random(size) < MUTATION) & able[np.arange(size), other]
             genes = np.where(switch, other, genes)
             priority[k], lane[k] = child, genes
-            costs[k] = _decode(tasks, child, genes)[3]
+            costs[k] = _decode(tasks, child, genes).makespan
     best = int(np.argmin(costs))
-    return min(_decode(tasks, priority[best], lane[best]), *seeds, key=lambda found: found[3])
+    return min(_decode(tasks, priority[best], lane[best]), *seeds, key=lambda found: found.makespan)
 
 
 def _decode(tasks: Tasks, priority: NDArray[np.float64], fixed: NDArray[np.int64]) -> Plan:
     size = len(priority)
     lane, start, end = np.empty(size, np.int64), np.empty(size), np.empty(size)
     cost = lists.plan_in_order(tasks, priority, lists.EFT, fixed, lane, start, end)
-    return lane, start, end, cost
+    return Plan(lane, start, end, cost)
 
 
 def _make(options: SolverOptions) -> Callable[[SocInstance], SocSolution]:

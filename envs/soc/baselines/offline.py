@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,10 +28,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-    Plan = tuple[Ints, Floats, Floats, float]  # lane, start, end, makespan
-    Planner = Callable[[Tasks, np.random.Generator | None], Plan]
+    Planner = Callable[[Tasks, np.random.Generator | None], "Plan"]
 
 PERTURBATION = 0.1  # standard deviation of the noise on ranks, relative to their size
+
+
+class Plan(NamedTuple):
+    """Where and when each of N tasks runs."""
+
+    lane: Ints  # (N,)
+    start: Floats  # (N,)
+    end: Floats  # (N,)
+    makespan: float
 
 
 def _in_order(
@@ -40,7 +48,8 @@ def _in_order(
     size = len(tasks.mean)
     fixed = np.full(size, -1) if fixed is None else fixed
     lane, start, end = np.empty(size, np.int64), np.empty(size), np.empty(size)
-    return lane, start, end, lists.plan_in_order(tasks, priority, choice, fixed, lane, start, end)
+    makespan = lists.plan_in_order(tasks, priority, choice, fixed, lane, start, end)
+    return Plan(lane, start, end, makespan)
 
 
 def _perturbed(priority: Floats, rng: np.random.Generator | None) -> Floats:
@@ -88,11 +97,11 @@ def _serial(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
     for p in range(tasks.duration.shape[1]):
         fixed = np.where(np.isfinite(tasks.duration[:, p]), p, -1)
         plans.append(_in_order(tasks, rank, lists.EFT, fixed))
-    return min(plans, key=lambda plan: plan[3])
+    return min(plans, key=lambda plan: plan.makespan)
 
 
 def _best3(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
-    return min((f(tasks, rng) for f in (_heft, _peft, _serial)), key=lambda plan: plan[3])
+    return min((f(tasks, rng) for f in (_heft, _peft, _serial)), key=lambda plan: plan.makespan)
 
 
 def _greedy(tasks: Tasks, rng: np.random.Generator | None, rule: int) -> Plan:
@@ -101,7 +110,7 @@ def _greedy(tasks: Tasks, rng: np.random.Generator | None, rule: int) -> Plan:
     if rng is not None:
         noise = PERTURBATION * rng.standard_normal(noise.shape)
     lane, start, end = np.empty(size, np.int64), np.empty(size), np.empty(size)
-    return lane, start, end, lists.plan_greedily(tasks, rule, noise, lane, start, end)
+    return Plan(lane, start, end, lists.plan_greedily(tasks, rule, noise, lane, start, end))
 
 
 PLANNERS: dict[str, tuple[Planner, str]] = {
@@ -126,7 +135,7 @@ def _best(planner: Planner, tasks: Tasks, options: SolverOptions) -> Plan:
     """Best of ``options.samples`` runs, the first of which is unperturbed."""
     rng = np.random.default_rng(options.seed)
     runs = [planner(tasks, None)] + [planner(tasks, rng) for _ in range(options.samples - 1)]
-    return min(runs, key=lambda run: run[3])
+    return min(runs, key=lambda run: run.makespan)
 
 
 def plan(instance: SocInstance, planner: Planner, options: SolverOptions) -> SocSolution:
@@ -134,10 +143,9 @@ def plan(instance: SocInstance, planner: Planner, options: SolverOptions) -> Soc
     tasks = [tasks_of(job, instance.platform, instance.ticks) for job in instance.jobs]
     plans = [_best(planner, each, options) for each in tasks]
     if instance.is_stream:
-        pes = {k: each.lane_pe[plans[k][0]] for k, each in enumerate(tasks)}
+        pes = {k: each.lane_pe[plans[k].lane] for k, each in enumerate(tasks)}
         return follow_plans(instance, replace(options, samples=1), pes)
-    lane, start, _, _ = plans[0]
-    return run_plan(instance, tasks[0], lane, start)
+    return run_plan(instance, tasks[0], plans[0].lane, plans[0].start)
 
 
 def _make(planner: Planner, options: SolverOptions) -> Callable[[SocInstance], SocSolution]:

@@ -9,6 +9,8 @@ import pytest
 
 from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.generators import GENERATORS
+from graphsched.envs.soc.instance import Job, Platform, SocInstance, Stream
+from graphsched.envs.soc.solution import SocSolution
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +97,6 @@ def test_jobs_are_those_that_the_world_sends(world):
 
 
 def test_links_that_carry_one_transfer_at_a_time_are_not_overbooked():
-    from graphsched.envs.soc.instance import Job, Platform, SocInstance, Stream
-
     times = np.array([[5.0, np.inf], [5.0, np.inf], [np.inf, 1.0]])
     job = Job("join", ("a", "b", "c"), times, np.array([[0, 1], [2, 2]]), np.array([30.0, 30.0]))
     stream = Stream(500.0, max_in_system=1, mean_gap=1e5, fill=1)
@@ -110,3 +110,55 @@ def test_links_that_carry_one_transfer_at_a_time_are_not_overbooked():
     apart = DOMAIN.baseline("etf-fair")(case(contention=False))
     assert DOMAIN.check(case(contention=False), apart) == []
     assert {v.kind for v in DOMAIN.check(case(contention=True), apart)} == {"link"}
+
+
+@pytest.mark.parametrize(
+    ("capacity", "starts", "broken"),
+    [
+        (2, (0.0, 0.0, 4.0, 4.0), set()),  # two at once, and two when they end
+        (2, (0.0, 0.0, 3.5, 4.0), {"overlap"}),  # three for half a unit
+        (2, (0.0, 2.0, 3.5, 8.0), {"overlap"}),
+        (1, (0.0, 4.0, 8.0, 12.0), set()),
+        (1, (0.0, 3.5, 8.0, 12.0), {"overlap"}),
+    ],
+)
+def test_a_pe_runs_as_many_tasks_at_once_as_it_can(capacity, starts, broken):
+    job = Job("four", tuple("abcd"), np.full((4, 1), 4.0), np.zeros((2, 0), np.int64), np.zeros(0))
+    platform = Platform("one", ("x",), np.ones((1, 1)), capacity=(capacity,))
+    start = np.array(starts)
+    solution = SocSolution.of_plan(np.zeros(4, np.int64), start, start + 4)
+    case = SocInstance("four", platform, (job,))
+    assert {v.kind for v in DOMAIN.check(case, solution)} == broken
+
+
+def one_at_a_time(horizon, when_full="lose"):
+    """A job of a single task of 4, one in the system; another one comes at 0, then none."""
+    job = Job("one", ("a",), np.full((1, 1), 4.0), np.zeros((2, 0), np.int64), np.zeros(0))
+    stream = Stream(horizon, max_in_system=1, mean_gap=1e5, when_full=when_full, fill=1)
+    return SocInstance("world", Platform("one", ("x",), np.ones((1, 1))), (job,), stream, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "when_full", "arrival", "cost"),
+    [
+        (20.0, "lose", [0.0], 4.0),
+        (20.0, "queue", [0.0, 4.0], 4.0),  # enters when the first one leaves
+        (8.0, "queue", [0.0, 4.0], 4.0),
+        (4.0, "lose", [0.0], 4.0),  # complete at the horizon
+        (3.5, "lose", [0.0], 3.5),  # none is complete: the horizon
+    ],
+)
+def test_jobs_enter_when_there_is_room_and_count_up_to_the_horizon(
+    horizon, when_full, arrival, cost
+):
+    instance = one_at_a_time(horizon, when_full)
+    jobs = len(arrival)
+    start = np.array(arrival)
+    zeros = np.zeros(jobs, np.int64)
+    solution = SocSolution(zeros, start, np.arange(jobs), zeros, zeros, start, start + 4, cost)
+    assert DOMAIN.check(instance, solution) == []
+    assert DOMAIN.cost(instance, solution) == cost
+    found = DOMAIN.baseline("etf-fair")(instance)
+    assert (found.arrival.tolist(), found.cost) == (arrival, cost)
+    late = replace(solution, arrival=start - np.eye(jobs)[-1])
+    assert "arrival" in {v.kind for v in DOMAIN.check(instance, late)}

@@ -10,11 +10,13 @@ import pytest
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc import DOMAIN
+from graphsched.envs.soc.bounds import completions
 from graphsched.envs.soc.generators import GENERATORS
-from graphsched.envs.soc.instance import Job, Platform, SocInstance
+from graphsched.envs.soc.instance import Job, Platform, SocInstance, Stream
 from graphsched.envs.soc.metrics import metrics
 from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.simulator import SocSim
+from graphsched.envs.soc.solution import SocSolution
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +114,55 @@ def test_bounds_hold_and_pictures_are_drawn(world):
     nothing = DOMAIN.baseline("etf")(empty)
     assert DOMAIN.cost(empty, nothing) == 1.0
     assert metrics(empty, nothing)["jobs completed"] == 0
+
+
+def hand_stream():
+    """Two tasks at once on x, one on y, up to 20; a pair of tasks each job, in no order."""
+    job = Job("pair", ("a", "b"), np.full((2, 2), 4.0), np.zeros((2, 0), np.int64), np.zeros(0))
+    platform = Platform(
+        "two",
+        ("x", "y"),
+        np.ones((2, 2)),
+        capacity=(2, 1),
+        busy_power=np.array([2.0, 3.0]),
+        idle_power=np.array([1.0, 0.5]),
+    )
+    instance = SocInstance("world", platform, (job,), Stream(20.0, mean_gap=1e5))
+    # Of four jobs the first takes 4 and the second 8; of the third one task misses the end by 1;
+    # of the fourth one task has run.
+    rows = [  # job, task, PE, start, end
+        (0, 0, 0, 0, 4),
+        (0, 1, 0, 0, 4),
+        (1, 0, 1, 4, 8),
+        (1, 1, 1, 8, 12),
+        (2, 0, 0, 10, 14),
+        (2, 1, 1, 17, 21),
+        (3, 0, 0, 16, 20),
+    ]
+    job_, task, pe, start, end = (np.array(column) for column in zip(*rows, strict=True))
+    arrival = np.array([0.0, 4.0, 9.0, 15.0])
+    floats = start.astype(float), end.astype(float)
+    return instance, SocSolution(np.zeros(4, np.int64), arrival, job_, task, pe, *floats, 6.0)
+
+
+def test_measures_of_a_stream_by_hand():
+    found = metrics(*hand_stream())
+    assert found == {
+        # x works 16, y 8 + 3 until 20, where three lanes could have worked 60
+        "utilisation %": pytest.approx(100 * 27 / 60),
+        # x is idle as if its lanes had shared the work: 20 - 16 / 2; y 20 - 11
+        "energy": pytest.approx(16 * 2 + 11 * 3 + 12 * 1 + 9 * 0.5),
+        "jobs completed": 2,
+        "jobs per 1000": 100,
+        "latency p95": pytest.approx(4 + 0.95 * 4),  # between 4 and 8
+        "oldest unfinished": 20 - 9,
+    }
+
+
+def test_a_job_that_ends_at_the_horizon_is_complete():
+    instance, solution = hand_stream()
+    assert completions(instance, solution).tolist() == [4, 12, np.inf, np.inf]
+    assert DOMAIN.cost(instance, solution) == (4 + 8) / 2
+    later = replace(solution, end=np.where(solution.end == 21, 20.0, solution.end))
+    assert completions(instance, later).tolist() == [4, 12, 20, np.inf]
+    assert DOMAIN.cost(instance, later) == (4 + 8 + 11) / 3

@@ -1,0 +1,423 @@
+"""Every column of every row, by name, is what a small situation worked out by hand says."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+
+from graphsched.envs.soc.features import CAND, CTX, NODE, RES, ROLE, SCHEMA, static_graph
+from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
+from graphsched.envs.soc.options import SocOptions
+from graphsched.envs.soc.simulator import SocSim
+
+CLOSE = {"rel": 1e-6, "abs": 1e-6}  # rows are float32
+
+
+def named(columns, rows):
+    """Values (rows,) by the name of their column."""
+    assert rows.shape[1] == len(columns)
+    return {name: rows[:, at].tolist() for name, at in columns._asdict().items()}
+
+
+def check(columns, rows, expected):
+    """Every column, and no other, holds the expected values."""
+    found = named(columns, rows)
+    assert found.keys() == expected.keys()
+    wrong = {
+        n: (v, expected[n]) for n, v in found.items() if v != pytest.approx(expected[n], **CLOSE)
+    }
+    assert not wrong
+
+
+def numbers(group):
+    """Column numbers of a feature group, from the schema alone."""
+    from graphsched.envs.core.graph import columns
+
+    return columns(group)
+
+
+def pair():
+    """Data takes half a unit of time per volume from x to y and a whole one back."""
+    return np.array([[1.0, 2.0], [1.0, 1.0]])
+
+
+# ---- a plan -------------------------------------------------------------------------------------
+#
+#              a  b  c  d  e  f  g     a-c 3   b-d 16  c-e 12  d-e 7    d   a   b
+#   on x       2  6  7  3  2  -  1     d-f 8   b-f 2   c-g 28  f-g 4   / \  |  / \
+#   on y       4  4  3  7  4  3  7                                    e   f-c    d ...
+#   mean       3  5  5  5  3  3  4     mean of all: unit = 28 / 7 = 4
+#
+# Slowness is [[0, .5], [1, 0]]: .375 on average, .25 in ranks (of 0, .75, 0), .75 in the OCT.
+# Upward ranks: g 4; e 3; f 3 + 1 + 4 = 8; d 5 + max(1.75 + 3, 2 + 8) = 15;
+#   c 5 + max(3 + 3, 7 + 4) = 16; b 5 + max(4 + 15, .5 + 8) = 24 = scale; a 3 + .75 + 16 = 19.75.
+# Downward: a 0; b 0; c 3.75; d 5 + 4 = 9; e max(3.75 + 5 + 3, 9 + 5 + 1.75) = 15.75;
+#   f max(9 + 5 + 2, 5.5) = 16; g max(3.75 + 5 + 7, 16 + 3 + 1) = 20.
+# OCT: e 0; g 0; f on y min(7, 1 + 4 * .75) = 4; c on x max(2, 1) = 2,
+#   on y max(min(4, 2 + 9), min(7, 1 + 21)) = 7.
+
+
+def plan_instance():
+    times = [[2, 4], [6, 4], [7, 3], [3, 7], [2, 4], [np.inf, 3], [1, 7]]
+    edges = {"ac": 3, "bd": 16, "ce": 12, "de": 7, "df": 8, "bf": 2, "cg": 28, "fg": 4}
+    job = Job(
+        "plan",
+        tuple("abcdefg"),
+        np.array(times, float),
+        np.array([["abcdefg".index(end) for end in edge] for edge in edges]).T,
+        np.array(list(edges.values()), float),
+    )
+    return SocInstance(
+        "plan", Platform("two", ("x", "y"), pair()), (job,), noise=Noise("lognormal", 0.25)
+    )
+
+
+def planned(pilot_steps, moves):
+    """Two slots with the same plan, so that the second one's rows stand behind the first one's."""
+    sim = SocSim(2, SocOptions(max_ready=2, max_lanes=2, pilot_steps=pilot_steps))
+    sim.reset([0, 1], [plan_instance(), plan_instance()], [0, 0])
+    for count, action in moves:
+        assert np.diff(sim.observe()["candidate_ptr"]).tolist() == [count, count]
+        sim.step(np.array([action, action]))
+    return sim.observe()
+
+
+# b on y [0, 4], then d on x: 16 later, [20, 23], then a before it: [0, 2]. Ready: c and f.
+# c on y: its data is there at 2 + 1.5, but y is free at 4: [4, 7]. c on x in the gap: [2, 9].
+# f on y alone: d's data is there at 23 + 4 = 27: [27, 30]. So now = 2.
+MOVES = [(4, 0), (4, 3), (3, 0)]
+PLAN = {
+    "duration": [3 / 5, 7 / 5, 3 / 3],
+    "duration_share": [3 / 4, 7 / 4, 3 / 4],
+    "eft_over_best": [0, (9 - 7) / 4, (30 - 7) / 4],
+    "eft_over_task_best": [0, (9 - 7) / 4, 0],
+    "lane_wait": [(4 - 3.5) / 4, 0, 0],
+    "data_wait": [(3.5 - 2) / 4, 0, (27 - 2) / 4],
+    "rank_up": [16 / 24, 16 / 24, 8 / 24],
+    "rank_up_below_best": [0, 0, (16 - 8) / 4],
+    "criticality": [(7 + 11 - 2) / 24, (9 + 11 - 2) / 24, (30 + 5 - 2) / 24],
+    "oct_over_best": [(14 - 11) / 4, 0, (34 - 11) / 4],  # 7 + 7, 9 + 2, 30 + 4
+    "rank_down": [3.75 / 24, 3.75 / 24, 16 / 24],
+    "idle": [0, 0, (27 - 4) / 4],
+    "inserted": [0, 1, 0],
+    "lane_load": [4 / 24, 5 / 24, 4 / 24],
+    "slowness": [0, 7 / 3 - 1, 0],
+    "local_inputs": [0, 1, 2 / 10],
+    "output": [28 * 0.375 / 4, 28 * 0.375 / 4, 4 * 0.375 / 4],
+    "children": [log(3), log(3), log(2)],
+    "opens": [log(2), log(2), 0],  # e waits for c alone, g for c and f
+    "sufferage": [(9 - 7) / 4, (9 - 7) / 4, 20],  # f has one lane
+    # Two tasks more, then ranks. f comes on y at 27 to 30 in any case, e by rank at 26 at most.
+    # c on y: g's data on x at 7 + 28, so 36, and 37 on y. c on x: f's data at 34, so 35.
+    # f: c goes to y by its finish (7 < 9), to x by the OCT (11 < 14), and to y to stay, g too.
+    "pilot_eft_over_best": [(36 - 35) / 4, 0, (36 - 35) / 4],
+    "pilot_second_over_best": [(36 - 35) / 4, 0, 0],
+    "pilot_stay_over_best": [(37 - 35) / 4, 0, (37 - 35) / 4],
+    "pilot_over_best": [(36 - 35) / 4, 0, 0],
+    "pilot": [(36 - 2) / 24, (35 - 2) / 24, (35 - 2) / 24],
+    **{name: [0, 0, 0] for name in ("job_age", "job_left", "job_elders", "queue", "defer")},
+}
+
+
+def test_candidates_of_a_plan():
+    obs = planned(2, MOVES)
+    assert obs["candidate_ptr"].tolist() == [0, 3, 6]
+    check(CAND, obs["candidate"][:3], PLAN)
+    check(CAND, obs["candidate"][3:], PLAN)
+    # c, c, f among seven tasks, two lanes and a job: ten rows of the node table for each slot
+    assert obs["candidate_node"][:, NODE.task].tolist() == [2, 2, 5, 12, 12, 15]
+    assert obs["candidate_node"][:, NODE.pe].tolist() == [8, 7, 8, 18, 17, 18]
+    assert obs["candidate_resource"][:, ROLE.lane].tolist() == [1, 0, 1] * 2
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [
+        (0, [7, 9, 30]),  # no pilot: the candidate's own finish
+        # f on y [27, 30] and g by rank after it: 34, where c comes first as well
+        (1, [34, 34, 34]),
+        # f, g and e as above; e ends at 23 + 7 + 2 = 32 at most
+        (3, [36, 35, 35]),
+    ],
+)
+def test_pilots_of_a_plan_look_as_far_as_they_may(steps, outcome):
+    rows = named(CAND, planned(steps, MOVES)["candidate"][:3])
+    least = min(outcome)
+    assert rows["pilot"] == pytest.approx([(t - 2) / 24 for t in outcome], **CLOSE)
+    assert rows["pilot_over_best"] == pytest.approx([(t - least) / 4 for t in outcome], **CLOSE)
+
+
+def test_lanes_and_context_of_a_plan():
+    obs = planned(2, MOVES)
+    lanes = {
+        "free": [(23 - 2) / 4, (4 - 2) / 4],
+        "load": [5 / 24, 4 / 24],
+        "idle": [1 - 5 / 23, 0],
+        # duration over mean, less 1: x -1/3, 1/5, 2/5, -2/5, -1/3, -3/4; y the opposite and f's 0
+        "slowness": [-73 / 60 / 6, 73 / 60 / 7],
+        "support": [6 / 7, 1],
+        "queue": [0, 0],
+    }
+    context = {
+        "candidates": [log(3)],
+        "ready": [log(3)],
+        "progress": [3 / 7],
+        "tasks_per_lane": [log(7 / 2)],
+        "lanes": [log(2) / 4],
+        "ccr": [log(1 + 10 * 0.75 / 4)],  # volume 80 / 8 edges, between lanes that differ
+        "stream": [0],
+        "jobs": [1],
+        "noise": [0.25],
+    }
+    for slot in range(2):
+        check(RES, obs["resource"][2 * slot : 2 * slot + 2], lanes)
+        check(CTX, obs["context"][slot : slot + 1], context)
+    assert obs["resource_node"].tolist() == [7, 8, 17, 18]
+    # At first: a and b, on two lanes each.
+    first = context | {"candidates": [log(4)], "progress": [0]}
+    check(CTX, planned(2, [])["context"][:1], first)
+
+
+def test_the_static_graph_of_a_job():
+    instance = plan_instance()
+    graph = static_graph(instance.jobs[0], instance.platform)
+    groups = {node.name: numbers(node.features) for node in SCHEMA.nodes}
+    tasks = {
+        "duration": [3 / 4, 5 / 4, 5 / 4, 5 / 4, 3 / 4, 3 / 4, 4 / 4],
+        "least": [2 / 3, 4 / 5, 3 / 5, 3 / 5, 2 / 3, 1, 1 / 4],
+        "spread": [1 / 3, 1 / 5, 2 / 5, 2 / 5, 1 / 3, 0, 3 / 4],
+        "rank_up": [r / 24 for r in (19.75, 24, 16, 15, 3, 8, 4)],
+        "rank_down": [r / 24 for r in (0, 0, 3.75, 9, 15.75, 16, 20)],
+        "inputs": [0, 0, log(2), log(2), log(3), log(3), log(3)],
+        "outputs": [log(2), log(3), log(3), log(3), 0, log(2), 0],
+    }
+    pes = {
+        "slowness": [-73 / 60 / 6, 73 / 60 / 7],
+        "support": [6 / 7, 1],
+        "transfer": [0.25 / 0.375, 0.5 / 0.375],  # from a lane to all, itself included
+    }
+    job = {
+        "tasks": [log(7)],
+        "ccr": [log(1 + 10 * 0.75 / 4)],
+        "parallelism": [log(28 / 24 + 1e-3)],
+    }
+    check(groups["task"], graph.nodes["task"], tasks)
+    check(groups["pe"], graph.nodes["pe"], pes)
+    check(groups["job"], graph.nodes["job"], job)
+    moves = {"transfer": [v * 0.375 / 4 for v in (3, 16, 12, 7, 8, 2, 28, 4)]}
+    feeds = [[0, 1, 2, 3, 3, 1, 2, 5], [2, 3, 4, 4, 5, 5, 6, 6]]
+    ran = [[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6], [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1]]
+    by_mean = [
+        2 / 3,
+        4 / 3,
+        6 / 5,
+        4 / 5,
+        7 / 5,
+        3 / 5,
+        3 / 5,
+        7 / 5,
+        2 / 3,
+        4 / 3,
+        1,
+        1 / 4,
+        7 / 4,
+    ]
+    edges = {
+        "feeds": (feeds, moves),
+        "fed_by": (feeds[::-1], moves),
+        "can_run_on": (ran, {"duration": by_mean}),
+        "can_run": (ran[::-1], {"duration": by_mean}),
+        "part_of": ([list(range(7)), [0] * 7], None),
+        "has": ([[0] * 7, list(range(7))], None),
+    }
+    assert graph.edges.keys() == edges.keys() == {edge.name for edge in SCHEMA.edges}
+    for edge in SCHEMA.edges:
+        ends, values = edges[edge.name]
+        assert graph.edges[edge.name].tolist() == ends
+        if values is None:
+            assert edge.name not in graph.edge_features
+        else:
+            check(numbers(edge.features), graph.edge_features[edge.name], values)
+
+
+def test_lanes_that_have_done_nothing_are_idle():
+    """So it is before the first move of a plan, and at time 0 of a stream."""
+    for obs in (planned(0, []), streamed(0, [])):
+        lanes, rows = named(RES, obs["resource"]), named(CAND, obs["candidate"])
+        assert lanes["free"] == lanes["load"] == lanes["queue"] == [0] * len(lanes["free"])
+        assert lanes["idle"] == [1] * len(lanes["idle"])
+        entry = [1 - out for out in rows["defer"]]
+        assert rows["local_inputs"] == entry  # nothing has to travel
+        assert rows["lane_load"] == rows["idle"] == rows["inserted"] == [0] * len(entry)
+
+
+# ---- a stream -----------------------------------------------------------------------------------
+#
+# x has lanes 0 and 1, y is lane 2. Kind S, a fifth of the jobs: u and v. Kind P: p, q, r.
+#
+#              u  v    p  q  r     p-q 7, p-r 5, q-r 11; transfers are cut to whole units
+#   on x      15  3    2  -  1
+#   on y      12  6    8  6  4     unit = 9 / 5 + 4 * 4 / 5 = 5
+#   mean      14  4    4  6  2     (x counts twice)
+#
+# Slowness is .5 from lanes 0 and 1 to 2, and 1 back: 3 / 9 on average, .25 in ranks (1.5 over six
+# pairs), .5 in the OCT (3 / 6).
+# Upward ranks: u 14, v 4; r 2; q 6 + 2.75 + 2 = 10.75; p 4 + max(1.75 + 10.75, 1.25 + 2) = 16.5;
+#   scale = 14 / 5 + 4 * 16.5 / 5 = 16. Downward: p 0; q 4 + 1.75; r 5.75 + 6 + 2.75 = 14.5.
+# OCT: r 0; q on y 4; p on x max(10 + 3.5, 1) = 13.5, on y max(4 + 6, min(4, 1 + 2.5)) = 10.
+
+
+def stream_instance():
+    single = Job(
+        "S", ("u", "v"), np.array([[15.0, 12], [3, 6]]), np.zeros((2, 0), np.int64), np.zeros(0)
+    )
+    chain = Job(
+        "P",
+        ("p", "q", "r"),
+        np.array([[2.0, 8], [np.inf, 6], [1, 4]]),
+        np.array([[0, 0, 1], [1, 2, 2]]),
+        np.array([7.0, 5, 11]),
+    )
+    # This seed's world sends S, P and P, at 0, at 0 and at 7, and its noise is below half a unit.
+    stream = Stream(44.0, max_in_system=4, mean_gap=20.0, mix=(0.2, 0.8), fill=1)
+    return SocInstance(
+        "stream",
+        Platform("two", ("x", "y"), pair(), capacity=(2, 1)),
+        (single, chain),
+        stream,
+        Noise("gaussian", 0.01),
+        ticks=True,
+        seed=1484,
+    )
+
+
+# At 0: u on lane 0 [0, 15]; p on lane 1 [0, 2]; v waits. At 2: q on y, its data is there at 5; v
+# waits. At 5: v waits, q [5, 11]. At 7 a P comes: v and its p wait. At 11: v on lane 1 [11, 14].
+# Now r of the second job and p of the third are ready, and lane 1 is the sooner one of x.
+# r on y: 11 to 15. r on x: q's data is there at 22, to 23. p on x: 14 to 16. p on y: 11 to 19.
+STREAM_MOVES = [(6, 1), (5, 2), (3, 2), (4, 2), (3, 2), (3, 2), (5, 4), (7, 0)]
+STREAM = {
+    "duration": [4 / 2, 1 / 2, 2 / 4, 8 / 4, 0],
+    "duration_share": [4 / 5, 1 / 5, 2 / 5, 8 / 5, 0],
+    "eft_over_best": [0, (23 - 15) / 5, (16 - 15) / 5, (19 - 15) / 5, 0],
+    "eft_over_task_best": [0, (23 - 15) / 5, 0, (19 - 16) / 5, 0],
+    "lane_wait": [0, 0, (14 - 11) / 5, 0, 0],
+    "data_wait": [0, (22 - 11) / 5, 0, 0, 0],
+    "rank_up": [2 / 16, 2 / 16, 16.5 / 16, 16.5 / 16, 0],
+    "rank_up_below_best": [14.5 / 5, 14.5 / 5, 0, 0, 0],
+    "criticality": [4 / 16, 12 / 16, (16 + 12.5 - 11) / 16, (19 + 12.5 - 11) / 16, 0],
+    "oct_over_best": [0, (23 - 15) / 5, (16 + 13.5 - 15) / 5, (19 + 10 - 15) / 5, 0],
+    "rank_down": [14.5 / 16, 14.5 / 16, 0, 0, 0],
+    "idle": [0, (22 - 14) / 5, 0, 0, 0],
+    "inserted": [0, 0, 0, 0, 0],
+    "lane_load": [0, 3 / 16, 3 / 16, 0, 0],
+    "slowness": [4 / 1 - 1, 0, 0, 8 / 2 - 1, 0],
+    "local_inputs": [11 / 16, 5 / 16, 1, 1, 0],
+    "output": [0, 0, 7 / 3 / 5, 7 / 3 / 5, 0],
+    "children": [0, 0, log(3), log(3), 0],
+    "opens": [0, 0, log(2), log(2), 0],  # q waits for p alone, r for q as well
+    "sufferage": [(23 - 15) / 5, (23 - 15) / 5, (19 - 16) / 5, (19 - 16) / 5, 0],
+    # Sums of the jobs' ends after one task more; the first job ends with u at 15.
+    # r on y, then p on x, 16; q's data is on y at 19, so 25, and r 4.75 after it by rank:
+    #   15 + 15 + 29.75 = 59.75 by either rule.
+    # r on x, then p on lane 0, 17; q 20 to 26: 15 + 23 + 30.75 = 68.75.
+    # p on x, then the soonest, r on y: 15 + 15 + 29.75 = 59.75; by rank q on y, 25, r then sooner on
+    #   x, 23, and the other r on y, 29: 15 + 23 + 29 = 67.
+    # p on y, then r on x, 23 (as soon as q's 25): 15 + 23 + 29.75 = 67.75; by rank q on y, 25, r on
+    #   x, 23, and the other r on y, 29: 15 + 23 + 29 = 67.
+    # Waiting, then r on y: 15 + 15 + (16 + 12.5) = 58.5; by rank p on x: 15 + 15 + 29.75 = 59.75.
+    "pilot_eft_over_best": [1.25 / 5, 10.25 / 5, 1.25 / 5, 9.25 / 5, 0],
+    "pilot_second_over_best": [0, 9 / 5, 7.25 / 5, 7.25 / 5, 0],
+    "pilot_stay_over_best": [0, 0, 0, 0, 0],
+    "pilot_over_best": [1.25 / 5, 10.25 / 5, 1.25 / 5, 8.5 / 5, 0],
+    "pilot": [(total / 3 - 11) / 16 for total in (59.75, 68.75, 59.75, 67, 58.5)],
+    "job_age": [11 / 16, 11 / 16, 4 / 16, 4 / 16, 0],
+    "job_left": [1 / 3, 1 / 3, 1, 1, 0],
+    "job_elders": [log(2), log(2), log(3), log(3), 0],
+    "queue": [0, log(2), log(2), 0, 0],
+    "defer": [0, 0, 0, 0, 1],
+}
+
+
+def streamed(pilot_steps, moves):
+    sim = SocSim(2, SocOptions(max_lanes=2, pilot_steps=pilot_steps, defer=True))
+    sim.reset([0, 1], [stream_instance(), stream_instance()], [0, 0])
+    for count, action in moves:
+        assert np.diff(sim.observe()["candidate_ptr"]).tolist() == [count, count]
+        sim.step(np.array([action, action]))
+    return sim.observe()
+
+
+def test_candidates_of_a_stream():
+    obs = streamed(1, STREAM_MOVES)
+    assert obs["candidate_ptr"].tolist() == [0, 5, 10]
+    check(CAND, obs["candidate"][:5], STREAM)
+    check(CAND, obs["candidate"][5:], STREAM)
+    # Node rows: u, v, three lanes, a job; p, q, r, three lanes, a job; then those of the other slot.
+    assert obs["candidate_node"][:, NODE.task].tolist() == [8, 8, 6, 6, -1, 21, 21, 19, 19, -1]
+    assert obs["candidate_node"][:, NODE.pe].tolist() == [11, 10, 10, 11, -1, 24, 23, 23, 24, -1]
+    assert obs["candidate_resource"][:, ROLE.lane].tolist() == [2, 1, 1, 2, -1] * 2
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [
+        (0, [0, 0, 0, 0, 0]),  # no pilot
+        # r, p and q as above, then the last r on y right after q: 29 at the best, 30 where p is late
+        (64, [15 + 15 + 29, 15 + 23 + 30, 15 + 15 + 29, 15 + 23 + 29, 15 + 15 + 29]),
+    ],
+)
+def test_pilots_of_a_stream_look_as_far_as_they_may(steps, outcome):
+    rows = named(CAND, streamed(steps, STREAM_MOVES)["candidate"][:5])
+    least = min(outcome)
+    assert rows["pilot"] == pytest.approx([(t / 3 - 11) / 16 for t in outcome], **CLOSE)
+    assert rows["pilot_over_best"] == pytest.approx([(t - least) / 5 for t in outcome], **CLOSE)
+
+
+def test_lanes_and_context_of_a_stream():
+    obs = streamed(1, STREAM_MOVES)
+    slow = [-5 / 56 / 5 - 0.5 * 4 / 5] * 2 + [5 / 28 / 5 + 2 / 3 * 4 / 5]
+    lanes = {
+        "free": [4 / 5, 3 / 5, 0],
+        "load": [4 / 16, 3 / 16, 0],
+        "idle": [1, 1 - 2 / 11, 1 - 6 / 11],  # u runs still, p and q ended
+        # S: x (1/14 - 1/4) / 2, y (-1/7 + 1/2) / 2; P: x (-1/2 - 1/2) / 2, y (1 + 0 + 1) / 3
+        "slowness": slow,
+        "support": [1 / 5 + 2 / 3 * 4 / 5] * 2 + [1],
+        "queue": [0, log(2), 0],
+    }
+    context = {
+        "candidates": [log(5)],
+        "ready": [log(3)],
+        "progress": [11 / 44],
+        "tasks_per_lane": [log(2.5 / 3)],
+        "lanes": [log(3) / 4],
+        "ccr": [4 / 5 * log(1 + 23 / 3 * 0.5 / 4)],  # S has no edges
+        "stream": [1],
+        "jobs": [3 / 4],
+        "noise": [0.01],
+    }
+    for slot in range(2):
+        check(RES, obs["resource"][3 * slot : 3 * slot + 3], lanes)
+        check(CTX, obs["context"][slot : slot + 1], context)
+    assert obs["resource_node"].tolist() == [-1] * 6
+
+
+def test_candidates_are_compared_with_those_of_the_same_job():
+    """Tasks of two jobs have the same number: each one's best lane is its own."""
+    jobs = [
+        Job(name, ("a",), np.array([times]), np.zeros((2, 0), np.int64), np.zeros(0))
+        for name, times in (("short", (3.0, 6.0)), ("long", (10.0, 16.0)))
+    ]
+    stream = Stream(99.0, max_in_system=2, mean_gap=1e5, mix=(0.5, 0.5), fill=2)
+    # This seed's world sends the short one first.
+    world = SocInstance("world", Platform("two", ("x", "y"), pair()), tuple(jobs), stream, seed=6)
+    sim = SocSim(1, SocOptions(pilot_steps=0))
+    sim.reset([0], [world], [0])
+    rows = named(CAND, sim.observe()["candidate"])
+    unit = (4.5 + 13) / 2
+    assert rows["eft_over_best"] == pytest.approx([0, 3 / unit, 7 / unit, 13 / unit], **CLOSE)
+    assert rows["eft_over_task_best"] == pytest.approx([0, 3 / unit, 0, 6 / unit], **CLOSE)
+    assert rows["sufferage"] == pytest.approx([3 / unit, 3 / unit, 6 / unit, 6 / unit], **CLOSE)
