@@ -10,7 +10,7 @@ from math import inf, log, log10
 import numpy as np
 import pytest
 
-from graphsched.envs.batching.codes import ADMIT, BUDGET, ROUTE, RUNNING, SWAPPED, WAITS
+from graphsched.envs.batching.codes import ADMIT, BUDGET, COST, ROUTE, RUNNING, SWAPPED, WAITS
 from graphsched.envs.batching.features import (
     CANDIDATE,
     CLUSTER,
@@ -19,6 +19,7 @@ from graphsched.envs.batching.features import (
     RESOURCE,
     static_graph,
 )
+from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.loading import load_slot
 from graphsched.envs.batching.playback import serve
@@ -550,3 +551,81 @@ def test_the_dynamic_budget_counts_every_part_of_an_iteration(cards, target, chu
     tokens = {(i, k): n for i, _, k, count, n in solution.span.tolist() if count}
     assert (tokens[0, 0], tokens[1, 0]) == (16, 2032)  # nothing decodes yet: 2048
     assert tokens[1, 1] == chunk
+
+
+def in_quarters(scene, replica=0, decode_launch=0.0, prefill_launch=0.0):
+    """Times that floats hold exactly: any batch takes half a second beside its launches."""
+    state = scene.sim.state
+    state.table[0, replica] = 0.5
+    state.loads[0, replica] = 0.0
+    state.loads[0, replica, COST.decode_launch] = decode_launch
+    state.loads[0, replica, COST.prefill_launch] = prefill_launch
+    return scene
+
+
+@pytest.mark.parametrize("late", ["", "ttft", "tpot", "deadline"])
+def test_a_target_that_a_route_just_meets_is_met(cards, late):
+    """256 tokens at 0.5 / 512 each: 0.25; a second token 0.5 later."""
+    targets = {"ttft": 0.25, "tpot": 0.5, "deadline": 0.75}
+    if late:
+        targets[late] -= 1e-6
+    columns = {f"{name}_s": np.array([value]) for name, value in targets.items()}
+    requests = make_requests([0.0], [256], [2], **columns)
+    scene = in_quarters(Scene(cards, requests, blocks=(100, 100)))
+    obs = scene.ask(ROUTE, [0], subject=0)
+    found = named(obs["candidate"][0], CANDIDATE)
+    flags = {"ttft": "ttft_late", "tpot": "tpot_late", "deadline": "end_late"}
+    assert {name for name, flag in flags.items() if found[flag]} == ({late} if late else set())
+
+
+@pytest.mark.parametrize(
+    ("waited", "missed", "misses"),
+    # the prompt takes 0.25 of the 1 s that there is, all of the service 0.75
+    [(0.75, 0, 1), (0.7501, 1, 0), (0.375, 0, 0), (0.3751, 0, 1)],
+)
+def test_a_first_token_that_is_just_in_time_is_not_missed(cards, waited, missed, misses):
+    requests = make_requests([0.0], [256], [1], ttft_s=np.array([1.0]))
+    scene = in_quarters(Scene(cards, requests, blocks=(100, 100)))
+    scene.runs(0, queued=1, speed=1024.0)
+    obs = scene.ask(ADMIT, [0], replica=0, clock=waited)
+    found = named(obs["candidate"][0], CANDIDATE)
+    assert (found["missed"], found["misses"]) == (missed, misses)
+    assert found["value"] == 1 - missed
+
+
+def test_budgets_leave_16_tokens_for_prompts_and_may_just_keep_the_pace(cards):
+    """Any iteration takes 0.5 + 0.25 + 0.25 s next to 120 decodes, which is their target."""
+    size = 120
+    requests = make_requests(np.zeros(size), [9] * size, [9] * size, tpot_s=np.ones(size))
+    scene = in_quarters(Scene(cards, requests, (500, 500)), 0, 0.25, 0.25)
+    scene.runs(0, *range(size), pending=32)
+    scene.req["made"] = 1
+    obs = scene.ask(BUDGET, [128, 256, 512, 1024, 2048], replica=0)
+    rows = [named(row, CANDIDATE) for row in obs["candidate"]]
+    assert [row["pace"] for row in rows] == [1] * 5
+    assert [row["pace_late"] for row in rows] == [0] * 5
+    assert [row["largest"] for row in rows] == [0, 0, 0, 0, 1]
+    # 32 tokens in chunks of max(128 - 120, 16) and of 256 - 120; / 10 s
+    assert rows[0]["drain"] == pytest.approx(0.2)
+    assert rows[1]["drain"] == pytest.approx(32 / 136 / 10)
+
+
+def test_rows_of_several_slots_are_those_of_each():
+    made = [GENERATORS[name](np.random.default_rng(5), "20@9") for name in ("hetero", "tenants")]
+    options = BatchingOptions(agent="route+admit+budget")
+    both = BatchingSim(2, options)
+    both.reset([0, 1], made, [0, 0])
+    obs = both.observe()
+    starts = [0, len(made[0].replicas) + 1]  # nodes: replicas and their cluster
+    for k, instance in enumerate(made):
+        one = BatchingSim(1, options)
+        one.reset([0], [instance], [0])
+        own = one.observe()
+        rows = slice(*obs["candidate_ptr"][k : k + 2])
+        places = slice(*obs["resource_ptr"][k : k + 2])
+        assert obs["context"][k].tolist() == own["context"][0].tolist()
+        assert obs["candidate"][rows].tolist() == own["candidate"].tolist()
+        assert obs["resource"][places].tolist() == own["resource"].tolist()
+        assert (obs["candidate_node"][rows] - starts[k]).tolist() == own["candidate_node"].tolist()
+        assert (obs["resource_node"][places] - starts[k]).tolist() == own["resource_node"].tolist()
+        assert obs["candidate_resource"][rows].tolist() == own["candidate_resource"].tolist()
