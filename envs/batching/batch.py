@@ -11,6 +11,7 @@ import numpy as np
 
 from graphsched.envs.batching.codes import (
     BLOCK,
+    COST,
     FAIL,
     FCFS,
     LTR,
@@ -24,9 +25,11 @@ from graphsched.envs.batching.codes import (
     SARATHI,
     SJF,
     SRTF,
+    STEP,
     SWAP,
     SWAPPED,
     URGENCY,
+    USUAL_DECODES,
     VLLM_V0,
     VLLM_V1,
 )
@@ -186,7 +189,7 @@ def _key(state: State, b: int, r: int, i: int) -> float:
     rule, waited = state.slot[b].order, state.slot[b].clock - state.req[b, i].visible
     if rule == SJF:
         todo = state.req[b, i].prompt / state.rep[b, r].speed
-        pace = state.table[b, r, 4] + state.loads[b, r, 0]
+        pace = state.table[b, r, USUAL_DECODES // STEP] + state.loads[b, r, COST.decode_launch]
         return float(todo + state.req[b, i].predicted * pace - state.slot[b].aging * waited)
     if rule == SRTF:
         return float(service_s(state, b, r, i) - state.slot[b].aging * waited)

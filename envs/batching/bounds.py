@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.codes import BLOCK
+from graphsched.envs.batching.codes import BLOCK, COST, STEP
 from graphsched.envs.batching.costs import batch_s, coefficients, linear_table
 from graphsched.envs.batching.loss import FULL, points
 from graphsched.envs.batching.timeline import losses, timeline
@@ -45,8 +45,8 @@ def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> 
     prompt, output = int(requests.prompt[i]), int(requests.output[i])
     tokens = prompt - found
     least = float(np.min(np.maximum(table[1:], 0.0)))  # tables need not rise everywhere
-    rate = float(np.min(table[1:] / (8.0 * np.arange(1, len(table)))))
-    first = max(least, rate * tokens) + loads[5] * tokens * (found + 0.5 * tokens)
+    rate = float(np.min(table[1:] / (STEP * np.arange(1, len(table)))))
+    first = max(least, rate * tokens) + loads[COST.product] * tokens * (found + 0.5 * tokens)
     pace = batch_s(table, loads, 1, 1, prompt, 0, 0.0) - float(table[1]) + least
     pace = pace if output > 1 else 0.0
     end = first + pace * (output - 1)

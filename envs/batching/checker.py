@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import operator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from graphsched.envs.batching.costs import coefficients, linear_s, linear_table, swap_block_s
+from graphsched.envs.batching.solution import MOVED, SPAN
 from graphsched.envs.core.domain import Violation
 
 if TYPE_CHECKING:
@@ -24,6 +25,32 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6
 BLOCK = 16
 SWAPPED_OUT, FAILED = 1, 2
+LEAVES, ENTERS, COMPUTES = range(3)  # of a request at an iteration, in this order
+
+
+class Step(NamedTuple):
+    """What a request has computed in an iteration: tokens, after how many, whether a decode."""
+
+    iteration: int
+    tokens: int
+    before: int
+    decode: int
+
+
+class Stay(NamedTuple):
+    """From the iteration of entry to the one after the last, and the tokens found."""
+
+    begin: int
+    end: int
+    found: int
+
+
+class Times(NamedTuple):
+    """(N,) each: when a request could be routed, its first and its last token; inf if never."""
+
+    visible: Floats
+    first: Floats
+    last: Floats
 
 
 @dataclass
@@ -31,16 +58,16 @@ class Story:
     """What the log says of a request, put in order.
 
     Attributes:
-        steps: iteration, tokens, KV tokens before them, and whether it is a decode; of each step.
+        steps: in order.
         token_at: iterations at whose end a token comes out.
-        stays: iteration of entry and the one after the last, and tokens found, of each stay.
+        stays: in order.
         swaps: iterations in which its blocks move.
         failed: whether it was given up.
     """
 
-    steps: list[tuple[int, int, int, int]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     token_at: list[int] = field(default_factory=list)
-    stays: list[tuple[int, int, int]] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
     swaps: list[int] = field(default_factory=list)
     failed: bool = False
 
@@ -97,11 +124,12 @@ def _check_homes(instance: BatchingInstance, solution: BatchingSolution) -> list
     counts = np.bincount(solution.replica, minlength=len(instance.replicas))
     for name in ("span", "entry", "leave"):
         rows = getattr(solution, name)
-        last = rows[:, 2] + (rows[:, 3] - 1 if name == "span" else 0)
-        beyond = counts[rows[:, 1]] + (name == "leave")  # may leave when nothing else goes on
-        wrong = (solution.home[rows[:, 0]] != rows[:, 1]) | (rows[:, 2] < 0) | (last >= beyond)
+        request, replica, first = rows[:, : SPAN.iteration + 1].T  # alike in all three
+        last = first + (rows[:, SPAN.length] - 1 if name == "span" else 0)
+        beyond = counts[replica] + (name == "leave")  # may leave when nothing else goes on
+        wrong = (solution.home[request] != replica) | (first < 0) | (last >= beyond)
         if name == "span":
-            wrong |= (rows[:, 3] < 1) | (rows[:, 4] < 1)
+            wrong |= (rows[:, SPAN.length] < 1) | (rows[:, SPAN.tokens] < 1)
         for row in rows[wrong][:3].tolist():
             out.append(Violation("place", f"{name} {row}: not at the request's replica, or empty"))
     return out
@@ -112,9 +140,9 @@ def _tell(
 ) -> tuple[list[Violation], Story]:
     """Follow a request through the log."""
     story = Story()
-    events = [(k, 0, why, 0) for _, _, k, why in _rows(solution.leave, i)]
-    events += [(k, 1, found, swapped) for _, _, k, found, swapped in _rows(solution.entry, i)]
-    events += [(k, 2, count, tokens) for _, _, k, count, tokens in _rows(solution.span, i)]
+    events = [(k, LEAVES, why, 0) for _, _, k, why in _rows(solution.leave, i)]
+    events += [(k, ENTERS, found, swapped) for _, _, k, found, swapped in _rows(solution.entry, i)]
+    events += [(k, COMPUTES, count, tokens) for _, _, k, count, tokens in _rows(solution.span, i)]
     prompt, output = int(instance.requests.prompt[i]), int(instance.requests.output[i])
     kv, made, begun, found, waits, after = 0, 0, -1, 0, False, 0
 
@@ -122,7 +150,7 @@ def _tell(
         return [Violation(kind, f"request {i}: {problem}")], story
 
     for k, what, a, b in sorted(events):
-        if what == 1:
+        if what == ENTERS:
             if begun >= 0 or (b and (not waits or a != kv)) or made == output:
                 return wrong("entry", f"admitted by iteration {k} although it can't be")
             kv, begun, found = a, k, found if b else a
@@ -130,8 +158,8 @@ def _tell(
                 story.swaps.append(k)
         elif begun < 0 or k < after:
             return wrong("entry", f"takes part in iteration {k} without being admitted")
-        elif what == 0:
-            story.stays.append((begun, k, found))
+        elif what == LEAVES:
+            story.stays.append(Stay(begun, k, found))
             story.failed = a == FAILED
             waits, begun, after = a == SWAPPED_OUT, -1, k
             kv = kv if waits else 0
@@ -140,7 +168,7 @@ def _tell(
         else:
             for j in range(k, k + a):
                 decode = made > 0 and kv == prompt + made - 1 and b == 1
-                story.steps.append((j, b, kv, int(decode)))
+                story.steps.append(Step(j, b, kv, int(decode)))
                 kv += b
                 if kv > prompt + made or made == output:
                     return wrong("tokens", f"iteration {j} computes more tokens than there are")
@@ -149,19 +177,16 @@ def _tell(
                     story.token_at.append(j)
             after = k + a
     if begun >= 0:
-        story.stays.append((begun, after, found))
+        story.stays.append(Stay(begun, after, found))
     return [], story
 
 
 def _rows(rows: Ints, i: int) -> list[list[int]]:
-    out: list[list[int]] = rows[rows[:, 0] == i].tolist()
+    out: list[list[int]] = rows[rows[:, SPAN.request] == i].tolist()
     return out
 
 
-def _times(
-    instance: BatchingInstance, solution: BatchingSolution, stories: list[Story]
-) -> tuple[Floats, Floats, Floats]:
-    """(N,) when each request could be routed, its first and its last token; inf if never."""
+def _times(instance: BatchingInstance, solution: BatchingSolution, stories: list[Story]) -> Times:
     requests = instance.requests
     ends = [solution.end_s[solution.replica == r] for r in range(len(instance.replicas))]
     first, last = np.full(len(requests), np.inf), np.full(len(requests), np.inf)
@@ -173,7 +198,7 @@ def _times(
     visible = np.array(requests.arrival_s)
     for z in np.unique(instance.precedes[1]).tolist():
         visible[z] = last[instance.precedes[0][instance.precedes[1] == z]].max()
-    return visible, first, last
+    return Times(visible, first, last)
 
 
 def _check_served(
@@ -203,16 +228,16 @@ def _check_starts(
     instance: BatchingInstance,
     solution: BatchingSolution,
     stories: list[Story],
-    times: tuple[Floats, Floats, Floats],
+    times: Times,
 ) -> list[Violation]:
     """Nothing is admitted before it is there."""
     begins = [solution.begin_s[solution.replica == r] for r in range(len(instance.replicas))]
     out = []
     for i, story in enumerate(stories):
         if story.stays:
-            start = float(begins[solution.home[i]][story.stays[0][0]])
-            if start < times[0][i] - TOLERANCE * max(1.0, start):
-                problem = f"request {i} is admitted at {start}, it comes at {times[0][i]}"
+            start = float(begins[solution.home[i]][story.stays[0].begin])
+            if start < times.visible[i] - TOLERANCE * max(1.0, start):
+                problem = f"request {i} is admitted at {start}, it comes at {times.visible[i]}"
                 out.append(Violation("early", problem))
     return out
 
@@ -235,7 +260,7 @@ def _check_prefixes(
                 & (requests.extends >= found)
             )
             known = any(
-                step[0] < k and step[1] + step[2] >= found
+                step.iteration < k and step.before + step.tokens >= found
                 for j in peers.tolist()
                 for step in stories[j].steps
             )
@@ -271,7 +296,7 @@ def _check_durations(
         prompts > 0, prompt_launch + prompt_row * prompts + product * products, 0.0
     )
     moved = solution.moved[mine]
-    expected += moved[:, 0] * swap_block_s(replica.gpu, replica.model, replica.tp)
+    expected += moved[:, MOVED.blocks] * swap_block_s(replica.gpu, replica.model, replica.tp)
     found = (solution.end_s - solution.begin_s)[mine]
     out = []
     for j in np.flatnonzero(np.abs(found - expected) > TOLERANCE * np.maximum(1, expected))[:3]:
@@ -283,9 +308,10 @@ def _check_durations(
     calls = np.bincount(
         np.array(functools.reduce(operator.iadd, homes, []), np.int64), minlength=length
     )[:length]
-    if (moved[:, 1] != calls).any():
-        j = int(np.flatnonzero(moved[:, 1] != calls)[0])
-        problem = f"iteration {j} of replica {r} copies {moved[j, 1]} times, expected {calls[j]}"
+    copies = moved[:, MOVED.copies]
+    if (copies != calls).any():
+        j = int(np.flatnonzero(copies != calls)[0])
+        problem = f"iteration {j} of replica {r} copies {copies[j]} times, expected {calls[j]}"
         out.append(Violation("swap", problem))
     return out
 
@@ -323,7 +349,7 @@ def _check_memory(
     return []
 
 
-def _cost(instance: BatchingInstance, times: tuple[Floats, Floats, Floats]) -> float:
+def _cost(instance: BatchingInstance, times: Times) -> float:
     """Points as `loss` has them, written down once more."""
     requests, total = instance.requests, 0.0
     visible, first, last = times

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphsched.envs.batching.batch import fits, head_of
-from graphsched.envs.batching.codes import ADMIT, BUDGET, REQUEST_LEVEL, SARATHI, VLLM_V1
+from graphsched.envs.batching.codes import ADMIT, BUDGET, COST, REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.log import log_decodes, log_iteration
 from graphsched.envs.batching.memory import blocks_for
 from graphsched.envs.batching.outlook import linear
@@ -73,10 +73,14 @@ def coast(state: State, b: int, r: int, until: float, log: Log) -> float:
     kv, loads = 0, state.loads[b, r]
     for k in range(rep.running):
         kv += req[run[k]].kv
-    fixed = linear(state, b, r, rep.running) + loads[0] + loads[1] * rep.running
+    fixed = (
+        linear(state, b, r, rep.running)
+        + loads[COST.decode_launch]
+        + loads[COST.decode_row] * rep.running
+    )
     done = 0
     while done < steps:
-        end = at + fixed + loads[2] * (kv + done * rep.running)
+        end = at + fixed + loads[COST.kv_token] * (kv + done * rep.running)
         if end > until:
             break
         log_iteration(log, r, at, end, 0, 0)

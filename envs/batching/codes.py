@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 BLOCK = 16  # tokens of a KV block
 STEP = 8  # tokens between entries of a cost table
 TABLE = 1025  # entries of a cost table: up to 8192 tokens
-LOADS = 6  # cost coefficients of a replica, see `costs.coefficients`
+USUAL_TOKENS = 512  # tokens of the batch by which a replica's speed is judged
+USUAL_DECODES = 32  # rows of the batch by which its time per token is judged
+
+
+class Cost(NamedTuple):
+    """Places of a replica's cost coefficients, in `costs.coefficients` and ``State.loads``."""
+
+    decode_launch: int
+    decode_row: int
+    kv_token: int
+    prefill_launch: int
+    prefill_row: int
+    product: int
+
+
+COST = Cost(*range(6))
+LOADS = len(COST)
 
 FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
 IDLE, WAITS, OVER = range(3)  # a slot

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.batching.codes import LOADS, STEP, TABLE
+from graphsched.envs.batching.codes import COST, LOADS, STEP, TABLE
 from graphsched.envs.batching.hardware import gpu_named, model_named
 from graphsched.envs.core.errors import InputError
 
@@ -174,7 +174,15 @@ def batch_s(
     """
     out = linear_s(table, tokens)
     if decodes:
-        out += loads[0] + loads[1] * decodes + loads[2] * kv_tokens
+        out += (
+            loads[COST.decode_launch]
+            + loads[COST.decode_row] * decodes
+            + loads[COST.kv_token] * kv_tokens
+        )
     if prefill_tokens:
-        out += loads[3] + loads[4] * prefill_tokens + loads[5] * products
+        out += (
+            loads[COST.prefill_launch]
+            + loads[COST.prefill_row] * prefill_tokens
+            + loads[COST.product] * products
+        )
     return float(out)

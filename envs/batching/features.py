@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.codes import KINDS
+from graphsched.envs.batching.codes import COST, KINDS, USUAL_DECODES, USUAL_TOKENS
 from graphsched.envs.batching.costs import coefficients, linear_s, linear_table
-from graphsched.envs.core.graph import EdgeType, GraphSchema, NodeType, StaticGraph, features
+from graphsched.envs.core.graph import (
+    EdgeType,
+    GraphSchema,
+    NodeType,
+    StaticGraph,
+    columns,
+    features,
+)
 
 if TYPE_CHECKING:
-    from graphsched.envs.batching.instance import BatchingInstance
+    from graphsched.envs.batching.instance import BatchingInstance, Replica
 
 CANDIDATE = features(
     # route: a replica for the arrival at hand; expectations are those of `outlook.expect`
@@ -88,11 +95,20 @@ CONTEXT = features(
     "load",  # log(1 + requests in the system by replica)
     "late",  # points lost so far by settled request / 100
 )
+REPLICA = features(
+    "prefill",  # log of the time of a usual prompt / 50 ms
+    "decode",  # log of the time of a usual batch of decodes / 20 ms
+    "memory",  # log10(KV blocks) / 4
+    "slowness",  # mean speed of all replicas / this one's, minus 1
+)
+CLUSTER = features(
+    "replicas",  # log
+    "unlikeness",  # standard deviation of the times of a usual prompt / their mean
+)
+CAND, RES, CTX = columns(CANDIDATE), columns(RESOURCE), columns(CONTEXT)
+NODE, WHOLE = columns(REPLICA), columns(CLUSTER)
 SCHEMA = GraphSchema(
-    nodes=(
-        NodeType("replica", features("prefill", "decode", "memory", "slowness")),
-        NodeType("cluster", features("replicas", "unlikeness")),
-    ),
+    nodes=(NodeType("replica", REPLICA), NodeType("cluster", CLUSTER)),
     edges=(EdgeType("part_of", "replica", "cluster"), EdgeType("has", "cluster", "replica")),
     candidate=CANDIDATE,
     candidate_nodes=("replica",),
@@ -102,31 +118,32 @@ SCHEMA = GraphSchema(
     context=CONTEXT,
     kinds=KINDS,
 )
-USUAL = 512
+
+
+def _times(replica: Replica) -> tuple[float, float]:
+    """What a usual prompt takes, and a token of a usual batch of decodes, s."""
+    table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
+    loads = coefficients(replica.gpu, replica.model, replica.tp)
+    launch, row = loads[COST.prefill_launch], loads[COST.prefill_row]
+    prefill = linear_s(table, USUAL_TOKENS) + launch + USUAL_TOKENS * row
+    return prefill, linear_s(table, USUAL_DECODES) + loads[COST.decode_launch]
 
 
 def static_graph(instance: BatchingInstance) -> StaticGraph:
     """The replicas, and the cluster that all of them belong to."""
-    rows = []
-    for replica in instance.replicas:
-        table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
-        loads = coefficients(replica.gpu, replica.model, replica.tp)
-        prefill = linear_s(table, USUAL) + loads[3] + USUAL * loads[4]
-        rows.append([prefill, linear_s(table, 32) + loads[0], replica.kv_blocks])
-    prefill, decode, memory = np.array(rows, np.float64).T
-    nodes = [
-        np.log(prefill / 0.05),
-        np.log(decode / 0.02),
-        np.log10(memory) / 4.0,
-        prefill * np.mean(1.0 / prefill) - 1.0,
-    ]
-    everyone = np.arange(len(rows))
+    prefill, decode = np.array([_times(replica) for replica in instance.replicas]).T
+    memory = np.array([replica.kv_blocks for replica in instance.replicas], np.float64)
+    size = len(instance.replicas)
+    replicas, cluster = np.empty((size, len(REPLICA))), np.empty((1, len(CLUSTER)))
+    replicas[:, NODE.prefill] = np.log(prefill / 0.05)
+    replicas[:, NODE.decode] = np.log(decode / 0.02)
+    replicas[:, NODE.memory] = np.log10(memory) / 4.0
+    replicas[:, NODE.slowness] = prefill * np.mean(1.0 / prefill) - 1.0
+    cluster[0, WHOLE.replicas] = np.log(size)
+    cluster[0, WHOLE.unlikeness] = np.std(prefill) / np.mean(prefill)
+    everyone = np.arange(size)
     one = np.zeros_like(everyone)
-    spread = float(np.std(prefill) / np.mean(prefill))
     return StaticGraph(
-        nodes={
-            "replica": np.stack(nodes, axis=1).astype(np.float32),
-            "cluster": np.array([[np.log(len(rows)), spread]], np.float32),
-        },
+        nodes={"replica": replicas.astype(np.float32), "cluster": cluster.astype(np.float32)},
         edges={"part_of": np.stack([everyone, one]), "has": np.stack([one, everyone])},
     )

@@ -23,6 +23,7 @@ from graphsched.envs.batching.codes import (
     ADMIT,
     BUDGET,
     BUDGETS,
+    COST,
     FUTURE,
     OVER,
     QUEUED,
@@ -170,9 +171,15 @@ def _iteration_s(state: State, b: int, r: int) -> float:
     loads = state.loads[b, r]
     out = linear(state, b, r, tokens)
     if decodes > 0:
-        out += loads[0] + loads[1] * decodes + loads[2] * kv
+        out += (
+            loads[COST.decode_launch] + loads[COST.decode_row] * decodes + loads[COST.kv_token] * kv
+        )
     if prompt > 0:
-        out += loads[3] + loads[4] * prompt + loads[5] * products
+        out += (
+            loads[COST.prefill_launch]
+            + loads[COST.prefill_row] * prompt
+            + loads[COST.product] * products
+        )
     return float(out + rep.swap_moved * rep.swap_block)
 
 
@@ -188,8 +195,13 @@ def _dynamic_budget(state: State, b: int, r: int) -> int:
             kv += state.req[b, i].kv
     best, loads = BUDGETS[0], state.loads[b, r]
     for budget in BUDGETS:
-        time = linear(state, b, r, budget) + loads[0] + loads[1] * decodes + loads[2] * kv
-        if time + loads[3] + loads[4] * budget <= target:
+        time = (
+            linear(state, b, r, budget)
+            + loads[COST.decode_launch]
+            + loads[COST.decode_row] * decodes
+            + loads[COST.kv_token] * kv
+        )
+        if time + loads[COST.prefill_launch] + loads[COST.prefill_row] * budget <= target:
             best = budget
     return best
 

@@ -11,9 +11,11 @@ from graphsched.envs.batching.codes import (
     BATCHINGS,
     BUDGET,
     BUDGETS,
+    COST,
     ORDERS,
     ROUTE,
     ROUTERS,
+    USUAL_TOKENS,
 )
 from graphsched.envs.batching.costs import coefficients, linear_s, linear_table, swap_block_s
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from graphsched.envs.batching.state import State
 
 NEVER = -(10**9)
-USUAL = 512  # tokens of the batch by which a replica's speed is judged
 _SAME = ("prompt", "output", "predicted", "group", "shared", "extends", "priority", "weight")
 _TIMES = {"arrival": "arrival_s", "ttft": "ttft_s", "tpot": "tpot_s", "deadline": "deadline_s"}
 
@@ -74,7 +75,7 @@ def load_slot(
         row[name] = value
     state.rep[slot]["last_budget"] = NEVER
     state.rep[slot]["busy_until"] = np.inf
-    state.rep[slot]["budget"] = options.budget or USUAL
+    state.rep[slot]["budget"] = options.budget or USUAL_TOKENS
     state.req[slot]["home"] = state.root[slot] = -1
     for kind, word in ((ROUTE, "route"), (ADMIT, "admit"), (BUDGET, "budget")):
         state.agent[slot, kind] = word in words
@@ -109,5 +110,9 @@ def _load_replicas(
         row["swap_block"] = swap_block_s(replica.gpu, replica.model, replica.tp)
         row["blocks"] = row["free"] = replica.kv_blocks
         row["watermark"] = int(options.watermark * replica.kv_blocks)
-        usual = linear_s(table, USUAL) + loads[3] + USUAL * loads[4]
-        row["speed"] = USUAL / usual
+        usual = (
+            linear_s(table, USUAL_TOKENS)
+            + loads[COST.prefill_launch]
+            + USUAL_TOKENS * loads[COST.prefill_row]
+        )
+        row["speed"] = USUAL_TOKENS / usual

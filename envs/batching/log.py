@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from graphsched.envs.batching.solution import ENTRY, LEAVE, MOVED, SPAN
 from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ class Log(NamedTuple):
     replica: Ints  # (L,) of each iteration
     begin: Floats  # (L,) s
     end: Floats  # (L,) s
-    moved: Ints  # (L, 2) blocks swapped, copies
-    span: Ints  # (S, 5) request, replica, its first iteration there, iterations, tokens in each
+    moved: Ints  # (L, 2) columns: `MOVED`
+    span: Ints  # (S, 5) columns: `SPAN`
     last: Ints  # (N,) last span of each request, -1 for none
-    entry: Ints  # (A, 5) request, replica, iteration, tokens found, whether it was swapped out
-    leave: Ints  # (P, 4) request, replica, iteration, why
+    entry: Ints  # (A, 5) columns: `ENTRY`
+    leave: Ints  # (P, 4) columns: `LEAVE`
 
 
 def empty_log(iterations: int, spans: int, requests: int) -> Log:
@@ -38,11 +39,11 @@ def empty_log(iterations: int, spans: int, requests: int) -> Log:
         np.zeros(iterations, np.int64),
         np.zeros(iterations),
         np.zeros(iterations),
-        np.zeros((iterations, 2), np.int64),
-        np.zeros((spans, 5), np.int64),
+        np.zeros((iterations, len(MOVED)), np.int64),
+        np.zeros((spans, len(SPAN)), np.int64),
         np.full(requests, -1),
-        np.zeros((spans, 5), np.int64),
-        np.zeros((spans, 4), np.int64),
+        np.zeros((spans, len(ENTRY)), np.int64),
+        np.zeros((spans, len(LEAVE)), np.int64),
     )
 
 
@@ -54,7 +55,7 @@ def log_iteration(
     k = log.counts[ITERATIONS]
     if k < len(log.begin):
         log.replica[k], log.begin[k], log.end[k] = replica, begin, end
-        log.moved[k, 0], log.moved[k, 1] = blocks, calls
+        log.moved[k, MOVED.blocks], log.moved[k, MOVED.copies] = blocks, calls
     log.counts[ITERATIONS] = k + 1
 
 
@@ -66,18 +67,19 @@ def log_tokens(log: Log, request: int, replica: int, iteration: int, tokens: int
     k = log.last[request]
     if (
         k >= 0
-        and log.span[k, 1] == replica
-        and log.span[k, 4] == tokens
-        and log.span[k, 2] + log.span[k, 3] == iteration
+        and log.span[k, SPAN.replica] == replica
+        and log.span[k, SPAN.tokens] == tokens
+        and log.span[k, SPAN.iteration] + log.span[k, SPAN.length] == iteration
     ):
-        log.span[k, 3] += 1
+        log.span[k, SPAN.length] += 1
         return
     k = log.counts[SPANS]
     log.last[request] = -1
     if k < len(log.span):
         log.last[request] = k
-        log.span[k, 0], log.span[k, 1], log.span[k, 2] = request, replica, iteration
-        log.span[k, 3], log.span[k, 4] = 1, tokens
+        log.span[k, SPAN.request], log.span[k, SPAN.replica] = request, replica
+        log.span[k, SPAN.iteration], log.span[k, SPAN.length] = iteration, 1
+        log.span[k, SPAN.tokens] = tokens
     log.counts[SPANS] = k + 1
 
 
@@ -88,7 +90,7 @@ def log_decodes(log: Log, request: int, replica: int, iteration: int, count: int
         log_tokens(log, request, replica, iteration, 1)
         k = log.last[request]
         if log.counts[SPANS] <= len(log.span):
-            log.span[k, 3] += count - 1
+            log.span[k, SPAN.length] += count - 1
 
 
 @kernel(entry=False)
@@ -100,8 +102,9 @@ def log_entry(
         log.last[request] = -1  # a span never goes on across an absence
     k = log.counts[ENTRIES]
     if k < len(log.entry):
-        log.entry[k, 0], log.entry[k, 1], log.entry[k, 2] = request, replica, iteration
-        log.entry[k, 3], log.entry[k, 4] = found, swapped
+        log.entry[k, ENTRY.request], log.entry[k, ENTRY.replica] = request, replica
+        log.entry[k, ENTRY.iteration], log.entry[k, ENTRY.found] = iteration, found
+        log.entry[k, ENTRY.swapped] = swapped
     log.counts[ENTRIES] = k + 1
 
 
@@ -110,6 +113,6 @@ def log_leave(log: Log, request: int, replica: int, iteration: int, why: int) ->
     """A request that leaves a replica's batch before it is served."""
     k = log.counts[LEAVES]
     if k < len(log.leave):
-        log.leave[k, 0], log.leave[k, 1] = request, replica
-        log.leave[k, 2], log.leave[k, 3] = iteration, why
+        log.leave[k, LEAVE.request], log.leave[k, LEAVE.replica] = request, replica
+        log.leave[k, LEAVE.iteration], log.leave[k, LEAVE.why] = iteration, why
     log.counts[LEAVES] = k + 1

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphsched.envs.batching.codes import BLOCK
 from graphsched.envs.batching.loss import MARGIN
+from graphsched.envs.batching.solution import SPAN
 from graphsched.envs.batching.timeline import Timeline, timeline
 
 if TYPE_CHECKING:
@@ -93,9 +95,10 @@ def _kv_use(instance: BatchingInstance, solution: BatchingSolution, span: float)
     held = 0.0
     tokens: dict[int, int] = {}
     entries = {(i, k): found for i, _, k, found, _ in solution.entry.tolist()}
-    order = np.lexsort((solution.span[:, 2], solution.span[:, 0]))
+    order = np.lexsort((solution.span[:, SPAN.iteration], solution.span[:, SPAN.request]))
     for i, r, k, count, each in solution.span[order].tolist():
         tokens[i] = entries.get((i, k), tokens.get(i, 0))
         held += (tokens[i] + 0.5 * each * count) * float(ends[r][k + count - 1] - starts[r][k])
         tokens[i] += each * count
-    return 100 * held / (16 * sum(replica.kv_blocks for replica in instance.replicas) * span)
+    room = BLOCK * sum(replica.kv_blocks for replica in instance.replicas)
+    return 100 * held / (room * span)

@@ -11,7 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.envs.batching.codes import BLOCK, ORCA, REQUEST_LEVEL, STEP, TABLE, VLLM_V0
+from graphsched.envs.batching.codes import (
+    BLOCK,
+    COST,
+    ORCA,
+    REQUEST_LEVEL,
+    STEP,
+    TABLE,
+    USUAL_DECODES,
+    VLLM_V0,
+)
 from graphsched.envs.batching.memory import blocks_for, found_blocks
 from graphsched.envs.core.jit import kernel
 
@@ -55,13 +64,24 @@ def look(state: State, b: int, r: int, out: Floats) -> None:
             kv += state.req[b, i].kv
         release += state.req[b, i].own / remaining(state, b, i)
     loads = state.loads[b, r]
-    attention = loads[0] + loads[1] * decodes + loads[2] * kv if decodes else 0.0
+    attention = (
+        loads[COST.decode_launch] + loads[COST.decode_row] * decodes + loads[COST.kv_token] * kv
+        if decodes
+        else 0.0
+    )
     pace = linear(state, b, r, decodes) + attention
     room = max(state.rep[b, r].budget - decodes, 64)
-    full = linear(state, b, r, decodes + room) + attention + loads[3] + loads[4] * room
+    full = (
+        linear(state, b, r, decodes + room)
+        + attention
+        + loads[COST.prefill_launch]
+        + loads[COST.prefill_row] * room
+    )
     rule = state.slot[b].batching
     if rule in (VLLM_V0, ORCA, REQUEST_LEVEL):
-        full = linear(state, b, r, room) + loads[3] + loads[4] * room
+        full = (
+            linear(state, b, r, room) + loads[COST.prefill_launch] + loads[COST.prefill_row] * room
+        )
     out[DECODES], out[KV], out[RATE] = decodes, kv, release / max(pace, 1e-6)
     out[PACE], out[FULL], out[PER_TOKEN] = pace, full, full / room
     out[RESIDUAL] = (
@@ -73,7 +93,7 @@ def look(state: State, b: int, r: int, out: Floats) -> None:
 def prompt_s(state: State, b: int, r: int, past: int, tokens: int, per_token: float) -> float:
     """Time to compute so many tokens of a prompt after others, s."""
     products = tokens * (past + 0.5 * tokens)
-    return float(tokens * per_token + state.loads[b, r, 5] * products)
+    return float(tokens * per_token + state.loads[b, r, COST.product] * products)
 
 
 @kernel(entry=False)
@@ -95,7 +115,12 @@ def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> N
     decodes = load[DECODES] + 1
     reads = load[KV] + prompt + 0.5 * state.req[b, i].predicted
     loads = state.loads[b, r]
-    pace = linear(state, b, r, int(decodes)) + loads[0] + loads[1] * decodes + loads[2] * reads
+    pace = (
+        linear(state, b, r, int(decodes))
+        + loads[COST.decode_launch]
+        + loads[COST.decode_row] * decodes
+        + loads[COST.kv_token] * reads
+    )
     disturbed = min(state.rep[b, r].pending * load[PER_TOKEN] / max(load[FULL], 1e-6), 1e6)
     share = min(disturbed / state.req[b, i].predicted, 1.0)
     tpot = pace + share * max(load[FULL] - load[PACE], 0.0)
@@ -108,7 +133,7 @@ def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> N
 def service_s(state: State, b: int, r: int, i: int) -> float:
     """Predicted time on a replica of what is left of a request, by the replica's usual speed."""
     todo = max(state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv, 0)
-    pace = state.table[b, r, 4] + state.loads[b, r, 0]
+    pace = state.table[b, r, USUAL_DECODES // STEP] + state.loads[b, r, COST.decode_launch]
     return float(todo / state.rep[b, r].speed + remaining(state, b, i) * pace)
 
 

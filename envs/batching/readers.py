@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,9 +25,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-AZURE = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
-BURSTGPT = ("Timestamp", "Model", "Request tokens", "Response tokens")
-LENGTHS = ("num_prefill_tokens", "num_decode_tokens")
+
+class _Columns(NamedTuple):
+    """What a CSV calls the columns that are read; nothing where it lacks one."""
+
+    prompt: str
+    output: str
+    time: str = ""
+    others: tuple[str, ...] = ()  # that tell it from other formats
+
+    def all(self) -> tuple[str, ...]:
+        """Those that the file must have, in its order."""
+        return tuple(filter(None, (self.time, *self.others, self.prompt, self.output)))
+
+
+AZURE = _Columns("ContextTokens", "GeneratedTokens", "TIMESTAMP")
+BURSTGPT = _Columns("Request tokens", "Response tokens", "Timestamp", ("Model",))
+LENGTHS = _Columns("num_prefill_tokens", "num_decode_tokens")
 RATE, ARRIVAL_SEED = 1.0, 0  # Poisson arrivals where a file has lengths alone
 HASHED = 512  # tokens of a Mooncake block
 NO_EDGES = np.zeros((2, 0), np.int64)
@@ -100,53 +114,53 @@ def _instance(
 
 def read_azure(path: Path) -> BatchingInstance:
     """Azure's LLM inference traces of 2023 and 2024; raises InputError."""
-    rows = _rows(path, AZURE)
+    rows = _rows(path, AZURE.all())
     times = []
     for where, row in rows:
-        stamp = row[AZURE[0]].strip().removesuffix("+00:00")
+        stamp = row[AZURE.time].strip().removesuffix("+00:00")
         head, _, fraction = stamp.partition(".")
         try:
             moment = datetime.fromisoformat(head)
             times.append(moment.timestamp() + float(f"0.{fraction or 0}"))
         except ValueError:
             raise InputError(
-                f"{where} {AZURE[0]}", f"expected a time, found {stamp!r:.40}"
+                f"{where} {AZURE.time}", f"expected a time, found {stamp!r:.40}"
             ) from None
     first = times[0]
     return _instance(
         path,
         [where for where, _ in rows],
         [time - first for time in times],
-        [_count(row[AZURE[1]], where, AZURE[1]) for where, row in rows],
-        [_count(row[AZURE[2]], where, AZURE[2]) for where, row in rows],
+        [_count(row[AZURE.prompt], where, AZURE.prompt) for where, row in rows],
+        [_count(row[AZURE.output], where, AZURE.output) for where, row in rows],
     )
 
 
 def read_burstgpt(path: Path) -> BatchingInstance:
     """BurstGPT; requests that failed (no response tokens) are left out. Raises InputError."""
-    rows = _rows(path, BURSTGPT)
-    rows = [(where, row) for where, row in rows if row[BURSTGPT[3]].strip() not in ("0", "0.0")]
+    rows = _rows(path, BURSTGPT.all())
+    rows = [(where, row) for where, row in rows if row[BURSTGPT.output].strip() not in ("0", "0.0")]
     if not rows:
         raise InputError(path, "expected a request with a response at least")
     return _instance(
         path,
         [where for where, _ in rows],
-        [_seconds(row[BURSTGPT[0]], where, BURSTGPT[0]) for where, row in rows],
-        [_count(row[BURSTGPT[2]], where, BURSTGPT[2]) for where, row in rows],
-        [_count(row[BURSTGPT[3]], where, BURSTGPT[3]) for where, row in rows],
+        [_seconds(row[BURSTGPT.time], where, BURSTGPT.time) for where, row in rows],
+        [_count(row[BURSTGPT.prompt], where, BURSTGPT.prompt) for where, row in rows],
+        [_count(row[BURSTGPT.output], where, BURSTGPT.output) for where, row in rows],
     )
 
 
 def read_lengths(path: Path) -> BatchingInstance:
     """Prompt and output lengths without times, as Vidur has them: Poisson arrivals, one a second."""
-    rows = _rows(path, LENGTHS)
+    rows = _rows(path, LENGTHS.all())
     rng = np.random.default_rng(ARRIVAL_SEED)
     return _instance(
         path,
         [where for where, _ in rows],
         np.cumsum(rng.exponential(1.0 / RATE, len(rows))).tolist(),
-        [_count(row[LENGTHS[0]], where, LENGTHS[0]) for where, row in rows],
-        [_count(row[LENGTHS[1]], where, LENGTHS[1]) for where, row in rows],
+        [_count(row[LENGTHS.prompt], where, LENGTHS.prompt) for where, row in rows],
+        [_count(row[LENGTHS.output], where, LENGTHS.output) for where, row in rows],
     )
 
 
@@ -235,7 +249,7 @@ def read_auto(path: Path) -> BatchingInstance:
     if first.startswith("{"):
         return read_mooncake(path) if '"hash_ids"' in first else read_json(path)
     for columns, read in ((AZURE, read_azure), (BURSTGPT, read_burstgpt), (LENGTHS, read_lengths)):
-        if all(name in first for name in columns):
+        if all(name in first for name in columns.all()):
             return read(path)
     raise InputError(path, "expected an Azure, BurstGPT, Mooncake, lengths or JSON trace")
 

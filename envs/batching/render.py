@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import html
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,17 +24,25 @@ MOST_ROWS = 400
 QUEUED, PREFILL, DECODE = (204, 204, 204), (230, 159, 0), (0, 114, 178)
 
 
-def _phases(
-    instance: BatchingInstance, solution: BatchingSolution
-) -> list[tuple[int, float, float, float, float]]:
-    """Request, arrival, first admission, first and last token, s; of requests that got tokens."""
+class _Phases(NamedTuple):
+    """When a request came, was first admitted, got its first and its last token, s."""
+
+    request: int
+    came: float
+    admitted: float
+    first: float
+    last: float
+
+
+def _phases(instance: BatchingInstance, solution: BatchingSolution) -> list[_Phases]:
+    """Phases of the requests that got tokens."""
     times = timeline(instance, solution)
     begins = [solution.begin_s[solution.replica == r] for r in range(len(instance.replicas))]
     admitted: dict[int, float] = {}
     for i, r, k, _, _ in solution.entry.tolist():
         admitted.setdefault(i, float(begins[r][k]))
     return [
-        (i, float(times.visible[i]), at, float(times.tokens[i][0]), float(times.tokens[i][-1]))
+        _Phases(i, float(times.visible[i]), at, *times.tokens[i][[0, -1]].tolist())
         for i, at in sorted(admitted.items())
         if len(times.tokens[i])
     ]
@@ -43,7 +51,7 @@ def _phases(
 def render_text(instance: BatchingInstance, solution: BatchingSolution) -> str:
     """A row for each request: ``.`` waits, ``#`` prompt, ``=`` output; with the replica."""
     rows = _phases(instance, solution)
-    end = max((row[4] for row in rows), default=1.0)
+    end = max((row.last for row in rows), default=1.0)
     scale = TEXT_COLUMNS / max(end, 1e-9)
     out = [f"{instance.name}: cost {solution.cost:.3f}, {end:.2f} s"]
     for i, came, admitted, first, last in rows[:TEXT_ROWS]:
@@ -61,7 +69,7 @@ def render_rgb(instance: BatchingInstance, solution: BatchingSolution) -> NDArra
     """The same as pixels, (H, W, 3): 6 rows of pixels a request, a stripe for its replica."""
     rows = _phases(instance, solution)[:MOST_ROWS]
     out = np.full((6 * max(len(rows), 1) + 2, 640, 3), 255, np.uint8)
-    end = max((row[4] for row in rows), default=1.0)
+    end = max((row.last for row in rows), default=1.0)
     scale = 620 / max(end, 1e-9)
     for k, (i, came, admitted, first, last) in enumerate(rows):
         band = slice(6 * k + 1, 6 * k + 6)
@@ -79,7 +87,7 @@ def render_rgb(instance: BatchingInstance, solution: BatchingSolution) -> NDArra
 def render_html(instance: BatchingInstance, solution: BatchingSolution) -> str:
     """A page with the time-line and the measures, without anything to fetch."""
     rows = _phases(instance, solution)[:MOST_ROWS]
-    end = max((row[4] for row in rows), default=1.0)
+    end = max((row.last for row in rows), default=1.0)
     scale = (WIDTH - LEFT - 10) / max(end, 1e-9)
     bars = []
     for k, (i, came, admitted, first, last) in enumerate(rows):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.codes import ADMIT, BUDGETS, ROUTE
+from graphsched.envs.batching.codes import ADMIT, BUDGETS, COST, ROUTE
+from graphsched.envs.batching.features import CAND, CTX, RES
 from graphsched.envs.batching.memory import blocks_for
 from graphsched.envs.batching.outlook import (
     ALONE,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 CAP = 4.0
 TEN_S = 10.0
 NO_TARGET, USUAL_PACE = 1e9, 0.1
-HOLD = 37
 
 
 @kernel(entry=False)
@@ -71,45 +71,51 @@ def _route_row(state: State, b: int, r: int, mean_speed: float, load: Floats, ro
     expect(state, b, r, i, load, out)
     left = max(req.arrival + req.deadline - state.slot[b].clock, 1e-3)
     first, pace = _first_target(state, b, i), _pace_target(state, b, i)
-    row[0] = min(out[TTFT] / first, CAP)
-    row[1] = out[TTFT]
-    row[2] = out[TTFT] > req.ttft
-    row[3] = min(out[TPOT] / pace, CAP)
-    row[4] = out[TPOT]
-    row[5] = out[TPOT] > req.tpot
-    row[6] = min(out[END] / left, CAP)
-    row[7] = out[END]
-    row[8] = out[END] > left
-    row[9] = max(max(row[2], row[5]), row[8])
-    row[10] = min(out[WAIT] / first, CAP)
-    row[11] = min(out[ALONE] / first, CAP)
-    row[12] = out[HIT] / req.prompt
-    row[13] = max(out[HEADROOM], -CAP)
-    row[14] = (rep.free + rep.evictable) / rep.blocks
-    row[15] = np.log1p(outstanding(state, b, r))
-    row[16] = rep.pending / rep.speed
-    row[17] = mean_speed / rep.speed - 1.0
-    row[18] = out[WAIT]
+    row[CAND.ttft] = min(out[TTFT] / first, CAP)
+    row[CAND.ttft_over_best] = out[TTFT]
+    row[CAND.ttft_late] = out[TTFT] > req.ttft
+    row[CAND.tpot] = min(out[TPOT] / pace, CAP)
+    row[CAND.tpot_over_best] = out[TPOT]
+    row[CAND.tpot_late] = out[TPOT] > req.tpot
+    row[CAND.end] = min(out[END] / left, CAP)
+    row[CAND.end_over_best] = out[END]
+    row[CAND.end_late] = out[END] > left
+    row[CAND.late] = max(max(row[CAND.ttft_late], row[CAND.tpot_late]), row[CAND.end_late])
+    row[CAND.wait] = min(out[WAIT] / first, CAP)
+    row[CAND.alone] = min(out[ALONE] / first, CAP)
+    row[CAND.hit] = out[HIT] / req.prompt
+    row[CAND.headroom] = max(out[HEADROOM], -CAP)
+    row[CAND.free] = (rep.free + rep.evictable) / rep.blocks
+    row[CAND.outstanding_over_least] = np.log1p(outstanding(state, b, r))
+    row[CAND.prefill_over_least] = rep.pending / rep.speed
+    row[CAND.slowness] = mean_speed / rep.speed - 1.0
+    row[CAND.hexgen] = out[WAIT]
     room = freeness(state, b, r)
-    row[19] = np.log1p(room) if room > 0 else -np.log1p(-room)
-    row[20] = min(load[DECODES] * out[ALONE] / TEN_S, CAP)
+    row[CAND.freeness] = np.log1p(room) if room > 0 else -np.log1p(-room)
+    row[CAND.disturbs] = min(load[DECODES] * out[ALONE] / TEN_S, CAP)
 
 
 @kernel(entry=False)
 def _compare_routes(state: State, b: int, rows: Floats) -> None:
     i = state.slot[b].subject
     first, pace = _first_target(state, b, i), _pace_target(state, b, i)
-    service = rows[:, 7] - rows[:, 18]
-    base, mean = service.mean(), max(rows[:, 18].mean(), 1e-3)
-    rows[:, 18] = 0.5 * np.minimum(base / service, CAP) - 0.5 * np.minimum(
-        rows[:, 18] / mean, 2 * CAP
+    service = rows[:, CAND.end_over_best] - rows[:, CAND.hexgen]
+    base, mean = service.mean(), max(rows[:, CAND.hexgen].mean(), 1e-3)
+    rows[:, CAND.hexgen] = 0.5 * np.minimum(base / service, CAP) - 0.5 * np.minimum(
+        rows[:, CAND.hexgen] / mean, 2 * CAP
     )
     quick = max(service.min(), 1e-3)
-    for column, unit in ((1, first), (4, pace), (7, quick), (15, 1.0), (16, first)):
+    for column, unit in (
+        (CAND.ttft_over_best, first),
+        (CAND.tpot_over_best, pace),
+        (CAND.end_over_best, quick),
+        (CAND.outstanding_over_least, 1.0),
+        (CAND.prefill_over_least, first),
+    ):
         least = _least(rows, column)
         for c in range(len(rows)):
             rows[c, column] = min((rows[c, column] - least) / unit, CAP)
-    for column in (18, 19):
+    for column in (CAND.hexgen, CAND.freeness):
         rows[:, column] -= rows[:, column].max()
 
 
@@ -117,7 +123,7 @@ def _compare_routes(state: State, b: int, rows: Floats) -> None:
 def _admit_row(state: State, b: int, r: int, i: int, row: Floats) -> None:
     """A queued request, or none of them."""
     if i < 0:
-        row[HOLD] = 1.0
+        row[CAND.hold] = 1.0
         return
     req, rep = state.req[b, i], state.rep[b, r]
     first = _first_target(state, b, i)
@@ -127,39 +133,42 @@ def _admit_row(state: State, b: int, r: int, i: int, row: Floats) -> None:
     k = 0
     while state.queue[b, r, k] != i:
         k += 1
-    row[21] = min(work / TEN_S, CAP)
-    row[22] = work
-    row[23] = min(prompt / first, CAP)
-    row[24] = min(waited / first, CAP)
+    row[CAND.work] = min(work / TEN_S, CAP)
+    row[CAND.work_over_least] = work
+    row[CAND.prompt_time] = min(prompt / first, CAP)
+    row[CAND.age] = min(waited / first, CAP)
     slack = (first - waited - prompt) / first
-    row[25] = min(max(slack, -CAP), CAP) if req.made == 0 else 0.0
+    row[CAND.slack] = min(max(slack, -CAP), CAP) if req.made == 0 else 0.0
     late = req.made == 0 and slack < 0.0
-    row[26] = late
-    row[27] = req.made == 0 and not late and slack * first < 0.5 * work
-    row[28] = min(waited / state.slot[b].starvation, 2.0)
-    row[29] = blocks_for(req.prompt + max(req.predicted, req.made)) / rep.blocks
-    row[30] = np.log1p(req.predicted)
-    row[31] = req.priority
-    row[32] = req.weight
-    row[33] = np.log1p(k)
-    row[34] = 0.0 if late else req.weight / max(work, 1e-3)
-    row[35] = k == 0
-    row[36] = req.made > 0
+    row[CAND.missed] = late
+    row[CAND.misses] = req.made == 0 and not late and slack * first < 0.5 * work
+    row[CAND.starving] = min(waited / state.slot[b].starvation, 2.0)
+    row[CAND.need] = blocks_for(req.prompt + max(req.predicted, req.made)) / rep.blocks
+    row[CAND.output] = np.log1p(req.predicted)
+    row[CAND.priority] = req.priority
+    row[CAND.weight] = req.weight
+    row[CAND.place] = np.log1p(k)
+    row[CAND.value] = 0.0 if late else req.weight / max(work, 1e-3)
+    row[CAND.oldest] = k == 0
+    row[CAND.resumed] = req.made > 0
 
 
 @kernel(entry=False)
 def _compare_admissions(rows: Floats) -> None:
     real = len(rows)
-    if rows[real - 1, HOLD] > 0.0:
+    if rows[real - 1, CAND.hold] > 0.0:
         real -= 1
-    least, mean = _least(rows[:real], 22), max(rows[:real, 32].mean(), 1e-9)
-    rows[:real, 31] -= rows[:real, 31].max()
-    best = max(rows[:real, 34].max(), 1e-9)
+    least, mean = (
+        _least(rows[:real], CAND.work_over_least),
+        max(rows[:real, CAND.weight].mean(), 1e-9),
+    )
+    rows[:real, CAND.priority] -= rows[:real, CAND.priority].max()
+    best = max(rows[:real, CAND.value].max(), 1e-9)
     for c in range(real):
-        rows[c, 22] = min((rows[c, 22] - least) / TEN_S, CAP)
-        rows[c, 31] = max(rows[c, 31], -CAP)
-        rows[c, 32] /= mean
-        rows[c, 34] /= best
+        rows[c, CAND.work_over_least] = min((rows[c, CAND.work_over_least] - least) / TEN_S, CAP)
+        rows[c, CAND.priority] = max(rows[c, CAND.priority], -CAP)
+        rows[c, CAND.weight] /= mean
+        rows[c, CAND.value] /= best
 
 
 @kernel(entry=False)
@@ -171,19 +180,28 @@ def _budget_rows(state: State, b: int, r: int, load: Floats, rows: Floats) -> No
         if state.req[b, i].made > 0:
             target = min(target, state.req[b, i].tpot)
     loads = state.loads[b, r]
-    reading = loads[0] + loads[1] * load[DECODES] + loads[2] * load[KV]
+    reading = (
+        loads[COST.decode_launch]
+        + loads[COST.decode_row] * load[DECODES]
+        + loads[COST.kv_token] * load[KV]
+    )
     largest = 0
     for c in range(len(rows)):
         budget = BUDGETS[c]
-        pace = linear(state, b, r, budget) + reading + loads[3] + loads[4] * budget
+        pace = (
+            linear(state, b, r, budget)
+            + reading
+            + loads[COST.prefill_launch]
+            + loads[COST.prefill_row] * budget
+        )
         fresh = max(budget - load[DECODES], 16.0)
-        rows[c, 38] = np.log2(budget) / 10.0
-        rows[c, 39] = min(pace / target, CAP)
-        rows[c, 40] = pace > target
-        rows[c, 41] = min(state.rep[b, r].pending / fresh * pace / TEN_S, CAP)
+        rows[c, CAND.budget] = np.log2(budget) / 10.0
+        rows[c, CAND.pace] = min(pace / target, CAP)
+        rows[c, CAND.pace_late] = pace > target
+        rows[c, CAND.drain] = min(state.rep[b, r].pending / fresh * pace / TEN_S, CAP)
         if pace <= target:
             largest = c
-    rows[largest, 42] = 1.0
+    rows[largest, CAND.largest] = 1.0
 
 
 @kernel(entry=False)
@@ -192,20 +210,20 @@ def _fill_context(state: State, b: int, context: Floats) -> None:
     kind, r = slot.kind, slot.replica
     inside = slot.tail - slot.settled
     context[:] = 0.0
-    context[0] = np.log(slot.count)
-    context[1] = np.log(slot.replicas) / 4.0
+    context[CTX.candidates] = np.log(slot.count)
+    context[CTX.replicas] = np.log(slot.replicas) / 4.0
     if kind == ROUTE:
         req = state.req[b, slot.subject]
-        context[2] = np.log1p(req.prompt) / 10.0
-        context[3] = np.log1p(req.predicted) / 10.0
-        context[4] = req.deadline < 1e9
-        context[5] = req.group >= 0
+        context[CTX.prompt] = np.log1p(req.prompt) / 10.0
+        context[CTX.output] = np.log1p(req.predicted) / 10.0
+        context[CTX.has_deadline] = req.deadline < 1e9
+        context[CTX.grouped] = req.group >= 0
     else:
-        context[6] = np.log1p(state.rep[b, r].queued)
-        context[7] = np.log1p(state.rep[b, r].running)
-        context[8] = state.rep[b, r].free / state.rep[b, r].blocks
-    context[9] = np.log1p(max(inside, 0) / slot.replicas)
-    context[10] = slot.loss / slot.total_weight / 100.0
+        context[CTX.queued] = np.log1p(state.rep[b, r].queued)
+        context[CTX.running] = np.log1p(state.rep[b, r].running)
+        context[CTX.free] = state.rep[b, r].free / state.rep[b, r].blocks
+    context[CTX.load] = np.log1p(max(inside, 0) / slot.replicas)
+    context[CTX.late] = slot.loss / slot.total_weight / 100.0
 
 
 @kernel(entry=False)
@@ -214,14 +232,14 @@ def _fill_replica(
 ) -> None:
     rep = state.rep[b, r]
     look(state, b, r, load)
-    row[0] = np.log1p(rep.pending)
-    row[1] = np.log1p(rep.queued)
-    row[2] = np.log1p(rep.running)
-    row[3] = (rep.free + rep.evictable) / rep.blocks
-    row[4] = load[RESIDUAL]
-    row[5] = mean_speed / rep.speed - 1.0
-    row[6] = min(load[PACE] / 0.1, CAP)
-    row[7] = np.log2(max(rep.budget, 1)) / 10.0
+    row[RES.pending] = np.log1p(rep.pending)
+    row[RES.queued] = np.log1p(rep.queued)
+    row[RES.running] = np.log1p(rep.running)
+    row[RES.free] = (rep.free + rep.evictable) / rep.blocks
+    row[RES.residual] = load[RESIDUAL]
+    row[RES.slowness] = mean_speed / rep.speed - 1.0
+    row[RES.pace] = min(load[PACE] / 0.1, CAP)
+    row[RES.budget] = np.log2(max(rep.budget, 1)) / 10.0
 
 
 @kernel

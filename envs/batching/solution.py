@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,45 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-WIDTHS = {"moved": 2, "span": 5, "entry": 5, "leave": 4}
+
+class Moved(NamedTuple):
+    """Columns of ``moved``."""
+
+    blocks: int
+    copies: int
+
+
+class Span(NamedTuple):
+    """Columns of ``span``."""
+
+    request: int
+    replica: int
+    iteration: int
+    length: int  # iterations
+    tokens: int
+
+
+class Entry(NamedTuple):
+    """Columns of ``entry``."""
+
+    request: int
+    replica: int
+    iteration: int
+    found: int
+    swapped: int
+
+
+class Leave(NamedTuple):
+    """Columns of ``leave``."""
+
+    request: int
+    replica: int
+    iteration: int
+    why: int
+
+
+MOVED, SPAN, ENTRY, LEAVE = Moved(*range(2)), Span(*range(5)), Entry(*range(5)), Leave(*range(4))
+WIDTHS = {"moved": len(MOVED), "span": len(SPAN), "entry": len(ENTRY), "leave": len(LEAVE)}
 WHY = ("recompute", "swap", "fail")
 
 
@@ -98,9 +136,9 @@ def solution_from_json(instance: BatchingInstance, document: Mapping[str, Any]) 
     _check(arrays["home"], -1, replicas, "home")
     _check(arrays["replica"], 0, replicas, "replica")
     for name in ("span", "entry", "leave"):
-        _check(arrays[name][:, 0], 0, size, name)
-        _check(arrays[name][:, 1], 0, replicas, name)
-    _check(arrays["leave"][:, 3], 0, len(WHY), "leave")
+        _check(arrays[name][:, SPAN.request], 0, size, name)  # their first columns are alike
+        _check(arrays[name][:, SPAN.replica], 0, replicas, name)
+    _check(arrays["leave"][:, LEAVE.why], 0, len(WHY), "leave")
     cost = document.get("cost")
     if isinstance(cost, bool) or not isinstance(cost, int | float) or not np.isfinite(cost):
         raise InputError("solution.cost", f"expected a number, found {cost!r:.40}")

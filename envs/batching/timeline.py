@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+LEAVES, ENTERS, COMPUTES = range(3)  # of a request at an iteration, in this order
+
 
 class Timeline(NamedTuple):
     """Per request; inf where it was not served. N requests.
@@ -42,11 +44,11 @@ def timeline(instance: BatchingInstance, solution: BatchingSolution) -> Timeline
     ]  # by replica and iteration
     events: list[list[tuple[int, int, int, int]]] = [[] for _ in range(size)]
     for i, _, k, _ in solution.leave.tolist():
-        events[i].append((k, 0, 0, 0))
+        events[i].append((k, LEAVES, 0, 0))
     for i, _, k, found, swapped in solution.entry.tolist():
-        events[i].append((k, 1, found, swapped))
+        events[i].append((k, ENTERS, found, swapped))
     for i, _, k, count, tokens in solution.span.tolist():
-        events[i].append((k, 2, count, tokens))
+        events[i].append((k, COMPUTES, count, tokens))
     tokens = [
         _token_times(int(p), sorted(rows), ends[h]) if h >= 0 else np.zeros(0)
         for p, rows, h in zip(
@@ -73,12 +75,12 @@ def _token_times(prompt: int, events: list[tuple[int, int, int, int]], ends: Flo
     kv, made = 0, 0
     out: list[Floats] = []
     for k, what, a, b in events:
-        if what == 1:
+        if what == ENTERS:
             kv = a
-        elif what == 2 and b == 1 and kv == prompt + made - 1 and made:
+        elif what == COMPUTES and b == 1 and kv == prompt + made - 1 and made:
             out.append(ends[k : k + a])
             kv, made = kv + a, made + a
-        elif what == 2:
+        elif what == COMPUTES:
             for j in range(a):
                 kv += b
                 if kv == prompt + made:

@@ -128,3 +128,140 @@ def test_swaps_that_were_not_made_are_found(case):
     moved = solution.moved.copy()
     moved[2, 1] += 1
     assert "swap" in kinds(instance, replace(solution, moved=moved))
+
+
+def served(prompts, outputs, blocks, scheduler=None, arrivals=None, **columns):
+    """Requests on a single replica of that many blocks, and the log of a scheduler."""
+    arrivals = np.zeros(len(prompts)) if arrivals is None else arrivals
+    requests = make_requests(arrivals, prompts, outputs, **columns)
+    instance = BatchingInstance(
+        "exact", requests, (Replica(kv_blocks=blocks),), np.zeros((2, 0), np.int64)
+    )
+    solution = serve(instance, scheduler or Scheduler())
+    assert DOMAIN.check(instance, solution) == []
+    return instance, solution
+
+
+def with_blocks(instance, blocks):
+    return replace(instance, replicas=(Replica(kv_blocks=blocks),))
+
+
+def test_memory_is_counted_to_the_block():
+    """Requests of 32 and 20 tokens end with 36 and 32: 3 and 2 blocks; 33 make a third one."""
+    instance, solution = served([32, 20], [5, 13], 100)
+    assert DOMAIN.check(with_blocks(instance, 5), solution) == []
+    assert kinds(with_blocks(instance, 4), solution) == {"memory"}
+    instance, solution = served([32, 20], [5, 14], 100)
+    assert DOMAIN.check(with_blocks(instance, 6), solution) == DOMAIN.check(
+        with_blocks(instance, 5), solution
+    )  # the first one is through by then
+    instance, solution = served([32, 31], [5, 5], 100)
+    assert DOMAIN.check(with_blocks(instance, 6), solution) == []
+    assert kinds(with_blocks(instance, 5), solution) == {"memory"}
+
+
+def test_a_shared_prefix_is_counted_once():
+    """Both have 80 tokens, 64 of them shared, and 91 in the end: 4 blocks and 2 each."""
+    instance, solution = served(
+        [80, 80],
+        [12, 12],
+        100,
+        arrivals=[0.0, 0.001],
+        group=[0, 0],
+        shared=[64, 64],
+        extends=[64, 64],
+    )
+    assert solution.entry[:, 3].tolist() == [0, 64]
+    assert DOMAIN.check(with_blocks(instance, 8), solution) == []
+    assert kinds(with_blocks(instance, 7), solution) == {"memory"}
+
+
+def test_a_prefix_is_found_only_after_it_is_computed():
+    instance, solution = served(
+        [80, 80],
+        [12, 12],
+        100,
+        arrivals=[0.0, 0.001],
+        group=[0, 0],
+        shared=[64, 64],
+        extends=[64, 64],
+    )
+    requests = instance.requests
+    for change in (
+        {"shared": np.array([64, 63])},  # a token less than was found
+        {"extends": np.array([63, 64]), "shared": np.array([0, 64])},  # nobody has kept it
+        {"group": np.array([0, -1])},
+        {"group": np.array([0, 1])},
+    ):
+        other = replace(instance, requests=replace(requests, **change))
+        assert "prefix" in kinds(other, solution)
+    # both at once: the first one's prompt is only being computed
+    entry = changed(solution.entry, 1, 2, solution.entry[0, 2])
+    span = solution.span.copy()
+    span[span[:, 0] == 1, 2] -= solution.entry[1, 2] - solution.entry[0, 2]
+    early = replace(instance, requests=replace(requests, arrival_s=np.zeros(2)))
+    assert "prefix" in kinds(early, replace(solution, entry=entry, span=span))
+
+
+def test_a_request_may_be_given_up_only_if_it_outgrows_all_memory():
+    """60 tokens and 21 more in 5 blocks of 16: with the 80th the memory is full."""
+    instance, solution = served([60], [40], 5)
+    assert solution.leave[:, 3].tolist() == [2]
+    assert kinds(with_blocks(instance, 6), solution) == {"lost"}
+
+
+@pytest.mark.parametrize(("prompt", "expected"), [(80, set()), (79, {"lost"})])
+def test_a_prompt_may_be_refused_only_if_it_leaves_no_room_for_a_token(prompt, expected):
+    instance, solution = served([80, 16], [1, 1], 5)
+    assert solution.home.tolist() == [-1, 0]
+    requests = replace(instance.requests, prompt=np.array([prompt, 16]))
+    assert kinds(replace(instance, requests=requests), solution) == expected
+
+
+def test_times_are_checked_to_a_microsecond(case):
+    instance, solution = case
+    for shift, expected in ((5e-7, False), (3e-6, True)):
+        end = solution.end_s.copy()
+        end[-1] -= shift
+        assert ("duration" in kinds(instance, replace(solution, end_s=end))) == expected
+
+
+def test_time_does_not_run_back_or_begin_before_zero(case):
+    instance, solution = case
+    whole = replace(solution, begin_s=solution.begin_s - 1e-3, end_s=solution.end_s - 1e-3)
+    assert kinds(instance, whole) == {"time"}
+    end = solution.end_s.copy()
+    end[-1] = solution.begin_s[-1] - 1e-3
+    assert "time" in kinds(instance, replace(solution, end_s=end))
+
+
+def test_an_iteration_in_which_nothing_happens_is_found():
+    instance, solution = served([32], [2], 100)
+    longer = {
+        "replica": np.append(solution.replica, 0),
+        "begin_s": np.append(solution.begin_s, 9.0),
+        "end_s": np.append(solution.end_s, 9.0),
+        "moved": np.append(solution.moved, [[0, 0]], axis=0),
+    }
+    assert "empty" in kinds(instance, replace(solution, **longer))
+
+
+def test_a_span_ends_with_the_last_iteration_at_the_latest():
+    instance, solution = served([32], [4], 100)
+    last = len(solution.span) - 1
+    for column, value in ((3, solution.span[last, 3] + 1), (2, -1), (3, 0), (4, 0)):
+        span = changed(solution.span, last, column, value)
+        assert kinds(instance, replace(solution, span=span)) == {"place"}
+
+
+def test_a_request_that_was_swapped_out_comes_back_with_all_it_had():
+    instance, solution = served([32, 32], [20, 20], 6, Scheduler(preemption="swap"))
+    (back,) = np.flatnonzero(solution.entry[:, 4])
+    for column, value in ((3, solution.entry[back, 3] - 1), (3, 0), (4, 0)):
+        entry = changed(solution.entry, int(back), column, value)
+        assert kinds(instance, replace(solution, entry=entry))
+    leave = changed(solution.leave, 0, 3, 0)
+    assert "entry" in kinds(instance, replace(solution, leave=leave))
+    fewer = solution.moved.copy()
+    fewer[fewer[:, 0] > 0, 0] -= 1
+    assert kinds(instance, replace(solution, moved=fewer)) == {"duration"}

@@ -122,3 +122,79 @@ def test_a_profile_stands_for_a_gpu(tmp_path):
     assert Replica(str(path)).gpu == str(path)
     with pytest.raises(InputError, match="rising"):
         read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n8,11\n", "bad.csv"))
+
+
+def test_every_column_of_a_trace_is_read(tmp_path):
+    """Times are those since the first request; lengths keep their order."""
+    azure = AZURE.replace("18:17:03.9799600", "18:16:58") + "2023-11-16 18:18:04+00:00,7,1\n"
+    requests = READERS["azure"](written(tmp_path, azure)).requests
+    assert requests.arrival_s.tolist() == pytest.approx([0, 6.03196, 66])
+    assert requests.prompt.tolist() == [4808, 3180, 7]
+    assert requests.output.tolist() == [10, 8, 1]
+    requests = READERS["burstgpt"](written(tmp_path, BURST)).requests
+    assert requests.prompt.tolist() == [472, 417]
+    requests = READERS["lengths"](written(tmp_path, LENGTHS)).requests
+    assert requests.output.tolist() == [54, 156]
+    gap = np.random.default_rng(0).exponential(1.0, 2)[1]  # one a second
+    assert requests.arrival_s.tolist() == pytest.approx([0, gap])
+
+
+def test_mooncake_chains_by_hand(tmp_path):
+    """The second shares 2 blocks and adds one; the third is cut to its prompt."""
+    lines = [
+        {"timestamp": 1000, "input_length": 1100, "output_length": 5, "hash_ids": [1, 2, 3]},
+        {"timestamp": 1500, "input_length": 1500, "output_length": 6, "hash_ids": [1, 2, 9]},
+        {"timestamp": 1500, "input_length": 1030, "output_length": 7, "hash_ids": [1, 2, 9]},
+        {"timestamp": 3000, "input_length": 2048, "output_length": 8, "hash_ids": [7, 2, 3, 8]},
+        {"timestamp": 3000, "input_length": 40, "output_length": 9, "hash_ids": []},
+        {"timestamp": 3000, "input_length": 2050, "output_length": 1, "hash_ids": [7, 2, 3, 8]},
+    ]
+    text = "\n".join(map(json.dumps, lines))
+    requests = READERS["mooncake"](written(tmp_path, text)).requests
+    assert requests.arrival_s.tolist() == [0, 0.5, 0.5, 2, 2, 2]
+    assert requests.prompt.tolist() == [1100, 1500, 1030, 2048, 40, 2050]
+    assert requests.output.tolist() == [5, 6, 7, 8, 9, 1]
+    assert requests.group.tolist() == [0, 0, 0, 1, -1, 1]
+    assert requests.shared.tolist() == [0, 1024, 1030, 0, 0, 2048]
+    assert requests.extends.tolist() == [1100, 1500, 1030, 2048, 0, 2048]
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("1", True),
+        ("0", False),
+        ("10000000", True),
+        ("10000001", False),
+        ("2.0", True),
+        ("2.5", False),
+    ],
+)
+def test_counts_are_whole_and_within_bounds(tmp_path, text, good):
+    path = written(tmp_path, LENGTHS.replace("2015", text))
+    if good:
+        assert READERS["lengths"](path).requests.prompt[1] == float(text)
+    else:
+        with pytest.raises(InputError, match=r"trace.csv:3 num_prefill_tokens"):
+            READERS["lengths"](path)
+
+
+def test_times_may_stand_still_but_not_be_negative(tmp_path):
+    same = READERS["burstgpt"](written(tmp_path, BURST.replace("118,", "5,"))).requests
+    assert same.arrival_s.tolist() == [0, 0]
+    with pytest.raises(InputError, match=r"trace.csv:2 Timestamp"):
+        READERS["burstgpt"](
+            written(tmp_path, BURST.replace("5,0,1,ChatGPT,472", "-5,0,1,ChatGPT,472"))
+        )
+    zero = READERS["burstgpt"](
+        written(tmp_path, BURST.replace("5,0,1,ChatGPT,472", "0,0,1,ChatGPT,472"))
+    )
+    assert zero.requests.arrival_s.tolist() == [0, 118]
+
+
+def test_a_profile_is_read_between_and_beyond_its_knots(tmp_path):
+    """8 tokens take 10 ms and 16 take 12; then 0.25 ms a token, which is the mean slope."""
+    path = written(tmp_path, "tokens,linear_ms\n8,10\n16,12\n32,14\n40,18\n", "card.csv")
+    table = linear_table(str(path), "llama-3-8b")
+    found = [1e3 * float(table[k]) for k in (0, 1, 2, 3, 4, 5, 6, 9)]
+    assert found == pytest.approx([10, 10, 12, 13, 14, 18, 20, 26])
