@@ -56,7 +56,7 @@ CANDIDATE = features(
     "slow",  # step: 1 if it is served from slow memory
     "writes_back",  # step: 1 if that makes a write-back necessary
     "further",  # step: accesses to come / 8
-    "next",  # step: instructions to the next access / all; 1 if there is none
+    "next",  # step: instructions to the next access, or to the end, / all
     "price_until_next",  # step: price of holding it to the next access / what that saves, at most 3
 )
 CONTEXT = features(
