@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.graph import EdgeType, GraphSchema, NodeType, StaticGraph, features
+from graphsched.envs.core.graph import (
+    EdgeType,
+    GraphSchema,
+    NodeType,
+    StaticGraph,
+    columns,
+    features,
+)
 
 if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
@@ -76,15 +83,20 @@ CONTEXT = features(
     "jobs_per_machine",  # log ratio
     "machines",  # log / 4
 )
+OPERATION = features(
+    "duration",  # / mean duration
+    "head",  # time before it, here and below / longest job or most loaded machine
+    "tail",  # time after it
+    "position",  # operations of the job before it, as a fraction
+    "machine_share",  # duration / the machine's load * jobs
+    "job_share",  # duration / the job's work * its operations
+)
+MACHINE = features("load", "visits", "least_head", "least_tail")
+JOB = features("work", "operations")
+CAND, RES, CTX = columns(CANDIDATE), columns(RESOURCE), columns(CONTEXT)
+OP, MACH, JOBS = columns(OPERATION), columns(MACHINE), columns(JOB)
 SCHEMA = GraphSchema(
-    nodes=(
-        NodeType(
-            "operation",
-            features("duration", "head", "tail", "position", "machine_share", "job_share"),
-        ),
-        NodeType("machine", features("load", "visits", "least_head", "least_tail")),
-        NodeType("job", features("work", "operations")),
-    ),
+    nodes=(NodeType("operation", OPERATION), NodeType("machine", MACHINE), NodeType("job", JOB)),
     edges=(
         EdgeType("precedes", "operation", "operation"),
         EdgeType("follows", "operation", "operation"),
@@ -120,27 +132,26 @@ def static_graph(instance: JobShopInstance) -> StaticGraph:
     least_tail = np.full(instance.num_machines, scale)
     np.minimum.at(least_head, machine, head)
     np.minimum.at(least_tail, machine, tail)
-    operations = np.stack(
-        [
-            duration / max(float(duration.mean()), 1e-9),
-            head / scale,
-            tail / scale,
-            position / lengths[job],
-            duration / np.maximum(load[machine], 1e-9) * instance.num_jobs,
-            duration / np.maximum(total[job], 1e-9) * lengths[job],
-        ],
-        axis=1,
-    )
-    machines = [load / scale, visits / instance.num_jobs, least_head / scale, least_tail / scale]
-    jobs = [total / scale, lengths / max(int(lengths.max()), 1)]
+    operations = np.empty((size, len(OPERATION)), np.float32)
+    operations[:, OP.duration] = duration / max(float(duration.mean()), 1e-9)
+    operations[:, OP.head] = head / scale
+    operations[:, OP.tail] = tail / scale
+    operations[:, OP.position] = position / lengths[job]
+    share = duration / np.maximum(load[machine], 1e-9)
+    operations[:, OP.machine_share] = share * instance.num_jobs
+    operations[:, OP.job_share] = duration / np.maximum(total[job], 1e-9) * lengths[job]
+    machines = np.empty((instance.num_machines, len(MACHINE)), np.float32)
+    machines[:, MACH.load] = load / scale
+    machines[:, MACH.visits] = visits / instance.num_jobs
+    machines[:, MACH.least_head] = least_head / scale
+    machines[:, MACH.least_tail] = least_tail / scale
+    jobs = np.empty((instance.num_jobs, len(JOB)), np.float32)
+    jobs[:, JOBS.work] = total / scale
+    jobs[:, JOBS.operations] = lengths / max(int(lengths.max()), 1)
     operation = np.arange(size)
     inner = operation[position > 0]
     return StaticGraph(
-        nodes={
-            "operation": operations.astype(np.float32),
-            "machine": np.stack(machines, axis=1).astype(np.float32),
-            "job": np.stack(jobs, axis=1).astype(np.float32),
-        },
+        nodes={"operation": operations, "machine": machines, "job": jobs},
         edges={
             "precedes": np.stack([inner - 1, inner]),
             "follows": np.stack([inner, inner - 1]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.jit import kernel
+from graphsched.envs.jobshop.features import CAND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,8 +109,8 @@ def fill_conflict(
             arrival_push = max(arrival_push, pushed)
     horizon = max(state.bound[b] - now, 1)
     after = max(end, least_head) + load + least_tail if count > 1 else end + tail[place]
-    row[19] = min((push - now) / horizon, 2.0)
-    row[20] = push
-    row[21] = min((max(after, end + tail[place]) - now) / horizon, 2.0)
-    row[22] = np.log1p(arrivals)
-    row[23] = min((arrival_push - now) / horizon, 2.0) if arrivals > 0 else 0.0
+    row[CAND.push_criticality] = min((push - now) / horizon, 2.0)
+    row[CAND.push_over_best] = push
+    row[CAND.machine_criticality_after] = min((max(after, end + tail[place]) - now) / horizon, 2.0)
+    row[CAND.arrivals] = np.log1p(arrivals)
+    row[CAND.arrival_push] = min((arrival_push - now) / horizon, 2.0) if arrivals > 0 else 0.0

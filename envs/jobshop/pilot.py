@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 FAR = np.int64(2**62)
 SCALE = 100  # of the rules' weights, which are integers
-RULES = ((20, 6, 1), (0, 2, 0), (35, 12, 2))  # of duration, tail and load
+RULES = ((20, 6, 1), (0, 2, 0), (35, 12, 2))
+DURATION, TAIL, LOAD = range(3)  # what the weights of a rule are of
+BOUND, MACHINES, JOBS = range(3)  # of an outcome, see `look_ahead`
+OUTCOMES = 3
 
 
 class Scratch(NamedTuple):
@@ -60,9 +63,9 @@ def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
     for j in range(state.num_jobs[b]):
         o, last = state.next_operation[b, j], state.job_ptr[b, j + 1]
         if o < last:
-            order = rule[0] * state.duration[b, o] - rule[1] * state.tail[b, o]
+            order = rule[DURATION] * state.duration[b, o] - rule[TAIL] * state.tail[b, o]
             if o + 1 < last:
-                order -= rule[2] * state.machine_load[b, state.machine[b, o + 1]]
+                order -= rule[LOAD] * state.machine_load[b, state.machine[b, o + 1]]
             orders[j] = order * unit + j
 
 
@@ -130,9 +133,9 @@ def _play(
         if o + 1 < last:
             following = machine[o + 1]
             place[chosen] = following
-            added = rule[0] * duration[o + 1] - rule[1] * tails[o + 1]
+            added = rule[DURATION] * duration[o + 1] - rule[TAIL] * tails[o + 1]
             if o + 2 < last:
-                added -= rule[2] * load[machine[o + 2]]
+                added -= rule[LOAD] * load[machine[o + 2]]
             order[chosen] = added * unit + chosen
             key[chosen] = max(end, ready[following]) + order[chosen]
         else:
@@ -175,9 +178,9 @@ def _judge(
                 break
         bound = max(bound, need)
         machine_sum += need
-    outcome[0] = bound // grain
-    outcome[1] = machine_sum / (machines * grain)
-    outcome[2] = job_sum / (jobs * grain)
+    outcome[BOUND] = bound // grain
+    outcome[MACHINES] = machine_sum / (machines * grain)
+    outcome[JOBS] = job_sum / (jobs * grain)
 
 
 @kernel
@@ -188,7 +191,7 @@ def look_ahead(
     rule: Rule,
     orders: Ints,  # (J,) scratch
     scratch: Scratch,
-    outcome: Floats,  # (C, 3) out
+    outcome: Floats,  # (C, OUTCOMES) out
 ) -> None:
     """Look from slot b after each of its C candidates, ``steps`` operations ahead by the rule.
 

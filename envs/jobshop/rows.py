@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.jit import kernel
+from graphsched.envs.jobshop.features import CAND, CTX, RES, SCHEMA
 from graphsched.envs.jobshop.onemachine import fill_conflict, lookahead, one_machine
-from graphsched.envs.jobshop.pilot import RULES, look_ahead
+from graphsched.envs.jobshop.pilot import BOUND, JOBS, MACHINES, OUTCOMES, RULES, look_ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+
+(OPERATION,) = range(len(SCHEMA.candidate_nodes))  # columns of candidate_node
+FOCUS, NEXT = range(len(SCHEMA.candidate_resources))  # columns of candidate_resource
+PILOT_BOUND = (CAND.pilot_over_best_1, CAND.pilot_over_best_2, CAND.pilot_over_best_3)  # by rule
+PILOT_MACHINES = (
+    CAND.pilot_machines_over_best_1,
+    CAND.pilot_machines_over_best_2,
+    CAND.pilot_machines_over_best_3,
+)
+OVER_LEAST = (  # columns that are differences to the least of all candidates
+    CAND.duration_above_least,
+    CAND.push_over_best,
+    CAND.lookahead_over_best,
+    CAND.pilot_jobs_over_best,
+    *PILOT_BOUND,
+    *PILOT_MACHINES,
+)
 
 
 @kernel
@@ -99,14 +117,14 @@ def _fill_machine(
     horizon = max(state.bound[b] - now, 1)
     mean = state.mean_duration[b]
     load = state.machine_load[b, m]
-    row[0] = _clip((state.machine_ready[b, m] - now) / mean, -3.0, 6.0)
-    row[1] = load / horizon
-    row[2] = critical[m]
-    row[3] = np.log1p(queue[m])
-    row[4] = np.log1p(queued[m] / mean)
-    row[5] = arrived[m] / max(queue[m], 1.0)
-    row[6] = min(state.machine_tail[b, m] / horizon, 1.0) if load > 0 else 1.0
-    row[7] = 1.0 if m == state.focus[b] else 0.0
+    row[RES.ready] = _clip((state.machine_ready[b, m] - now) / mean, -3.0, 6.0)
+    row[RES.load] = load / horizon
+    row[RES.criticality] = critical[m]
+    row[RES.queue] = np.log1p(queue[m])
+    row[RES.queued_work] = np.log1p(queued[m] / mean)
+    row[RES.arrived] = arrived[m] / max(queue[m], 1.0)
+    row[RES.least_tail] = min(state.machine_tail[b, m] / horizon, 1.0) if load > 0 else 1.0
+    row[RES.focus] = 1.0 if m == state.focus[b] else 0.0
 
 
 @kernel
@@ -118,8 +136,8 @@ def _fill_route(state: State, b: int, o: int, last: int, critical: Floats, row: 
         work += state.duration[b, k]
         weighted += state.duration[b, k] * critical[m]
         peak = max(peak, critical[m])
-    row[16] = weighted / work if work > 0 else 0.0
-    row[17] = peak
+    row[CAND.route_criticality] = weighted / work if work > 0 else 0.0
+    row[CAND.route_peak] = peak
 
 
 @kernel
@@ -143,26 +161,26 @@ def _fill_candidate(
     duration, tail = state.duration[b, o], state.tail[b, o]
     end = start + duration
     row[:] = 0.0
-    row[0] = duration / mean
-    row[1] = (start - now) / mean
-    row[2] = (start - now) / max(state.focus_end[b] - now, 1)
-    row[3] = tail / horizon
-    row[4] = (end + tail - now) / horizon
-    row[5] = tail
-    row[6] = duration
-    row[7] = np.log1p(tail / mean)
-    row[8] = (last - o) / (last - first)
-    row[9] = (last - o) / most_left
-    row[10] = _clip((now - state.job_ready[b, j]) / mean, 0.0, 10.0)
+    row[CAND.duration] = duration / mean
+    row[CAND.start_delay] = (start - now) / mean
+    row[CAND.window_position] = (start - now) / max(state.focus_end[b] - now, 1)
+    row[CAND.tail] = tail / horizon
+    row[CAND.criticality] = (end + tail - now) / horizon
+    row[CAND.tail_behind_best] = tail
+    row[CAND.duration_above_least] = duration
+    row[CAND.log_tail] = np.log1p(tail / mean)
+    row[CAND.operations_left] = (last - o) / (last - first)
+    row[CAND.operations_left_relative] = (last - o) / most_left
+    row[CAND.waiting] = _clip((now - state.job_ready[b, j]) / mean, 0.0, 10.0)
     if o + 1 == last:
-        row[18] = 1.0
+        row[CAND.last_operation] = 1.0
         return -1
     m = state.machine[b, o + 1]
-    row[11] = _clip((state.machine_ready[b, m] - end) / mean, -3.0, 6.0)
-    row[12] = critical[m]
-    row[13] = np.log1p(queue[m])
-    row[14] = np.log1p(queued[m] / mean)
-    row[15] = state.duration[b, o + 1] / mean
+    row[CAND.next_slack] = _clip((state.machine_ready[b, m] - end) / mean, -3.0, 6.0)
+    row[CAND.next_criticality] = critical[m]
+    row[CAND.next_queue] = np.log1p(queue[m])
+    row[CAND.next_queued_work] = np.log1p(queued[m] / mean)
+    row[CAND.next_duration] = state.duration[b, o + 1] / mean
     _fill_route(state, b, o, last, critical, row)
     return int(m)
 
@@ -170,10 +188,10 @@ def _fill_candidate(
 @kernel
 def _compare(rows: Floats, mean: float) -> None:
     """Turn the raw times of some columns into differences to the best candidate."""
-    longest = rows[:, 5].max()
+    longest = rows[:, CAND.tail_behind_best].max()
     for i in range(len(rows)):
-        rows[i, 5] = (longest - rows[i, 5]) / mean
-    for f in (6, 20, 25, 27, 28, 29, 30, 31, 32, 33):
+        rows[i, CAND.tail_behind_best] = (longest - rows[i, CAND.tail_behind_best]) / mean
+    for f in OVER_LEAST:
         least = rows[:, f].min()
         for i in range(len(rows)):
             rows[i, f] = (rows[i, f] - least) / mean
@@ -188,17 +206,17 @@ def _fill_context(state: State, b: int, critical: Floats, mean_job: float, row: 
     unfinished = 0
     for j in range(jobs):
         unfinished += state.next_operation[b, j] < state.job_ptr[b, j + 1]
-    row[0] = np.log(state.num_candidates[b])
-    row[1] = (state.focus_end[b] - now) / mean
-    row[2] = np.log1p(horizon / mean)
-    row[3] = 1.0 - state.operations_left[b] / state.num_operations[b]
-    row[4] = unfinished / jobs
-    row[5] = critical[m]
-    row[6] = state.machine_load[b, m] / horizon
-    row[7] = critical[:machines].mean()
-    row[8] = mean_job
-    row[9] = np.log(jobs / machines)
-    row[10] = np.log(machines) / 4.0
+    row[CTX.candidates] = np.log(state.num_candidates[b])
+    row[CTX.window] = (state.focus_end[b] - now) / mean
+    row[CTX.horizon] = np.log1p(horizon / mean)
+    row[CTX.progress] = 1.0 - state.operations_left[b] / state.num_operations[b]
+    row[CTX.jobs_left] = unfinished / jobs
+    row[CTX.machine_criticality] = critical[m]
+    row[CTX.machine_load] = state.machine_load[b, m] / horizon
+    row[CTX.mean_machine_criticality] = critical[:machines].mean()
+    row[CTX.mean_job_criticality] = mean_job
+    row[CTX.jobs_per_machine] = np.log(jobs / machines)
+    row[CTX.machines] = np.log(machines) / 4.0
 
 
 @kernel
@@ -228,7 +246,7 @@ def fill_rows(
     done = np.empty(jobs, np.bool_)
     place = np.empty(jobs, np.int64)
     wide = np.empty((jobs, candidate.shape[1]))
-    outcome = np.empty((jobs, 3))
+    outcome = np.empty((jobs, OUTCOMES))
     for i in range(len(slots)):
         b = slots[i]
         mean = state.mean_duration[b]
@@ -255,19 +273,20 @@ def fill_rows(
             fill_conflict(state, b, k, count, head, length, tail, wide[c])
             end = head[k] + length[k]
             ahead = max(lookahead(end, k, count, head, length, tail, done), end + tail[k])
-            wide[c, 24] = min((ahead - state.focus_start[b]) / horizon, 2.0)
-            wide[c, 25] = ahead
-            candidate_node[row, 0] = first_row[b] + state.next_operation[b, j]
-            candidate_resource[row, 0] = 0
-            candidate_resource[row, 1] = place_of[following] if following >= 0 else -1
+            wide[c, CAND.lookahead] = min((ahead - state.focus_start[b]) / horizon, 2.0)
+            wide[c, CAND.lookahead_over_best] = ahead
+            candidate_node[row, OPERATION] = first_row[b] + state.next_operation[b, j]
+            candidate_resource[row, FOCUS] = 0
+            candidate_resource[row, NEXT] = place_of[following] if following >= 0 else -1
         for rule in range(len(RULES)):
             look_ahead(state, b, pilot_steps, RULES[rule], owner, scratch, outcome)
             for c in range(num):
-                wide[c, 28 + 2 * rule] = outcome[c, 0]
-                wide[c, 29 + 2 * rule] = outcome[c, 1]
+                wide[c, PILOT_BOUND[rule]] = outcome[c, BOUND]
+                wide[c, PILOT_MACHINES[rule]] = outcome[c, MACHINES]
                 if rule == 0:
-                    wide[c, 26] = min((outcome[c, 0] - state.focus_start[b]) / horizon, 2.0)
-                    wide[c, 27] = outcome[c, 2]
+                    bound = outcome[c, BOUND]
+                    wide[c, CAND.pilot] = min((bound - state.focus_start[b]) / horizon, 2.0)
+                    wide[c, CAND.pilot_jobs_over_best] = outcome[c, JOBS]
         _compare(wide[:num], mean)
         for c in range(num):
             for f in range(candidate.shape[1]):

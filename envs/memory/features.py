@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.graph import EdgeType, GraphSchema, NodeType, StaticGraph, features
+from graphsched.envs.core.graph import (
+    EdgeType,
+    GraphSchema,
+    NodeType,
+    StaticGraph,
+    columns,
+    features,
+)
 from graphsched.envs.memory.guide import LISTS, guide_of
 from graphsched.envs.memory.orders import lifetimes
 from graphsched.envs.memory.problem import problem_of
@@ -49,7 +56,7 @@ CANDIDATE = features(
     "slow",  # step: 1 if it is served from slow memory
     "writes_back",  # step: 1 if that makes a write-back necessary
     "further",  # step: accesses to come / 8
-    "next",  # step: instructions to the next access / all; 1 if there is none
+    "next",  # step: instructions to the next access, or to the end, / all
     "price_until_next",  # step: price of holding it to the next access / what that saves, at most 3
 )
 CONTEXT = features(
@@ -61,27 +68,37 @@ CONTEXT = features(
     "storages",  # log / 8
     "pressure",  # log of all storages worth placing / capacity
 )
+STORAGE = features(
+    "size",  # / capacity, log(1 + x)
+    "length",  # instructions from first to last access / all
+    "first",  # instruction / all
+    "accesses",  # log(1 + x)
+    "benefit",  # log(1 + 1000 * time saved by it alone)
+    "margin",  # 1 - price of its whole lifetime / that
+    "profit_share",  # profit at these prices / saving in its best stay
+    "live_in",
+    "live_out",
+)
+INSTRUCTION = features(
+    "duration",  # with everything in slow memory / mean, log(1 + x)
+    "bound",  # time of its arithmetic / that
+    "price",  # of all fast memory during it / mean duration, log(1 + x)
+    "copies",  # bytes that copies can move during it / capacity, log(1 + x)
+    "pressure",  # bytes of the storages between first and last access / capacity, log(1 + x)
+    "at",  # its number / all
+)
+ACCESS = features(
+    "share",  # bytes / all that the instruction touches
+    "writes",
+)
+CAND, CTX = columns(CANDIDATE), columns(CONTEXT)
+STO, INS, ACC = columns(STORAGE), columns(INSTRUCTION), columns(ACCESS)
+HEADS = CAND[: len(LISTS)]  # by list: whether a candidate is the next one there
 SCHEMA = GraphSchema(
-    nodes=(
-        NodeType(
-            "storage",
-            features(
-                "size",
-                "length",
-                "first",
-                "accesses",
-                "benefit",
-                "margin",
-                "profit_share",
-                "live_in",
-                "live_out",
-            ),
-        ),
-        NodeType("instruction", features("duration", "bound", "price", "copies", "pressure", "at")),
-    ),
+    nodes=(NodeType("storage", STORAGE), NodeType("instruction", INSTRUCTION)),
     edges=(
-        EdgeType("used_by", "storage", "instruction", features("share", "writes")),
-        EdgeType("uses", "instruction", "storage", features("share", "writes")),
+        EdgeType("used_by", "storage", "instruction", ACCESS),
+        EdgeType("uses", "instruction", "storage", ACCESS),
         EdgeType("before", "instruction", "instruction"),
         EdgeType("after", "instruction", "instruction"),
     ),
@@ -105,34 +122,31 @@ def static_graph(instance: MemoryInstance) -> StaticGraph:
     np.add.at(live, last + 1, -p.size)
     price = guide.price_sum[1:] - guide.price_sum[:-1]
     mean = total / size
-    storage_rows = [
-        np.log1p(np.minimum(p.size / capacity, 1e6)),
-        (last - first + 1) / size,
-        first / size,
-        np.log1p(np.diff(p.access_ptr)),
-        np.log1p(1000 * guide.benefit / total),
-        guide.margin,
-        guide.profit_share,
-        p.live_in,
-        p.live_out,
-    ]
-    instruction_rows = [
-        np.log1p(slow / mean),
-        p.compute / np.maximum(slow, 1e-300),
-        np.log1p(price * capacity / mean),
-        np.log1p(p.cap / capacity),
-        np.log1p(np.maximum(np.cumsum(live)[:-1], 0) / capacity),
-        np.arange(size) / size,
-    ]
-    touched = p.access_bytes / np.maximum(p.slow_all[p.access_time], 1e-300)
-    edge = np.stack([touched, p.access_writes], axis=1).astype(np.float32)
+    storages = np.empty((len(p.size), len(STORAGE)), np.float32)
+    storages[:, STO.size] = np.log1p(np.minimum(p.size / capacity, 1e6))
+    storages[:, STO.length] = (last - first + 1) / size
+    storages[:, STO.first] = first / size
+    storages[:, STO.accesses] = np.log1p(np.diff(p.access_ptr))
+    storages[:, STO.benefit] = np.log1p(1000 * guide.benefit / total)
+    storages[:, STO.margin] = guide.margin
+    storages[:, STO.profit_share] = guide.profit_share
+    storages[:, STO.live_in] = p.live_in
+    storages[:, STO.live_out] = p.live_out
+    instructions = np.empty((size, len(INSTRUCTION)), np.float32)
+    instructions[:, INS.duration] = np.log1p(slow / mean)
+    instructions[:, INS.bound] = p.compute / np.maximum(slow, 1e-300)
+    instructions[:, INS.price] = np.log1p(price * capacity / mean)
+    instructions[:, INS.copies] = np.log1p(p.cap / capacity)
+    held = np.maximum(np.cumsum(live)[:-1], 0)
+    instructions[:, INS.pressure] = np.log1p(held / capacity)
+    instructions[:, INS.at] = np.arange(size) / size
+    edge = np.empty((len(p.access_time), len(ACCESS)), np.float32)
+    edge[:, ACC.share] = p.access_bytes / np.maximum(p.slow_all[p.access_time], 1e-300)
+    edge[:, ACC.writes] = p.access_writes
     pairs = np.stack([p.access_storage, p.access_time])
     chain = np.stack([np.arange(size - 1), np.arange(1, size)])
     return StaticGraph(
-        nodes={
-            "storage": np.stack(storage_rows, axis=1).astype(np.float32),
-            "instruction": np.stack(instruction_rows, axis=1).astype(np.float32),
-        },
+        nodes={"storage": storages, "instruction": instructions},
         edges={
             "used_by": pairs,
             "uses": pairs[::-1].copy(),

@@ -9,14 +9,12 @@ import numpy as np
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import LATENCY, RESIDENCIES, Arena, empty_arena
 from graphsched.envs.memory.placing import place
-from graphsched.envs.memory.state import MOST_CANDIDATES, NUM_LISTS, State
+from graphsched.envs.memory.state import BEST_LIST, MOST_CANDIDATES, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.memory.problem import Problem
-
-BEST_LIST = NUM_LISTS - 2
 
 
 class Scratch(NamedTuple):

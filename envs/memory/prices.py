@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 STEPS = 120
+OUT, CLEAN, DIRTY = range(3)  # how an access is served: by slow memory; fast; fast, slow is stale
+COPIED = 3  # added to such a number: a copy came between
+MEMORY, COPIES, ACCESSES = range(3)  # what has prices, and how much of it is used
 
 
 class Prices(NamedTuple):
@@ -76,58 +79,59 @@ def _stay(
 ) -> tuple[float, int]:
     """Best stay of a storage at given prices: its value and how the last access is served.
 
-    ``work[j, 0/1]`` is the best value up to access j if it is served slow or fast (2: dirty), and
-    ``back[j, s]`` the state before, plus 3 if a copy came between.
+    ``work[j, s]`` is the best value up to access j if it is served so (`OUT`, `CLEAN`, `DIRTY`), and
+    ``back[j, s]`` how the one before is, plus `COPIED` if a copy came between.
     """
     first, end = p.access_ptr[g], p.access_ptr[g + 1]
     size = float(p.size[g])
     for k in range(first, end):
         j, t = k - first, p.access_time[k]
         here = saving[k] - size * (total[t + 1] - total[t])
-        state = 2 if p.access_writes[k] else 1
-        work[j, 0] = work[j, 1] = work[j, 2] = -np.inf
+        state = DIRTY if p.access_writes[k] else CLEAN
+        work[j, OUT] = work[j, CLEAN] = work[j, DIRTY] = -np.inf
         if j == 0:
-            work[0, 0], back[0, 0] = 0.0, 0
+            work[0, OUT], back[0, OUT] = 0.0, OUT
             if not p.live_in[g]:
-                work[0, state], back[0, state] = here, 0
+                work[0, state], back[0, state] = here, OUT
             elif t > 0:
                 price, _ = _cheapest(total, copy, 0, t, True)
-                work[0, state], back[0, state] = here - p.copy_bytes[g] * price, 3
+                work[0, state] = here - p.copy_bytes[g] * price
+                back[0, state] = COPIED + OUT
             continue
         before = p.access_time[k - 1]
-        out = work[j - 1, 0]
-        back[j, 0] = 0
-        if work[j - 1, 1] > out:
-            out, back[j, 0] = work[j - 1, 1], 1
+        out = work[j - 1, OUT]
+        back[j, OUT] = OUT
+        if work[j - 1, CLEAN] > out:
+            out, back[j, OUT] = work[j - 1, CLEAN], CLEAN
         if t > before + 1:
-            if np.isfinite(work[j - 1, 2]):
+            if np.isfinite(work[j - 1, DIRTY]):
                 price, _ = _cheapest(total, copy, before + 1, t, False)
-                value = work[j - 1, 2] - p.copy_bytes[g] * price
+                value = work[j - 1, DIRTY] - p.copy_bytes[g] * price
                 if value > out:
-                    out, back[j, 0] = value, 2
+                    out, back[j, OUT] = value, DIRTY
             price, _ = _cheapest(total, copy, before + 1, t, True)
             work[j, state] = out + here - p.copy_bytes[g] * price
-            back[j, state] = 3 + back[j, 0]
-        work[j, 0] = out
+            back[j, state] = COPIED + back[j, OUT]
+        work[j, OUT] = out
         held = size * (total[t] - total[before + 1])
-        for s in (1, 2):
+        for s in (CLEAN, DIRTY):
             value = work[j - 1, s] + here - held
-            to = 2 if s == 2 else state
+            to = DIRTY if s == DIRTY else state
             if value > work[j, to]:
                 work[j, to], back[j, to] = value, s
     last = end - 1 - first
-    best, state = 0.0, 0
-    if work[last, 0] > best:
-        best, state = work[last, 0], 0
-    if work[last, 1] > best:
-        best, state = work[last, 1], 1
-    value = work[last, 2]
+    best, state = 0.0, OUT
+    if work[last, OUT] > best:
+        best, state = work[last, OUT], OUT
+    if work[last, CLEAN] > best:
+        best, state = work[last, CLEAN], CLEAN
+    value = work[last, DIRTY]
     if p.live_out[g] and np.isfinite(value):
         t = p.access_time[end - 1]
         price, _ = _cheapest(total, copy, t + 1, len(p.compute), False)
         value -= p.copy_bytes[g] * price
     if value > best:
-        best, state = value, 2
+        best, state = value, DIRTY
     return best, state
 
 
@@ -135,31 +139,31 @@ def _stay(
 def _account(
     p: Problem, g: int, state: int, total: Floats, copy: Floats, back: Ints, use: Floats
 ) -> None:
-    """Add what a storage's best stay uses: rows of `use` are memory, copies, and accesses."""
+    """Add what a storage's best stay uses."""
     first, end = p.access_ptr[g], p.access_ptr[g + 1]
     size, moved = float(p.size[g]), p.copy_bytes[g]
-    if state == 2 and p.live_out[g]:
+    if state == DIRTY and p.live_out[g]:
         low = p.access_time[end - 1] + 1
         _, t = _cheapest(total, copy, low, len(p.compute), False)
-        use[1, t] += moved
-        use[0, low : t + 1] += size
+        use[COPIES, t] += moved
+        use[MEMORY, low : t + 1] += size
     for k in range(end - 1, first - 1, -1):
         t, came = p.access_time[k], back[k - first, state]
         low = p.access_time[k - 1] + 1 if k > first else 0
-        copied, before = came >= 3, came % 3
-        if state > 0:
-            use[2, k] = 1.0
-            use[0, t] += size
+        copied, before = came >= COPIED, came % COPIED
+        if state != OUT:
+            use[ACCESSES, k] = 1.0
+            use[MEMORY, t] += size
             if copied:
                 _, c = _cheapest(total, copy, low, t, True)
-                use[1, c] += moved
-                use[0, c:t] += size
+                use[COPIES, c] += moved
+                use[MEMORY, c:t] += size
             elif k > first:
-                use[0, low:t] += size
-        if before == 2 and (state == 0 or copied):
+                use[MEMORY, low:t] += size
+        if before == DIRTY and (state == OUT or copied):
             _, c = _cheapest(total, copy, low, t, False)
-            use[1, c] += moved
-            use[0, low : c + 1] += size
+            use[COPIES, c] += moved
+            use[MEMORY, low : c + 1] += size
         state = before
 
 
@@ -196,19 +200,19 @@ def improve_prices(
     now = (memory.copy(), copy.copy(), share.copy())
     best, relax, stuck = -np.inf, 1.0, 0
     for _ in range(steps):
-        total[1:] = np.cumsum(now[0])
+        total[1:] = np.cumsum(now[MEMORY])
         use[:] = 0.0
         for k in range(len(alone)):
-            saving[k] = now[2][p.access_time[k]] * alone[k]
-        upper = np.sum((1 - now[2]) * room)
-        upper += p.capacity * total[size] + np.sum(now[1] * p.cap)
+            saving[k] = now[ACCESSES][p.access_time[k]] * alone[k]
+        upper = np.sum((1 - now[ACCESSES]) * room)
+        upper += p.capacity * total[size] + np.sum(now[COPIES] * p.cap)
         for g in range(len(p.size)):
             gains[g] = 0.0
             if 0 < p.size[g] <= p.capacity and p.access_ptr[g] < p.access_ptr[g + 1]:
-                gains[g], state = _stay(p, g, saving, total, now[1], work, back)
+                gains[g], state = _stay(p, g, saving, total, now[COPIES], work, back)
                 if gains[g] > 0:
                     upper += gains[g]
-                    _account(p, g, state, total, now[1], back, use)
+                    _account(p, g, state, total, now[COPIES], back, use)
         bound = np.sum(slow) - upper
         stuck += 1
         if bound > best:
@@ -217,19 +221,19 @@ def improve_prices(
             for g in range(len(p.size)):
                 profit[g], income[g] = gains[g], 0.0
             for k in range(len(alone)):
-                income[p.access_storage[k]] += use[2, k] * saving[k]
+                income[p.access_storage[k]] += use[ACCESSES, k] * saving[k]
         if stuck >= 5:
             relax, stuck = relax * 0.6, 0
-            now[0][:], now[1][:], now[2][:] = memory, copy, share
+            now[MEMORY][:], now[COPIES][:], now[ACCESSES][:] = memory, copy, share
             continue
         saved = np.zeros(size)
         for k in range(len(alone)):
-            saved[p.access_time[k]] += use[2, k] * alone[k]
+            saved[p.access_time[k]] += use[ACCESSES, k] * alone[k]
         for t in range(size):
-            use[0, t] = (1 - use[0, t] / p.capacity) if p.capacity else 0.0
-            use[1, t] = (1 - use[1, t] / p.cap[t]) if p.cap[t] > 0 else 0.0
-            use[2, t] = (saved[t] / room[t] - 1) if room[t] > 0 else 0.0
-            for row, price in enumerate((now[0][t], now[1][t])):
+            use[MEMORY, t] = (1 - use[MEMORY, t] / p.capacity) if p.capacity else 0.0
+            use[COPIES, t] = (1 - use[COPIES, t] / p.cap[t]) if p.cap[t] > 0 else 0.0
+            use[ACCESSES, t] = (saved[t] / room[t] - 1) if room[t] > 0 else 0.0
+            for row, price in enumerate((now[MEMORY][t], now[COPIES][t])):
                 if price <= 0 and use[row, t] > 0:
                     use[row, t] = 0.0
         norm = np.sum(use[:, :size] ** 2)
@@ -237,11 +241,12 @@ def improve_prices(
             break
         step = relax * max(goal - bound, 1e-6 * goal) / norm
         for t in range(size):
-            now[0][t] = max(now[0][t] - step * use[0, t] / max(p.capacity, 1), 0.0)
+            now[MEMORY][t] = max(now[MEMORY][t] - step * use[MEMORY, t] / max(p.capacity, 1), 0.0)
             if p.cap[t] > 0:
-                now[1][t] = max(now[1][t] - step * use[1, t] / p.cap[t], 0.0)
+                now[COPIES][t] = max(now[COPIES][t] - step * use[COPIES, t] / p.cap[t], 0.0)
             if room[t] > 0:
-                now[2][t] = min(max(now[2][t] - step * use[2, t] / room[t], 0.0), 1.0)
+                counts = now[ACCESSES][t] - step * use[ACCESSES, t] / room[t]
+                now[ACCESSES][t] = min(max(counts, 0.0), 1.0)
     return best
 
 

@@ -8,15 +8,13 @@ import numpy as np
 
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.placing import SAVED, place, sweep
-from graphsched.envs.memory.state import DONE, NUM_LISTS, WAITING, State
+from graphsched.envs.memory.state import BEST_LIST, DONE, NUM_LISTS, WAITING, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.memory.arena import Arena
     from graphsched.envs.memory.problem import Problem
-
-BEST_LIST = NUM_LISTS - 2
 
 
 @kernel(entry=False)

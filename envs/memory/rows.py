@@ -8,7 +8,7 @@ import numpy as np
 
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import LATENCY, Arena, gain
-from graphsched.envs.memory.features import CANDIDATE
+from graphsched.envs.memory.features import CAND, CTX, HEADS, SCHEMA
 from graphsched.envs.memory.pilot import Scratch, pilot
 from graphsched.envs.memory.placing import COPIED, HELD, SAVED, SERVED
 from graphsched.envs.memory.state import COPY, NUM_LISTS, SLOW, STAY, State, arena_at, problem_at
@@ -21,38 +21,13 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Rows = NDArray[np.float32]
 
-(
-    HEADS,
-    SAVING,
-    SAVING_REL,
-    DENSITY,
-    PER_BYTE,
-    PER_ROOT,
-    KEPT,
-    SHARE,
-    HOLDS,
-    MOVES,
-    SIZE,
-    LENGTH,
-    PEAK,
-    MEAN,
-    ROOM,
-    MARGIN,
-    MARGIN_REL,
-    PROFIT,
-    ACCESSES,
-    LIVE_IN,
-    LIVE_OUT,
-    PILOT_REL,
-    PILOT,
-    STAYS,
-    COPIES,
-    SLOWS,
-    BACK,
-    FURTHER,
-    NEXT,
-    PRICE,
-) = range(NUM_LISTS, len(CANDIDATE))
+STORAGE, INSTRUCTION = range(len(SCHEMA.candidate_nodes))  # columns of candidate_node
+OVER_BEST = (  # columns that are shares of the greatest of all candidates
+    CAND.saved_over_best,
+    CAND.density_over_best,
+    CAND.saved_per_byte_over_best,
+    CAND.saved_per_root_byte_over_best,
+)
 
 
 @kernel(entry=False)
@@ -65,21 +40,21 @@ def _storage_row(s: State, b: int, p: Problem, a: Arena, g: int, row: Rows) -> N
     for t in range(low, high + 1):
         peak = max(peak, a.load[t])
         total += a.load[t]
-    row[SIZE] = min(p.size[g] / capacity, 4.0)
-    row[LENGTH] = (high + 1 - low) / size
-    row[PEAK] = peak / capacity
-    row[MEAN] = total / (high + 1 - low) / capacity
-    row[ROOM] = max(capacity - peak - p.size[g], 0) / capacity
-    row[PROFIT] = s.profit_share[b, g]
-    row[ACCESSES] = np.log(end - first)
-    row[LIVE_IN], row[LIVE_OUT] = p.live_in[g], p.live_out[g]
+    row[CAND.size] = min(p.size[g] / capacity, 4.0)
+    row[CAND.length] = (high + 1 - low) / size
+    row[CAND.peak] = peak / capacity
+    row[CAND.load] = total / (high + 1 - low) / capacity
+    row[CAND.room_after] = max(capacity - peak - p.size[g], 0) / capacity
+    row[CAND.profit_share] = s.profit_share[b, g]
+    row[CAND.accesses] = np.log(end - first)
+    row[CAND.live_in], row[CAND.live_out] = p.live_in[g], p.live_out[g]
 
 
 @kernel(entry=False)
 def _place_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
     """Candidates of the priority form."""
     size, capacity = len(p.compute), max(p.capacity, 1)
-    top = np.zeros(4)
+    top = np.zeros(len(OVER_BEST))
     margin_top = -np.inf
     for c in range(len(rows)):
         g, out = s.candidate[b, c], s.outcome[b, c]
@@ -88,28 +63,30 @@ def _place_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
         heads = 0
         for k in range(NUM_LISTS):
             if s.heads[b, k] < s.worth[b] and s.lists[b, k, s.heads[b, k]] == g:
-                row[k] = 1.0
+                row[HEADS[k]] = 1.0
                 heads += 1
         saved, width = out[SAVED], float(p.size[g])
         first, end = p.access_ptr[g], p.access_ptr[g + 1]
         low, high = p.access_time[first], p.access_time[end - 1]
         mean_price = (s.price_sum[b, high + 1] - s.price_sum[b, low]) / (high + 1 - low)
-        row[HEADS] = heads / NUM_LISTS
-        row[SAVING] = np.log1p(1000 * saved / max(s.first_latency[b], 1e-300))
-        row[SAVING_REL], row[DENSITY] = saved, saved / max(out[HELD], 1e-300)
-        row[PER_BYTE], row[PER_ROOT] = saved / width, saved / np.sqrt(width)
-        row[KEPT] = min(saved / max(s.benefit[b, g], 1e-300), 2.0)
-        row[SHARE] = out[SERVED] / (end - first)
-        row[HOLDS] = out[HELD] / (float(capacity) * size)
-        row[MOVES] = out[COPIED] / width / 2
-        row[MARGIN] = max(1 - out[HELD] * mean_price / max(saved, 1e-300), -3.0)
-        margin_top = max(margin_top, row[MARGIN])
-        for k in range(4):
-            top[k] = max(top[k], row[SAVING_REL + k])
+        row[CAND.heads] = heads / NUM_LISTS
+        row[CAND.saved] = np.log1p(1000 * saved / max(s.first_latency[b], 1e-300))
+        row[CAND.saved_over_best] = saved
+        row[CAND.density_over_best] = saved / max(out[HELD], 1e-300)
+        row[CAND.saved_per_byte_over_best] = saved / width
+        row[CAND.saved_per_root_byte_over_best] = saved / np.sqrt(width)
+        row[CAND.kept] = min(saved / max(s.benefit[b, g], 1e-300), 2.0)
+        row[CAND.served] = out[SERVED] / (end - first)
+        row[CAND.held] = out[HELD] / (float(capacity) * size)
+        row[CAND.copied] = out[COPIED] / width / 2
+        row[CAND.margin] = max(1 - out[HELD] * mean_price / max(saved, 1e-300), -3.0)
+        margin_top = max(margin_top, row[CAND.margin])
+        for k in range(len(OVER_BEST)):
+            top[k] = max(top[k], row[OVER_BEST[k]])
     for c in range(len(rows)):
-        for k in range(4):
-            rows[c, SAVING_REL + k] /= max(top[k], 1e-300)
-        rows[c, MARGIN_REL] = rows[c, MARGIN] - margin_top
+        for k in range(len(OVER_BEST)):
+            rows[c, OVER_BEST[k]] /= max(top[k], 1e-300)
+        rows[c, CAND.margin_over_best] = rows[c, CAND.margin] - margin_top
 
 
 @kernel(entry=False)
@@ -122,8 +99,8 @@ def _pilot_rows(s: State, b: int, p: Problem, a: Arena, scratch: Scratch, rows: 
         best = min(best, after)
     scale = max(s.first_latency[b], 1e-300)
     for c in range(len(rows)):
-        rows[c, PILOT_REL] = min(1000 * (scratch.latency[c] - best) / scale, 20.0)
-        rows[c, PILOT] = (now - scratch.latency[c]) / scale
+        rows[c, CAND.pilot_over_best] = min(1000 * (scratch.latency[c] - best) / scale, 20.0)
+        rows[c, CAND.pilot] = (now - scratch.latency[c]) / scale
 
 
 @kernel(entry=False)
@@ -137,18 +114,19 @@ def _serve_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
     for c in range(len(rows)):
         choice, row = s.candidate[b, c], rows[c]
         _storage_row(s, b, p, a, g, row)
-        row[STAYS], row[COPIES], row[SLOWS] = choice == STAY, choice == COPY, choice == SLOW
-        row[FURTHER] = (end - 1 - u) / 8
-        row[NEXT] = (later - t) / size
-        row[PRICE] = min(price / max(saved, 1e-300), 3.0)
-        row[MARGIN] = s.margin[b, g]
+        row[CAND.stay], row[CAND.copy] = choice == STAY, choice == COPY
+        row[CAND.slow] = choice == SLOW
+        row[CAND.further] = (end - 1 - u) / 8
+        row[CAND.next] = (later - t) / size
+        row[CAND.price_until_next] = min(price / max(saved, 1e-300), 3.0)
+        row[CAND.margin] = s.margin[b, g]
         if choice == SLOW:
-            row[BACK] = s.stale[b, g]
+            row[CAND.writes_back] = s.stale[b, g]
             continue
-        row[SAVING] = np.log1p(1000 * saved / max(s.first_latency[b], 1e-300))
-        row[SAVING_REL] = 1.0
-        row[KEPT] = min(saved / max(s.benefit[b, g], 1e-300), 2.0)
-        row[MOVES] = choice == COPY
+        row[CAND.saved] = np.log1p(1000 * saved / max(s.first_latency[b], 1e-300))
+        row[CAND.saved_over_best] = 1.0
+        row[CAND.kept] = min(saved / max(s.benefit[b, g], 1e-300), 2.0)
+        row[CAND.copied] = choice == COPY
 
 
 @kernel
@@ -174,25 +152,25 @@ def fill_rows(
         if stepwise:
             _serve_rows(s, b, p, a, rows)
             u = p.program_order[s.cursor[b]]
-            candidate_node[low:high, 0] = row_start + p.access_storage[u]
-            candidate_node[low:high, 1] = row_start + len(p.size) + p.access_time[u]
+            candidate_node[low:high, STORAGE] = row_start + p.access_storage[u]
+            candidate_node[low:high, INSTRUCTION] = row_start + len(p.size) + p.access_time[u]
         else:
             _place_rows(s, b, p, a, rows)
             if s.decisions[b] < pilot_decisions:
                 _pilot_rows(s, b, p, a, scratch, rows)
             for c in range(low, high):
                 g = s.candidate[b, c - low]
-                candidate_node[c, 0] = row_start + g
+                candidate_node[c, STORAGE] = row_start + g
                 at = p.access_time[p.access_ptr[g]]
-                candidate_node[c, 1] = row_start + len(p.size) + at
+                candidate_node[c, INSTRUCTION] = row_start + len(p.size) + at
         done = s.cursor[b] / max(len(p.access_time), 1)
         if not stepwise:
             done = s.num_placed[b] / max(s.worth[b], 1)
         scale, capacity = max(s.first_latency[b], 1e-300), float(max(p.capacity, 1))
-        context[i, 0] = done
-        context[i, 1] = 1 - s.real[b, LATENCY] / scale
-        context[i, 2] = 1 - s.least_latency[b] / scale
-        context[i, 3] = np.mean(a.load[: len(p.compute)]) / capacity
-        context[i, 4] = np.log(high - low)
-        context[i, 5] = np.log(len(p.size)) / 8
-        context[i, 6] = s.pressure[b]
+        context[i, CTX.progress] = done
+        context[i, CTX.saved] = 1 - s.real[b, LATENCY] / scale
+        context[i, CTX.possible] = 1 - s.least_latency[b] / scale
+        context[i, CTX.load] = np.mean(a.load[: len(p.compute)]) / capacity
+        context[i, CTX.candidates] = np.log(high - low)
+        context[i, CTX.storages] = np.log(len(p.size)) / 8
+        context[i, CTX.pressure] = s.pressure[b]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 IDLE, WAITING, DONE = range(3)
 SLOW, STAY, COPY = range(3)  # choices for an access
+NUM_INSTRUCTIONS, NUM_STORAGES, NUM_ACCESSES = range(3)  # of `State.extent`
 NUM_LISTS = len(LISTS)
+BEST_LIST = LISTS.index("best")
 MOST_CANDIDATES = max(NUM_LISTS, 3)
 
 
@@ -163,7 +165,8 @@ def grow_state(state: State, instructions: int, storages: int, accesses: int) ->
 @kernel(entry=False)
 def problem_at(s: State, b: int) -> Problem:
     """The program of a slot, as views."""
-    t, g, a = s.extent[b, 0], s.extent[b, 1], s.extent[b, 2]
+    t, g = s.extent[b, NUM_INSTRUCTIONS], s.extent[b, NUM_STORAGES]
+    a = s.extent[b, NUM_ACCESSES]
     return Problem(
         s.compute[b, :t],
         s.cap[b, :t],
