@@ -9,7 +9,7 @@ USABLE := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c "$(USABLE)" 2>/dev/null && { command -v "$$p"; break; }; done)
 
-EXTRAS ?= dev,peers,solvers
+EXTRAS ?= all,dev
 BIN := .venv/bin
 STAMP := .venv/.installed
 # Both names: which one a pip obeys for what a build needs depends on its version.

@@ -44,6 +44,14 @@ def parse_instances(domain: Domain[InstanceT, Any], spec: str) -> list[InstanceT
     return [instance for part in parts for instance in _parse_part(domain, part)]
 
 
+def parse_instance(domain: Domain[InstanceT, Any], spec: str) -> InstanceT:
+    """The only instance that a specification names; raises InputError if there are more."""
+    found = parse_instances(domain, spec)
+    if len(found) != 1:
+        raise InputError(f"instance {spec!r:.60}", f"expected one instance, found {len(found)}")
+    return found[0]
+
+
 def _parse_part(domain: Domain[InstanceT, Any], part: str) -> list[InstanceT]:
     sets = domain.library.sets
     names = {name for members in sets.values() for name in members}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import missing
 from graphsched.envs.soc.instance import Job, Platform, SocInstance
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def saga_heft(instance: SocInstance) -> Callable[[], float]:
         from saga import Network, TaskGraph
         from saga.schedulers import HeftScheduler
     except ImportError:
-        raise InputError("saga", "not installed: pip install anrg-saga") from None
+        raise InputError("saga", missing("saga")) from None
     if instance.is_stream:
         raise InputError(instance.name, "SAGA plans single jobs")
     job, platform = instance.jobs[0], instance.platform

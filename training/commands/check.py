@@ -11,9 +11,9 @@ import tyro
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from graphsched.envs.core.specs import parse_instance
 from graphsched.eval.files import read_json
 from graphsched.training.commands.arguments import DomainWord, InstanceWord, parse
-from graphsched.training.commands.instances import one_instance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
     arguments = parse(CheckArguments, argv, "check")
     domain = get_domain(arguments.domain)
-    instance = one_instance(domain, arguments.instance)
+    instance = parse_instance(domain, arguments.instance)
     document = read_json(arguments.solution)
     try:
         solution = domain.solution_from_json(instance, document)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.eval.evaluate import HTML
 from graphsched.eval.files import prepare_folder
@@ -74,6 +75,7 @@ class DemoPlan:
 def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
     arguments = parse(DemoArguments, argv, "demo")
+    require("demo", "torch", "torch_geometric", "stable_baselines3", "onnx", "jinja2")
     domain = get_domain(arguments.domain)
     plan = read_plan(domain)
     out = prepare_folder(arguments.out)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
 from graphsched.eval.contenders import (
@@ -23,8 +24,8 @@ from graphsched.eval.contenders import (
 )
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
+from graphsched.eval.policies import open_policies, policy_word
 from graphsched.training.commands.arguments import DomainWord, numbers, parse
-from graphsched.training.commands.policies import open_policies, policy_word
 from graphsched.training.commands.screen import Bar, print_summary
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _command(argv: Sequence[str]) -> str:
 def run(arguments: EvalArguments, command: str = "") -> int:
     """Evaluate, print the table and write the report; returns the exit status."""
     domain = get_domain(arguments.domain)
+    if arguments.out is not None:
+        require("--out", "jinja2")
     instances = parse_instances(domain, arguments.instances)
     seeds = numbers("--seed", arguments.seed, int, 0)
     words = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.eval.files import prepare_folder
 from graphsched.training.commands.arguments import parse
 
@@ -31,6 +32,7 @@ class ExportArguments:
 def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
     arguments = parse(ExportArguments, argv, "export")
+    require("export", "torch", "torch_geometric", "stable_baselines3", "onnx", "onnxscript")
     if not arguments.run.is_dir():
         raise InputError(arguments.run, "no such folder; expected that of a training run")
     _check_target(arguments.out)

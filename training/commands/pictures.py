@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.atomic import write_atomic
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.eval.files import prepare_file
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def check_picture(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise InputError(path, f"expected a file name ending in {known}, found {path.suffix!r}")
+    if path.suffix == ".png":
+        require(path, "matplotlib")
     prepare_file(path)
 
 

@@ -15,12 +15,12 @@ from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.domain import Domain, SolverOptions, Violation
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from graphsched.envs.core.specs import parse_instance
 from graphsched.eval.files import prepare_file, write_json
+from graphsched.eval.policies import open_policy, policy_word
 from graphsched.eval.wording import duration
 from graphsched.training.commands.arguments import DomainWord, InstanceWord, parse
-from graphsched.training.commands.instances import one_instance
 from graphsched.training.commands.pictures import check_picture, write_picture
-from graphsched.training.commands.policies import open_policy, policy_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parse(SolveArguments, argv, "solve")
     domain = get_domain(arguments.domain)
     _check_options(arguments)
-    instance = one_instance(domain, arguments.instance)
+    instance = parse_instance(domain, arguments.instance)
     name, solver = _solver(domain, arguments, instance)
     began = wall_s()
     solution = solver(instance)

@@ -9,6 +9,7 @@ from pathlib import Path  # noqa: TC003 - read at run time by tyro
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.training.commands.arguments import DomainWord, parse
 from graphsched.training.config import TrainConfig, load_config
 
@@ -55,6 +56,7 @@ class TrainArguments:
 def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
     arguments = parse(TrainArguments, argv, "train")
+    require("train", "torch", "torch_geometric", "stable_baselines3", "tensorboard")
     config = _config(arguments)
     from graphsched.training.train import train  # torch takes seconds to import
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.envs.jobshop.solution import JobShopSolution
 
 if TYPE_CHECKING:
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 def _ortools() -> ModuleType:
     """OR-Tools' CP-SAT module; raises InputError if it isn't installed."""
-    try:
-        from ortools.sat.python import cp_model
-    except ImportError:
-        raise InputError(
-            "baseline 'cp-sat'", "needs OR-Tools: pip install graphsched[solvers]"
-        ) from None
+    require("baseline 'cp-sat'", "ortools")
+    from ortools.sat.python import cp_model
+
     return cp_model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.envs.memory.extraction.convolutional import densenet121, unet
 
 if TYPE_CHECKING:
@@ -14,12 +15,9 @@ if TYPE_CHECKING:
 
 
 def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise InputError(
-            "extract memory", "this model needs transformers: pip install graphsched[models]"
-        ) from None
+    require("extract memory", "transformers")
+    import transformers
+
     return transformers
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
 from graphsched.envs.soc.baselines.offline import PLANNERS, Plan, plan
 
 if TYPE_CHECKING:
@@ -114,11 +114,7 @@ def _tidy(tasks: Tasks, lane: NDArray[np.int64], begins: NDArray[np.float64]) ->
 
 
 def _make(options: SolverOptions) -> Callable[[SocInstance], SocSolution]:
-    try:
-        import ortools  # noqa: F401
-    except ImportError:
-        problem = "needs OR-Tools: pip install 'graphsched[solvers]'"
-        raise InputError("baseline 'cp-sat'", problem) from None
+    require("baseline 'cp-sat'", "ortools")
     from dataclasses import replace
 
     planner = partial(solve, options=options)

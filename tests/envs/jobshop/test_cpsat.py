@@ -60,6 +60,6 @@ def test_the_time_limit_is_kept() -> None:
 
 
 def test_a_missing_ortools_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ortools.sat.python", None)
-    with pytest.raises(InputError, match=r"pip install graphsched\[solvers\]"):
+    monkeypatch.setitem(sys.modules, "ortools", None)
+    with pytest.raises(InputError, match=r"pip install 'graphsched\[solvers\]'"):
         cp_sat(SolverOptions())
