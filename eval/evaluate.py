@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from graphsched.eval.benchmark import run_benchmark
 from graphsched.eval.document import build_document
 from graphsched.eval.files import write_json, write_text
-from graphsched.eval.report import render_report, showcase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +53,8 @@ def evaluate(
     result = run_benchmark(domain, instances, contenders, seeds, shown[:1], on_row, reference)
     document = build_document(domain, result, contenders, command=command, policies=policies)
     if out is not None:
+        from graphsched.eval.report import render_report, showcase  # jinja2 is an extra
+
         write_json(out / JSON, document)
         page = render_report(document, showcase(domain, result, document))
         write_text(out / HTML, page)

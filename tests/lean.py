@@ -34,12 +34,14 @@ def main() -> None:
     for words in (["train", "jobshop"], ["solve", "jobshop", "ft06", "--gantt", "a.png"]):
         done = _run(*words)
         assert done.returncode == 2, done
-        assert done.stderr.count("\n") == 1 and "pip install 'graphsched[" in done.stderr, done
+        assert done.stderr.count("\n") == 1, done
+        assert "pip install 'graphsched[" in done.stderr, done
         print(done.stderr, end="")
     for words in (["list"], ["solve", "jobshop", "ft06", "--baseline", "mwkr"]):
         assert _run(*words).returncode == 0, words
     done = _run("eval", "jobshop", "--instances", "ft06", "--baselines", "spt,mwkr")
-    assert done.returncode == 0 and "mwkr" in done.stdout, done
+    assert done.returncode == 0, done
+    assert "mwkr" in done.stdout, done
 
 
 def _solve_everywhere() -> None:
