@@ -467,3 +467,18 @@ def test_rows_after_jobs_have_left():
     assert context["jobs"] == [1 / 4]
     assert context["progress"] == pytest.approx([15 / 44])
     assert obs["graph_ptr"].tolist() == [0, 1, 2]  # P alone
+
+
+def test_pilots_of_a_stream_wait_for_what_is_queued():
+    """Three jobs of 10 on one PE: two are assigned and taken to end together at 20, one is left."""
+    job = Job("one", ("a",), np.array([[10.0]]), np.zeros((2, 0), np.int64), np.zeros(0))
+    stream = Stream(99.0, max_in_system=3, mean_gap=1e5, fill=3)
+    world = SocInstance("world", Platform("one", ("x",), np.ones((1, 1))), (job,), stream, seed=1)
+    sim = SocSim(1, SocOptions(pilot_steps=9, defer=True))
+    sim.reset([0], [world], [0])
+    for count in (3, 3):  # three jobs; two and to wait
+        assert sim.observe()["candidate_ptr"].tolist() == [0, count]
+        sim.step(np.array([0]))
+    rows = named(CAND, sim.observe()["candidate"])
+    assert rows["pilot"] == pytest.approx([(20 + 20 + 30) / 3 / 10] * 2, **CLOSE)
+    assert rows["queue"] == pytest.approx([log(3), 0], **CLOSE)
