@@ -9,7 +9,7 @@ import pytest
 
 from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.features import CAND
-from graphsched.envs.soc.instance import Job, Platform, SocInstance, Stream
+from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
 from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.plan import find_gap
 from graphsched.envs.soc.simulator import SocSim
@@ -52,6 +52,8 @@ def test_a_transfer_takes_as_long_as_its_direction_does(first, move, contention)
     plan = SocInstance("plan", two_pes(), (forced(first),))
     assert run(plan).cost == 5 + move + 1
     assert DOMAIN.baseline("heft")(plan).cost == DOMAIN.baseline("mct")(plan).cost == 5 + move + 1
+    executed = replace(plan, noise=Noise("gaussian", 0.01))  # less than rounding undoes
+    assert run(executed).cost == DOMAIN.baseline("heft")(executed).cost == 5 + move + 1
     world = SocInstance(
         "world", two_pes(link_contention=contention), (forced(first),), stream(1), seed=1
     )

@@ -149,6 +149,13 @@ def test_pilots_of_a_plan_look_as_far_as_they_may(steps, outcome):
     assert rows["pilot_over_best"] == pytest.approx([(t - least) / 4 for t in outcome], **CLOSE)
 
 
+def test_a_pilot_of_a_plan_takes_the_path_that_is_left_by_rank():
+    """One decision earlier, a on x or y, or f: c is planned next, or a; f's path is 8 after d's 23."""
+    rows = named(CAND, planned(1, MOVES[:2])["candidate"][:3])
+    # f on y [27, 30], and g 4 after it; c by rank at 2 + 16
+    assert rows["pilot"] == pytest.approx([(23 + 8) / 24, (23 + 8) / 24, (30 + 4) / 24], **CLOSE)
+
+
 def test_lanes_and_context_of_a_plan():
     obs = planned(2, MOVES)
     lanes = {
@@ -251,6 +258,22 @@ def test_lanes_that_have_done_nothing_are_idle():
         entry = [1 - out for out in rows["defer"]]
         assert rows["local_inputs"] == entry  # nothing has to travel
         assert rows["lane_load"] == rows["idle"] == rows["inserted"] == [0] * len(entry)
+    # Of b's two volumes, 16 and 2, the greater one counts; a has one, 3.
+    output = named(CAND, planned(0, [])["candidate"][:4])["output"]
+    assert output == pytest.approx([v * 0.375 / 4 for v in (16, 16, 3, 3)], **CLOSE)
+
+
+def test_tasks_of_a_pilot_never_share_a_lane():
+    """On one PE the end is the work of all, whatever comes first."""
+    times = np.array([[2.0], [3.0], [5.0]])
+    job = Job("three", tuple("abc"), times, np.zeros((2, 0), np.int64), np.zeros(0))
+    sim = SocSim(1, SocOptions(pilot_steps=9))
+    sim.reset([0], [SocInstance("three", Platform("one", ("x",), np.ones((1, 1))), (job,))], [0])
+    for last in (2, 0):  # the shortest task first; then those that are left
+        rows = named(CAND, sim.observe()["candidate"])
+        now = sim.planning.state.now[0]
+        assert rows["pilot"] == pytest.approx([(10 - now) / 5] * len(rows["pilot"]), **CLOSE)
+        sim.step(np.array([last]))
 
 
 # ---- a stream -----------------------------------------------------------------------------------
@@ -421,3 +444,41 @@ def test_candidates_are_compared_with_those_of_the_same_job():
     assert rows["eft_over_best"] == pytest.approx([0, 3 / unit, 7 / unit, 13 / unit], **CLOSE)
     assert rows["eft_over_task_best"] == pytest.approx([0, 3 / unit, 0, 6 / unit], **CLOSE)
     assert rows["sufferage"] == pytest.approx([3 / unit, 3 / unit, 6 / unit, 6 / unit], **CLOSE)
+
+
+def test_rows_after_jobs_have_left():
+    """From the situation above on: r on y [11, 15], p waits at 11 and at 14; u and r end at 15."""
+    obs = streamed(1, [*STREAM_MOVES, (5, 0), (3, 2), (3, 2)])
+    rows = named(CAND, obs["candidate"][:2])
+    expected = {
+        "job_age": [8 / 16, 8 / 16],
+        "job_left": [1, 1],
+        "job_elders": [0, 0],
+        "duration": [2 / 4, 8 / 4],  # p on lane 0, [15, 17], and on y, [15, 23]
+        # then q at 20 to 26 or at 23 to 29, and r 4 after it
+        "pilot": [(30 - 15) / 16, (33 - 15) / 16],
+        "pilot_over_best": [0, 3 / 5],
+    }
+    assert {name: rows[name] for name in expected} == {
+        name: pytest.approx(values, **CLOSE) for name, values in expected.items()
+    }
+    assert named(RES, obs["resource"][:3])["idle"] == pytest.approx([0, 10 / 15, 5 / 15], **CLOSE)
+    context = named(CTX, obs["context"][:1])
+    assert context["jobs"] == [1 / 4]
+    assert context["progress"] == pytest.approx([15 / 44])
+    assert obs["graph_ptr"].tolist() == [0, 1, 2]  # P alone
+
+
+def test_pilots_of_a_stream_wait_for_what_is_queued():
+    """Three jobs of 10 on one PE: two are assigned and taken to end together at 20, one is left."""
+    job = Job("one", ("a",), np.array([[10.0]]), np.zeros((2, 0), np.int64), np.zeros(0))
+    stream = Stream(99.0, max_in_system=3, mean_gap=1e5, fill=3)
+    world = SocInstance("world", Platform("one", ("x",), np.ones((1, 1))), (job,), stream, seed=1)
+    sim = SocSim(1, SocOptions(pilot_steps=9, defer=True))
+    sim.reset([0], [world], [0])
+    for count in (3, 3):  # three jobs; two and to wait
+        assert sim.observe()["candidate_ptr"].tolist() == [0, count]
+        sim.step(np.array([0]))
+    rows = named(CAND, sim.observe()["candidate"])
+    assert rows["pilot"] == pytest.approx([(20 + 20 + 30) / 3 / 10] * 2, **CLOSE)
+    assert rows["queue"] == pytest.approx([log(3), 0], **CLOSE)
