@@ -208,6 +208,20 @@ def test_a_request_may_be_given_up_only_if_it_outgrows_all_memory():
     instance, solution = served([60], [40], 5)
     assert solution.leave[:, 3].tolist() == [2]
     assert kinds(with_blocks(instance, 6), solution) == {"lost"}
+    # a token earlier the 80 tokens just fit
+    end = len(solution.begin_s) - 1
+    last = len(solution.span) - 1
+    earlier = {name: getattr(solution, name)[:end] for name in ("replica", "begin_s", "end_s")}
+    span = changed(solution.span, last, 3, solution.span[last, 3] - 1)
+    leave = changed(solution.leave, 0, 2, solution.leave[0, 2] - 1)
+    hasty = replace(solution, span=span, leave=leave, moved=solution.moved[:end], **earlier)
+    assert kinds(instance, hasty) == {"lost"}
+
+
+def test_the_last_token_of_a_prompt_is_no_decode():
+    """Its 513th token is alone in the second iteration, and has the attention of a prompt."""
+    _, solution = served([513], [2], 100)
+    assert solution.span[:, 4].tolist() == [512, 1]  # the decode goes on with the same span
 
 
 @pytest.mark.parametrize(("prompt", "expected"), [(80, set()), (79, {"lost"})])

@@ -13,6 +13,8 @@ from graphsched.envs.batching.bounds import lower_bound
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.loss import points
 from graphsched.envs.batching.metrics import in_time
+from graphsched.envs.batching.playback import serve
+from graphsched.envs.batching.schedulers import Scheduler
 from graphsched.envs.batching.solution import BatchingSolution
 from graphsched.envs.batching.timeline import losses, timeline
 
@@ -49,7 +51,7 @@ def log():
         group=[-1, -1, 0, -1, -1],
         shared=[0, 0, 16, 0, 0],
         extends=[0, 0, 16, 0, 0],
-        tenant=np.array([0, 1, 1, 0, 1]),
+        tenant=np.array([0, 1, 1, 2, 1]),
         weight=np.array([1.0, 2.0, 3.0, 2.5, 4.0]),
         ttft_s=np.full(5, 2.0),
         tpot_s=np.array([1.5, 3.0, 1.0, 0.1, 1.0]),
@@ -146,8 +148,8 @@ def test_metrics_by_hand(log):
         "TBT p99": 2.97,
         "TBT max": 3,
         "normalised latency": 1.9583333,  # mean of 4 / 3, 5 / 2, 5 / 2, 1.5 / 1
-        # 54 tokens in 4 + 1.5 s and 54 in 5 + 5: (9.8181818 + 5.4)^2 / (2 (96.396694 + 29.16))
-        "fairness": 0.92226472,
+        # 23 tokens in 4 s, 54 in 5 + 5 and 31 in 1.5: 31.816667^2 / (3 (5.75^2 + 5.4^2 + 20.666667^2))
+        "fairness": 0.68957745,
         "max slowdown": 1.875,  # 2.5 / 1.3333333
         # Mean tokens x s. Request 0: 10 x 1 + 21 x 3; 1: 5 x 1 + 10.5 x 3;
         # 2: 23 x 1 + 28 x 2 + 40.5 x 1; 3: 15 x 1. 244 of 16 x 40 x 9 = 5760.
@@ -156,6 +158,14 @@ def test_metrics_by_hand(log):
         "rejected": 1,
     }
     assert DOMAIN.metrics(*log) == pytest.approx(expected)
+
+
+def test_metrics_where_nobody_is_served():
+    requests = make_requests([0.0], [90], [2])
+    instance = BatchingInstance("none", requests, (Replica(kv_blocks=5),), np.zeros((2, 0), int))
+    found = DOMAIN.metrics(instance, serve(instance, Scheduler()))
+    assert {name for name, value in found.items() if value} == {"fairness", "rejected"}
+    assert (found["fairness"], found["rejected"]) == (1, 1)
 
 
 def alone(cards, prompt, output, fast_blocks, **columns):

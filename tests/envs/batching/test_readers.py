@@ -74,11 +74,12 @@ def test_mooncake_hashes_become_shared_prefixes(tmp_path):
         (AZURE.replace("2023-11-16 18:17:04.0319600", "soon"), r"trace.csv:3 TIMESTAMP.*'soon'"),
         (AZURE.partition("\n")[0] + "\n", r"trace.csv.*empty"),
         (BURST.replace("118,", "nan,"), r"trace.csv:4 Timestamp"),
-        (BURST.replace("118,", "4,"), r"trace.csv:4.*rise"),
+        (BURST.replace("118,", "4,"), r"trace.csv:4.*rise, found 4.0 after 5.0"),
         (LENGTHS.replace("2015", "x"), r"trace.csv:3 num_prefill_tokens.*'x'"),
         (MOON[:-9], r"trace.csv:3.*cut off"),
         (MOON.replace('"output_length": 5', '"output_length": 0'), r"trace.csv:1 output_length"),
         (MOON.replace("[7]", '"7"'), r"trace.csv:3 hash_ids"),
+        (MOON.replace("[7]", '[7, "8"]'), r"trace.csv:3 hash_ids"),
         ("a,b\n1,2\n", "expected an Azure"),
     ],
 )
@@ -148,15 +149,16 @@ def test_mooncake_chains_by_hand(tmp_path):
         {"timestamp": 3000, "input_length": 2048, "output_length": 8, "hash_ids": [7, 2, 3, 8]},
         {"timestamp": 3000, "input_length": 40, "output_length": 9, "hash_ids": []},
         {"timestamp": 3000, "input_length": 2050, "output_length": 1, "hash_ids": [7, 2, 3, 8]},
+        {"timestamp": 3000, "input_length": 1000, "output_length": 2, "hash_ids": [1, 4]},
     ]
     text = "\n".join(map(json.dumps, lines))
     requests = READERS["mooncake"](written(tmp_path, text)).requests
-    assert requests.arrival_s.tolist() == [0, 0.5, 0.5, 2, 2, 2]
-    assert requests.prompt.tolist() == [1100, 1500, 1030, 2048, 40, 2050]
-    assert requests.output.tolist() == [5, 6, 7, 8, 9, 1]
-    assert requests.group.tolist() == [0, 0, 0, 1, -1, 1]
-    assert requests.shared.tolist() == [0, 1024, 1030, 0, 0, 2048]
-    assert requests.extends.tolist() == [1100, 1500, 1030, 2048, 0, 2048]
+    assert requests.arrival_s.tolist() == [0, 0.5, 0.5, 2, 2, 2, 2]
+    assert requests.prompt.tolist() == [1100, 1500, 1030, 2048, 40, 2050, 1000]
+    assert requests.output.tolist() == [5, 6, 7, 8, 9, 1, 2]
+    assert requests.group.tolist() == [0, 0, 0, 1, -1, 1, 0]
+    assert requests.shared.tolist() == [0, 1024, 1030, 0, 0, 2048, 512]
+    assert requests.extends.tolist() == [1100, 1500, 1030, 2048, 0, 2048, 1000]
 
 
 @pytest.mark.parametrize(
