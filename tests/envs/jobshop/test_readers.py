@@ -209,6 +209,15 @@ def test_a_huge_file_is_refused_unread(write: Write, monkeypatch: pytest.MonkeyP
         read_auto(write(b"1 " * 2**20))
 
 
+def test_a_file_may_be_as_large_as_the_limit(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(STANDARD)
+    monkeypatch.setattr(readers, "MAX_BYTES", len(STANDARD))
+    assert read_auto(path).num_jobs == 2
+    monkeypatch.setattr(readers, "MAX_BYTES", len(STANDARD) - 1)
+    with pytest.raises(InputError, match="larger than"):
+        read_auto(path)
+
+
 def test_an_unreadable_file_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(STANDARD)
 
