@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphsched.envs.memory import bounds
 from graphsched.envs.memory.arena import empty_arena
 from graphsched.envs.memory.guide import LISTS
 from graphsched.envs.memory.metrics import metrics
@@ -80,3 +81,10 @@ def test_metrics(program):
             "occupancy %": 100 * 64 / 168,
         }
     )
+
+
+def test_cost_and_bound(program, priced, monkeypatch):
+    monkeypatch.setattr(bounds, "guide_of", lambda _instance: priced)
+    nothing = np.zeros(0, np.int64)
+    assert bounds.lower_bound(program) == 950
+    assert bounds.cost(program, MemorySolution(nothing, nothing, nothing, nothing, 800.0)) == 800

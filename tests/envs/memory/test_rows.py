@@ -250,6 +250,17 @@ def test_step_candidates_for_a_stay(program):
 
 
 @pytest.mark.usefixtures("priced")
+def test_what_was_written_stays_to_be_written_back(program):
+    """`a` was read at 2, where it stayed; b and x are slow. At 5, slow memory still lacks it."""
+    obs = _played(program, MemoryOptions(actions="step"), 1, 0, 1, 0, 0).observe()
+    assert obs["candidate_node"].tolist() == [[A, 5 + 5], [A, 5 + 5]]
+    names = [feature.name for feature in CANDIDATE]
+    assert obs["candidate"][:, names.index("writes_back")].tolist() == [0, 1]
+    assert obs["candidate"][:, names.index("further")].tolist() == [0, 0]
+    assert obs["candidate"][:, names.index("next")] == pytest.approx([2 / 7, 2 / 7])
+
+
+@pytest.mark.usefixtures("priced")
 def test_step_context(program):
     """Three of nine accesses are decided on: x and a at instruction 0, w at 2."""
     obs = _played(program, MemoryOptions(actions="step"), 1, 0).observe()
