@@ -198,9 +198,9 @@ def test_the_second_decision(sim):
     assert columns["waiting"] == pytest.approx([(7 - 3) / MEAN, (7 - 2) / MEAN])
     assert columns["start_delay"] == [0, 0]
     assert columns["next_slack"] == [-3, -3]  # -8 and -9 over 17/7, cut
-    ready = [float(row[0]) for row in obs["resource"]]
-    assert ready == pytest.approx([0, -7 / MEAN, -7 / MEAN])
-    assert obs["resource"][1, 2] == 2
+    machines = {f.name: obs["resource"][:, k].tolist() for k, f in enumerate(RESOURCE)}
+    assert machines["ready"] == pytest.approx([0, -7 / MEAN, -7 / MEAN], abs=1e-6)
+    assert machines["criticality"] == pytest.approx([1, 2, 3 / 4])
 
 
 def test_static_graph():
