@@ -203,6 +203,16 @@ def test_the_second_decision(sim):
     assert machines["criticality"] == pytest.approx([1, 2, 3 / 4])
 
 
+def test_operations_left_of_jobs_that_have_begun(sim):
+    """After #3, two operations are left of jobs 0 and 2, which is most; #0 and #6 compete."""
+    sim.step(np.array([1]))
+    obs = sim.observe()
+    assert obs["candidate_node"].tolist() == [[0], [6]]
+    columns = {f.name: obs["candidate"][:, k].tolist() for k, f in enumerate(CANDIDATE)}
+    assert columns["operations_left_relative"] == [2 / 2, 1 / 2]
+    assert columns["operations_left"] == [2 / 2, 1 / 1]
+
+
 def test_static_graph():
     """Jobs take 2, 6, 5 and 4, machines 7, 1 and 9, which is the longest of them."""
     graph = static_graph(SHOP)

@@ -132,6 +132,19 @@ def test_priority_context(program):
 
 
 @pytest.mark.usefixtures("priced")
+def test_pilots_pass_over_what_is_placed(program):
+    """With a in its place, the pilot's order is o, w, b, x.
+
+    After x: o alone, which saves 4.8 - 3 = 1.8 beside a, so 9 + 1.8. After o: 1.8 + 4.5 + 9.9.
+    """
+    obs = _played(program, MemoryOptions(), A).observe()
+    assert obs["candidate_node"][:, 0].tolist() == [X, O]
+    columns = {f.name: obs["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
+    assert columns["pilot"] == pytest.approx([0.0108, 0.0162], abs=1e-6)
+    assert columns["pilot_over_best"] == pytest.approx([16.2 - 10.8, 0], abs=1e-4)
+
+
+@pytest.mark.usefixtures("priced")
 def test_pilots_look_only_at_the_first_decisions(program):
     obs = _played(program, MemoryOptions(pilot_decisions=1), O).observe()
     names = [feature.name for feature in CANDIDATE]
