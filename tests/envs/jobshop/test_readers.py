@@ -144,6 +144,7 @@ def test_broken_standard_files_are_refused(
         ("2 1\n", "", ", line 6", "file ends here; expected row 2 of 2 of the machines"),
         ("Times\n5 7\n4 9\n", "", ", line 2", "expected 'times' or numbers, found 'Machines'"),
         ("5 7", "5 7 1", ", line 3", "expected 2 times, found 3"),
+        ("5 7", "5", ", line 3", "expected 2 times, found 1"),
         ("5 7", "5 -7", ", line 3", "found -7"),
         ("5 7", "5 x", ", line 3", "found 'x'"),
         ("1 2", "0 2", ", line 6", "expected integers in [1, 2], found 0"),

@@ -122,6 +122,28 @@ def test_prices_after_one_step():
     assert found.bound == pytest.approx(13.8)
 
 
+def test_a_write_back_takes_memory():
+    """Two outputs of 8 bytes, written in 16 us and copied out in 20, want 12 bytes of memory.
+
+    At no prices both save 7.2, so that the bound is 36 - 14.4 = 21.6, and the memory of both
+    instructions is overdrawn by a third of it. The goal is 0.8 away and the slopes are -1/3, so
+    that the step is 3.6 and a byte costs 3.6 / 3 / 12 = 0.1 in either. Then each earns 7.2 - 1.6,
+    memory 12 * 0.2, and the bound is 36 - 11.2 - 2.4.
+    """
+    program = MemoryInstance(
+        "write back",
+        (Buffer("one", 8, "output"), Buffer("two", 8, "output")),
+        (Instruction("make", 0.0, (), ((0, 8), (1, 8))), Instruction("wait", 20.0)),
+        MACHINE.with_capacity(12),
+    )
+    found = prices_of(problem_of(program), 22.4, steps=2)
+    assert found.memory == pytest.approx([0.1, 0.1])
+    assert found.copy.tolist() == [0, 0]
+    assert found.profit == pytest.approx([5.6, 5.6])
+    assert found.income == pytest.approx([7.2, 7.2])
+    assert found.bound == pytest.approx(22.4)
+
+
 def test_a_single_storage_is_a_decision():
     program = MemoryInstance(
         "single", (Buffer("a", 8),), (Instruction("one", 0.0, (), ((0, 8),)),), MACHINE

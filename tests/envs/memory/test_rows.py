@@ -132,6 +132,15 @@ def test_priority_context(program):
 
 
 @pytest.mark.usefixtures("priced")
+def test_copies_count_both_ways(program):
+    """Of a nothing is copied, of x 10 bytes in, and o's 4 are written back."""
+    obs = _played(program, MemoryOptions()).observe()
+    assert obs["candidate_node"][:, 0].tolist() == [A, X, O]
+    columns = {f.name: obs["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
+    assert columns["copied"] == pytest.approx([0, 10 / 12 / 2, 4 / 4 / 2])
+
+
+@pytest.mark.usefixtures("priced")
 def test_pilots_pass_over_what_is_placed(program):
     """With a in its place, the pilot's order is o, w, b, x.
 
