@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsched.envs.jobshop.features import SCHEMA, static_graph
+from graphsched.envs.jobshop.features import MACH, OP, SCHEMA, static_graph
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
@@ -112,9 +112,9 @@ def test_candidates_refer_to_their_operations_and_machines():
 def test_static_graph_of_a_hand_made_shop():
     instance = JobShopInstance.from_jobs("hand", [[(0, 2), (1, 6)], [(0, 4), (1, 1)]])
     graph = static_graph(instance)
-    heads, tails = graph.nodes["operation"][:, 1] * 8, graph.nodes["operation"][:, 2] * 8
+    heads, tails = (graph.nodes["operation"][:, k] * 8 for k in (OP.head, OP.tail))
     assert heads == pytest.approx([0, 2, 0, 4])  # the longest job takes 8
     assert tails == pytest.approx([6, 0, 1, 0])
-    assert graph.nodes["machine"][:, 0] * 8 == pytest.approx([6, 7])
+    assert graph.nodes["machine"][:, MACH.load] * 8 == pytest.approx([6, 7])
     assert graph.edges["precedes"].tolist() == [[0, 2], [1, 3]]
     assert graph.edges["hosts"].tolist() == [[0, 1, 0, 1], [0, 1, 2, 3]]

@@ -144,6 +144,7 @@ def test_broken_standard_files_are_refused(
         ("2 1\n", "", ", line 6", "file ends here; expected row 2 of 2 of the machines"),
         ("Times\n5 7\n4 9\n", "", ", line 2", "expected 'times' or numbers, found 'Machines'"),
         ("5 7", "5 7 1", ", line 3", "expected 2 times, found 3"),
+        ("5 7", "5", ", line 3", "expected 2 times, found 1"),
         ("5 7", "5 -7", ", line 3", "found -7"),
         ("5 7", "5 x", ", line 3", "found 'x'"),
         ("1 2", "0 2", ", line 6", "expected integers in [1, 2], found 0"),
@@ -207,6 +208,15 @@ def test_a_huge_file_is_refused_unread(write: Write, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(readers, "MAX_BYTES", 2**20)
     with pytest.raises(InputError, match="larger than 1 MiB"):
         read_auto(write(b"1 " * 2**20))
+
+
+def test_a_file_may_be_as_large_as_the_limit(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(STANDARD)
+    monkeypatch.setattr(readers, "MAX_BYTES", len(STANDARD))
+    assert read_auto(path).num_jobs == 2
+    monkeypatch.setattr(readers, "MAX_BYTES", len(STANDARD) - 1)
+    with pytest.raises(InputError, match="larger than"):
+        read_auto(path)
 
 
 def test_an_unreadable_file_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,9 +198,19 @@ def test_the_second_decision(sim):
     assert columns["waiting"] == pytest.approx([(7 - 3) / MEAN, (7 - 2) / MEAN])
     assert columns["start_delay"] == [0, 0]
     assert columns["next_slack"] == [-3, -3]  # -8 and -9 over 17/7, cut
-    ready = [float(row[0]) for row in obs["resource"]]
-    assert ready == pytest.approx([0, -7 / MEAN, -7 / MEAN])
-    assert obs["resource"][1, 2] == 2
+    machines = {f.name: obs["resource"][:, k].tolist() for k, f in enumerate(RESOURCE)}
+    assert machines["ready"] == pytest.approx([0, -7 / MEAN, -7 / MEAN], abs=1e-6)
+    assert machines["criticality"] == pytest.approx([1, 2, 3 / 4])
+
+
+def test_operations_left_of_jobs_that_have_begun(sim):
+    """After #3, two operations are left of jobs 0 and 2, which is most; #0 and #6 compete."""
+    sim.step(np.array([1]))
+    obs = sim.observe()
+    assert obs["candidate_node"].tolist() == [[0], [6]]
+    columns = {f.name: obs["candidate"][:, k].tolist() for k, f in enumerate(CANDIDATE)}
+    assert columns["operations_left_relative"] == [2 / 2, 1 / 2]
+    assert columns["operations_left"] == [2 / 2, 1 / 1]
 
 
 def test_static_graph():
@@ -246,3 +256,14 @@ def test_machines_of_the_static_graph():
             "least_tail": [1 / 8, 0, 1],
         },
     )
+
+
+def test_an_arrival_comes_before_the_end():
+    """Job 2 arrives at 2, when job 0 ends; it would wait for job 1, which ends at 3."""
+    shop = JobShopInstance.from_jobs("arrival", [[(0, 2)], [(0, 3)], [(0, 1)]], 1, [0, 0, 2])
+    sim = JobShopSim(1, JobShopOptions(delay_window="active", pilot_steps=0))
+    sim.reset([0], [shop], [0])
+    columns = {f.name: sim.observe()["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
+    # bound 6: the machine's work
+    assert columns["arrivals"] == pytest.approx([0, log(2)])
+    assert columns["arrival_push"] == pytest.approx([0, (3 + 1) / 6])

@@ -138,6 +138,41 @@ def test_release_times_delay_jobs():
     assert solution.start.tolist() == [10, 0]
 
 
+def test_an_active_window_ends_before_the_earliest_completion():
+    """Job 1 could start at 2, just when job 0 could be done, so that there is no choice yet."""
+    instance = JobShopInstance.from_jobs(
+        "window", [[(0, 2)], [(0, 3)], [(0, 3)]], release_time=[0, 2, 1]
+    )
+    sim = JobShopSim(1, JobShopOptions(delay_window="active"))
+    sim.reset([0], [instance], [0])
+    state = sim.state
+    assert state.candidate[0, : state.num_candidates[0]].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "bound"),
+    [
+        ([[(0, 3), (1, 1)], [(0, 3), (1, 1)]], 6 + 1),  # machine 0 and the tail
+        ([[(1, 1), (0, 3)], [(1, 1), (0, 3)]], 1 + 6),  # the head and machine 0
+        ([[(0, 3), (1, 5)], [(0, 2)]], 8),  # job 0
+    ],
+)
+def test_first_bounds_by_hand(jobs, bound):
+    sim = JobShopSim(1)
+    sim.reset([0], [JobShopInstance.from_jobs("bound", jobs)], [0])
+    assert sim.costs()[0] == bound
+
+
+def test_the_bound_knows_the_tail_of_a_scheduled_operation():
+    """13 is the work of machine 0; job 2 runs until 9 and job 1 until 11, 6 before its end."""
+    instance = JobShopInstance.from_jobs("tail", [[(0, 1)], [(0, 2), (1, 6)], [(0, 9)], [(0, 1)]])
+    sim = JobShopSim(1, JobShopOptions(delay_window="active"))
+    sim.reset([0], [instance], [0])
+    rewards = [float(sim.step(np.array([a])).rewards[0]) for a in (2, 1)]
+    assert rewards == pytest.approx([0, (13 - 17) / 13])
+    assert sim.costs()[0] == 17
+
+
 def test_out_of_range_action_changes_nothing():
     sim = JobShopSim(2)
     sim.reset([0, 1], [uniform(np.random.default_rng(0), "4x4")] * 2, [0, 0])

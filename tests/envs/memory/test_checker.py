@@ -29,14 +29,14 @@ PROGRAM = MemoryInstance(
 )
 
 
-def mapping(*rows, cost=None):
+def mapping(*rows, cost=None, program=PROGRAM):
     columns = np.array(rows, np.int64).reshape(-1, 4).T
     solution = MemorySolution(columns[0], columns[1], columns[2], columns[3], 0.0)
-    return replace(solution, cost=latency(PROGRAM, solution) if cost is None else cost)
+    return replace(solution, cost=latency(program, solution) if cost is None else cost)
 
 
-def kinds(solution):
-    return {violation.kind for violation in check(PROGRAM, solution)}
+def kinds(solution, program=PROGRAM):
+    return {violation.kind for violation in check(program, solution)}
 
 
 def test_latency_by_hand():
@@ -63,6 +63,10 @@ def test_an_output_in_fast_memory_is_written_back():
     ("rows", "kind"),
     [
         ([(0, 2, 0, 0)], "interval"),
+        ([(2, 3, 5, 0)], "interval"),
+        ([(1, -1, 2, 0)], "interval"),
+        ([(0, 0, 2, -2)], "capacity"),
+        ([(0, 0, 2, 0), (3, 2, 3, 8)], "overlap"),
         ([(0, 0, 2, 1)], "alignment"),
         ([(0, 0, 2, 8)], "capacity"),
         ([(0, 0, 2, 0), (1, 1, 2, 8)], "overlap"),
@@ -77,6 +81,39 @@ def test_an_output_in_fast_memory_is_written_back():
 )
 def test_a_broken_rule_is_named(rows, kind):
     assert kind in kinds(mapping(*rows))
+
+
+def test_residencies_may_touch_each_other_and_the_end():
+    assert kinds(mapping((0, 0, 2, 6), (1, 1, 2, 0))) == set()
+    assert kinds(mapping((0, 0, 2, 0), (1, 1, 2, 10))) == set()
+
+
+def _tight(before, after, copies=1e6):
+    """8 bytes are read and 8 written by a long instruction, with so many us on either side."""
+    return MemoryInstance(
+        "tight",
+        (Buffer("p", 8, "parameter"), Buffer("q", 8, "output")),
+        (
+            Instruction("before", before),
+            Instruction("long", 30.0, ((0, 8),), ((1, 8),)),
+            Instruction("after", after),
+        ),
+        Machine("m", 1e6, 1e6, 1e7, copies, 16),
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "broken"),
+    [
+        (_tight(8.0, 8.0), set()),
+        (_tight(7.0, 8.0), {"bandwidth"}),
+        (_tight(8.0, 7.0), {"bandwidth"}),
+        (_tight(8.0, 8.0, 0.9e6), {"bandwidth"}),
+        (_tight(10.0, 10.0, 0.9e6), set()),
+    ],
+)
+def test_copies_are_done_before_and_begin_after_the_access(program, broken):
+    assert kinds(mapping((0, 0, 1, 0), (1, 1, 2, 8), program=program), program) == broken
 
 
 def test_copies_share_the_bandwidth():

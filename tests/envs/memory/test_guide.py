@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphsched.envs.memory import bounds
 from graphsched.envs.memory.arena import empty_arena
 from graphsched.envs.memory.guide import LISTS
+from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
+from graphsched.envs.memory.machine import Machine
 from graphsched.envs.memory.metrics import metrics
 from graphsched.envs.memory.orders import ORDERS, benefits, lifetimes, order_of, scores
 from graphsched.envs.memory.placing import decode
+from graphsched.envs.memory.prices import prices_of
 from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.solution import MemorySolution
 
 # See conftest.py. By storage x, a, w, b, o, numbered so:
@@ -27,6 +32,7 @@ SAID = {
     "benefit-byte-time": ("owabx", 102.1),  # 0.3 0.45 0.5625 0.4125 0.9
     "traffic-byte-time": ("obwax", 92.2),  # 0.333 0.5 0.625 0.917 1
 }
+MACHINE = Machine("m", 1e6, 1e6, 1e7, 1e6, 16)
 
 
 def _spelled(order):
@@ -80,3 +86,70 @@ def test_metrics(program):
             "occupancy %": 100 * 64 / 168,
         }
     )
+
+
+def test_cost_and_bound(program, priced, monkeypatch):
+    monkeypatch.setattr(bounds, "guide_of", lambda _instance: priced)
+    nothing = np.zeros(0, np.int64)
+    assert bounds.lower_bound(program) == 950
+    assert bounds.cost(program, MemorySolution(nothing, nothing, nothing, nothing, 800.0)) == 800
+
+
+def test_prices_after_one_step():
+    """8 bytes are read before and after 4 us in which 4 bytes could be copied: 20 us in all.
+
+    At no prices the copy is free and saves 7.2, so that the bound is 12.8. The copy takes twice what
+    there is, and no access saves anything of instruction 0: two slopes of -1. The goal is 2 away,
+    so that the step is 1, and a byte's copy costs 1 / 4. Then the copy costs 2 of 7.2, copies earn
+    4 / 4, and the bound is 20 - 5.2 - 1.
+    """
+    program = MemoryInstance(
+        "prices",
+        (Buffer("p", 8, "parameter"),),
+        (
+            Instruction("one", 0.0, ((0, 8),)),
+            Instruction("wait", 4.0),
+            Instruction("two", 0.0, ((0, 8),)),
+        ),
+        MACHINE,
+    )
+    found = prices_of(problem_of(program), 14.8, steps=2)
+    assert found.memory.tolist() == [0, 0, 0]
+    assert found.copy == pytest.approx([0, 1 / 4, 0])
+    assert found.share == pytest.approx([1, 1, 1])
+    assert found.profit == pytest.approx([5.2])
+    assert found.income == pytest.approx([7.2])
+    assert found.bound == pytest.approx(13.8)
+
+
+def test_a_write_back_takes_memory():
+    """Two outputs of 8 bytes, written in 16 us and copied out in 20, want 12 bytes of memory.
+
+    At no prices both save 7.2, so that the bound is 36 - 14.4 = 21.6, and the memory of both
+    instructions is overdrawn by a third of it. The goal is 0.8 away and the slopes are -1/3, so
+    that the step is 3.6 and a byte costs 3.6 / 3 / 12 = 0.1 in either. Then each earns 7.2 - 1.6,
+    memory 12 * 0.2, and the bound is 36 - 11.2 - 2.4.
+    """
+    program = MemoryInstance(
+        "write back",
+        (Buffer("one", 8, "output"), Buffer("two", 8, "output")),
+        (Instruction("make", 0.0, (), ((0, 8), (1, 8))), Instruction("wait", 20.0)),
+        MACHINE.with_capacity(12),
+    )
+    found = prices_of(problem_of(program), 22.4, steps=2)
+    assert found.memory == pytest.approx([0.1, 0.1])
+    assert found.copy.tolist() == [0, 0]
+    assert found.profit == pytest.approx([5.6, 5.6])
+    assert found.income == pytest.approx([7.2, 7.2])
+    assert found.bound == pytest.approx(22.4)
+
+
+def test_a_single_storage_is_a_decision():
+    program = MemoryInstance(
+        "single", (Buffer("a", 8),), (Instruction("one", 0.0, (), ((0, 8),)),), MACHINE
+    )
+    sim = MemorySim(1)
+    sim.reset([0], [program], [0])
+    assert sim.waiting.tolist() == [True]
+    assert sim.step(np.zeros(1, np.int64)).rewards == pytest.approx([0.9])
+    assert sim.waiting.tolist() == [False]

@@ -132,6 +132,28 @@ def test_priority_context(program):
 
 
 @pytest.mark.usefixtures("priced")
+def test_copies_count_both_ways(program):
+    """Of a nothing is copied, of x 10 bytes in, and o's 4 are written back."""
+    obs = _played(program, MemoryOptions()).observe()
+    assert obs["candidate_node"][:, 0].tolist() == [A, X, O]
+    columns = {f.name: obs["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
+    assert columns["copied"] == pytest.approx([0, 10 / 12 / 2, 4 / 4 / 2])
+
+
+@pytest.mark.usefixtures("priced")
+def test_pilots_pass_over_what_is_placed(program):
+    """With a in its place, the pilot's order is o, w, b, x.
+
+    After x: o alone, which saves 4.8 - 3 = 1.8 beside a, so 9 + 1.8. After o: 1.8 + 4.5 + 9.9.
+    """
+    obs = _played(program, MemoryOptions(), A).observe()
+    assert obs["candidate_node"][:, 0].tolist() == [X, O]
+    columns = {f.name: obs["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
+    assert columns["pilot"] == pytest.approx([0.0108, 0.0162], abs=1e-6)
+    assert columns["pilot_over_best"] == pytest.approx([16.2 - 10.8, 0], abs=1e-4)
+
+
+@pytest.mark.usefixtures("priced")
 def test_pilots_look_only_at_the_first_decisions(program):
     obs = _played(program, MemoryOptions(pilot_decisions=1), O).observe()
     names = [feature.name for feature in CANDIDATE]
@@ -247,6 +269,17 @@ def test_step_candidates_for_a_stay(program):
             "price_until_next": [2.8 / 7.2, 2.8 / 7.2],
         },
     )
+
+
+@pytest.mark.usefixtures("priced")
+def test_what_was_written_stays_to_be_written_back(program):
+    """`a` was read at 2, where it stayed; b and x are slow. At 5, slow memory still lacks it."""
+    obs = _played(program, MemoryOptions(actions="step"), 1, 0, 1, 0, 0).observe()
+    assert obs["candidate_node"].tolist() == [[A, 5 + 5], [A, 5 + 5]]
+    names = [feature.name for feature in CANDIDATE]
+    assert obs["candidate"][:, names.index("writes_back")].tolist() == [0, 1]
+    assert obs["candidate"][:, names.index("further")].tolist() == [0, 0]
+    assert obs["candidate"][:, names.index("next")] == pytest.approx([2 / 7, 2 / 7])
 
 
 @pytest.mark.usefixtures("priced")

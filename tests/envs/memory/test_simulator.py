@@ -136,6 +136,51 @@ def test_a_dead_end_is_undone():
     assert total == pytest.approx(1 - 31 / 40)
 
 
+def test_a_stay_is_not_over_what_begins_in_the_same_instruction():
+    """`c` is made where `a` was, just when `a` is written again: `a` has to be written back."""
+    instance = MemoryInstance(
+        "same place",
+        (Buffer("a", 8), Buffer("c", 8)),
+        (
+            Instruction("make a", 0.0, (), ((0, 8),)),
+            Instruction("wait", 10.0),
+            Instruction("make c", 0.0, (), ((1, 8), (0, 8))),
+            Instruction("use both", 0.0, ((0, 8), (1, 8))),
+        ),
+        Machine("m", 1e6, 1e6, 1e7, 1e6, 16),
+    )
+    sim = MemorySim(1, MemoryOptions(actions="step"))
+    sim.reset([0], [instance], [0])
+    while sim.waiting.any():
+        sim.step(np.zeros(1, np.int64))
+    solution = sim.solution(0)
+    assert DOMAIN.check(instance, solution) == []
+    columns = (solution.storage, solution.start, solution.end, solution.offset)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    assert sorted(rows) == [(0, 0, 1, 0), (1, 2, 3, 0)]
+
+
+def test_an_output_stays_until_it_is_written_back():
+    """8 bytes take instruction 1 and some of 2, however much room 3 leaves."""
+    instance = MemoryInstance(
+        "output",
+        (Buffer("o", 8, "output"),),
+        (
+            Instruction("make", 0.0, (), ((0, 8),)),
+            Instruction("one", 5.0),
+            Instruction("two", 5.0),
+            Instruction("three", 20.0),
+        ),
+        Machine("m", 1e6, 1e6, 1e7, 1e6, 16),
+    )
+    sim = MemorySim(1, MemoryOptions(actions="step"))
+    sim.reset([0], [instance], [0])
+    sim.step(np.zeros(1, np.int64))
+    solution = sim.solution(0)
+    assert DOMAIN.check(instance, solution) == []
+    assert (solution.start.tolist(), solution.end.tolist()) == ([0], [2])
+
+
 def test_a_buffer_larger_than_fast_memory_stays_in_slow_memory():
     instance = GENERATORS["attention"](np.random.default_rng(0), "2@8")
     tiny = replace(instance, machine=instance.machine.with_capacity(0))
