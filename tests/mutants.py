@@ -335,11 +335,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--module", default="", help="of the sample, only modules with this name")
+    parser.add_argument("--again", action="store_true", help="only those that survived last time")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "mutants")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     chosen = sample(options.domain, options.count, options.seed)
     _prepare(options.domain)
+    report = options.out / f"{options.domain}.json"
+    if options.again:
+        left = {(o["module"], o["operator"], o["line"], o["change"]) for o in _survivors(report)}
+        chosen = [m for m in chosen if (m.module, m.operator, m.line, mutated(m)[1]) in left]
     outcomes = []
     for mutant in chosen:
         if not mutant.module.endswith(options.module):
@@ -351,17 +356,19 @@ def main() -> None:
         outcomes.append(
             Outcome(mutant.module, mutant.operator, mutant.line, change, not survived, seconds)
         )
-        with (options.out / f"{options.domain}.jsonl").open("a") as stream:
-            stream.write(json.dumps(asdict(outcomes[-1])) + "\n")
+        report.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
         if survived:
             print(f"\n{mutant.module}.py:{mutant.line}\n{change}", flush=True)
-    document = [asdict(outcome) for outcome in outcomes]
-    (options.out / f"{options.domain}.json").write_text(json.dumps(document, indent=1))
     survivors = Counter(o.module for o in outcomes if not o.killed)
     print(
         f"\n{options.domain}: {len(outcomes)} mutants, {len(outcomes) - survivors.total()} killed"
     )
-    print("survivors:", dict(survivors))
+    for module, number in survivors.items():
+        print(f"{number} survive in {module}.py")
+
+
+def _survivors(report: Path) -> list[dict[str, Any]]:
+    return [outcome for outcome in json.loads(report.read_text()) if not outcome["killed"]]
 
 
 if __name__ == "__main__":
