@@ -12,9 +12,11 @@ import argparse
 import ast
 import difflib
 import importlib
+import inspect
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -26,6 +28,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -38,8 +41,8 @@ TIMEOUT_S = 60.0
 # left out: a test can't tell their faults from a slow machine.
 TARGETS: dict[str, dict[str, str]] = {
     "eval": {
-        "eval/compare": "eval/test_compare eval/test_intervals",
-        "eval/rows": "eval/test_rows",
+        "eval/compare": "eval/test_intervals eval/test_compare",
+        "eval/rows": "eval/test_rows eval/test_intervals",
         "eval/findings": "eval/test_findings eval/test_verdicts",
     },
     "batching": {
@@ -226,32 +229,52 @@ def _own(module: ModuleType) -> dict[tuple[str, int], FunctionType]:
     return {(f.__qualname__, f.__code__.co_firstlineno): f for f in found}
 
 
-def swap_in(module: str, source: str) -> None:
-    """Give the functions of a loaded module the code of another source; constants as well."""
+def swap_in(module: str, source: str) -> bool:
+    """Give a loaded module's functions and constants those of another source; whether any differ.
+
+    Everything else keeps its identity, so it does not matter who has imported what.
+    """
     name = "graphsched." + module.replace("/", ".")
     loaded = importlib.import_module(name)
     fresh = ModuleType(name)
     fresh.__file__ = loaded.__file__
     exec(compile(source, str(loaded.__file__), "exec"), vars(fresh))
-    theirs = _own(fresh)
+    theirs, changed = _own(fresh), False
     for place, function in _own(loaded).items():
-        other = theirs[place]
-        function.__code__ = other.__code__
-        function.__defaults__ = other.__defaults__
-        function.__kwdefaults__ = other.__kwdefaults__
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            after = getattr(theirs[place], part)
+            changed |= getattr(function, part) != after
+            setattr(function, part, after)
     for key, value in vars(fresh).items():
-        if isinstance(value, bool | int | float | str | tuple):
-            _set_everywhere(loaded, key, value)
+        if not key.startswith("__") and _is_data(value):
+            changed |= _set_everywhere(loaded, key, value)
+    return changed
 
 
-def _set_everywhere(module: ModuleType, key: str, value: object) -> None:
+def _is_data(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_data, value.values()))
+    if isinstance(value, tuple | list | set | frozenset):
+        return all(map(_is_data, value))
+    return isinstance(value, bool | int | float | str | bytes | re.Pattern | np.ndarray)
+
+
+def _set_everywhere(module: ModuleType, key: str, value: object) -> bool:
     """Change a constant of a module and wherever it was imported by its name."""
-    before = vars(module).get(key)
-    if key.startswith("__") or before == value:
-        return
+    before = vars(module)[key]
+    if repr(before) == repr(value):
+        return False
+    setattr(module, key, value)
     for other in list(sys.modules.values()):
-        if vars(other).get(key) is before and other.__name__.startswith(("graphsched", "tests")):
+        ours = other.__name__.startswith(("graphsched.", "tests."))
+        if ours and vars(other).get(key) is before and _imports(other, module):
             setattr(other, key, value)
+    return True
+
+
+def _imports(other: ModuleType, module: ModuleType) -> bool:
+    """Whether a module takes names from another: equal constants of its own stay as they are."""
+    return f"from {module.__name__} import" in inspect.getsource(other)
 
 
 def run_tests(files: str) -> int:
@@ -269,26 +292,30 @@ def run_tests(files: str) -> int:
     return int(pytest.main([*options, *paths]))
 
 
+SURVIVED, UNCHANGED = 0, 100  # exit statuses; pytest's are below 10
+
+
 def _child(mutant: Mutant, source: str, log: Path) -> int:
-    """In a process of its own: 0 if the tests pass in spite of the fault."""
+    """In a process of its own: `SURVIVED` if the tests pass in spite of the fault."""
     with log.open("w") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     try:
-        swap_in(mutant.module, source)
+        changed = swap_in(mutant.module, source)
     except Exception:
-        return 3  # it can't even be imported
-    return run_tests(_tests_of(mutant.module))
+        return 1  # it can't even be imported
+    return run_tests(_tests_of(mutant.module)) if changed else UNCHANGED
 
 
 def _tests_of(module: str) -> str:
     return next(t[module] for t in TARGETS.values() if module in t)
 
 
-def _survives(mutant: Mutant, source: str, log: Path) -> bool:
+def _status(mutant: Mutant, source: str, log: Path) -> int:
+    """How the child ended; nobody survives the time-out."""
     sys.stdout.flush()
     if (pid := os.fork()) == 0:
-        status = 3
+        status = 1
         try:
             status = _child(mutant, source, log)
         finally:
@@ -297,11 +324,11 @@ def _survives(mutant: Mutant, source: str, log: Path) -> bool:
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            return status == 0
+            return os.waitstatus_to_exitcode(status)
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    return False
+    return 1
 
 
 def _prepare(domain: str) -> None:
@@ -351,8 +378,12 @@ def main() -> None:
             continue
         source, change = mutated(mutant)
         began = time.monotonic()
-        survived = _survives(mutant, source, options.out / "last.log")
+        status = _status(mutant, source, options.out / "last.log")
         seconds = round(time.monotonic() - began, 2)
+        if status == UNCHANGED:
+            print(f"can't be planted in a loaded module: {mutant}")
+            continue
+        survived = status == SURVIVED
         outcomes.append(
             Outcome(mutant.module, mutant.operator, mutant.line, change, not survived, seconds)
         )
