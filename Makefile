@@ -2,12 +2,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test coverage lint bench clean
+.PHONY: setup demo test coverage lint mutants bench clean
 
 # The first interpreter that runs (a version manager's shim may be there and fail) and fits.
 USABLE := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c "$(USABLE)" 2>/dev/null && { command -v "$$p"; break; }; done)
+
+DOMAIN ?= eval
+COUNT ?= 200
+SEED ?= 0
 
 EXTRAS ?= all,dev
 BIN := .venv/bin
@@ -45,6 +49,10 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Not part of .ci/run: minutes, and every survivor has to be read.
+mutants: setup
+	$(BIN)/python -m tests.mutants $(DOMAIN) --count $(COUNT) --seed $(SEED)
 
 bench: setup
 	$(BIN)/graphsched bench $(BENCH_FLAGS)
