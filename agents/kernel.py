@@ -75,7 +75,7 @@ class Rows(NamedTuple):
     graph_size: NDArray[np.int64]
 
 
-@kernel(fastmath=FASTMATH)
+@kernel(entry=False, fastmath=FASTMATH)
 def _add_product(total: F32, row: F32, weight: F32) -> None:
     """Add to total (H,): row (n,) @ weight (n, H), four inputs at a time."""
     size = len(row)
@@ -92,7 +92,7 @@ def _add_product(total: F32, row: F32, weight: F32) -> None:
             total[h] += a * w0[h]
 
 
-@kernel(fastmath=FASTMATH)
+@kernel(entry=False, fastmath=FASTMATH)
 def _embed(
     features: F32,  # (n, F)
     nodes: I64,  # (n, K) rows of the tables, or -1
@@ -126,7 +126,7 @@ def _embed(
         mean[h] *= scale
 
 
-@kernel(fastmath=FASTMATH)
+@kernel(entry=False, fastmath=FASTMATH)
 def _add_graphs(
     starts: I64,  # (g,)
     sizes: I64,  # (g,)
@@ -143,7 +143,7 @@ def _add_graphs(
             out[h] += np.float32(total * scale)
 
 
-@kernel(fastmath=FASTMATH)
+@kernel(entry=False, fastmath=FASTMATH)
 def _rectified_product(row: F32, weight: F32) -> float:
     """Sum of relu(row) * weight; (H,) each."""
     total = np.float32(0.0)
@@ -152,7 +152,7 @@ def _rectified_product(row: F32, weight: F32) -> float:
     return total  # type: ignore[return-value]
 
 
-@kernel(fastmath=FASTMATH)
+@kernel(entry=False, fastmath=FASTMATH)
 def _score(
     c: F32,  # (n, H) candidates
     r: F32,  # (m, H) resources
@@ -187,7 +187,7 @@ def _score(
         logits[j] += _rectified_product(hidden, out_weight)
 
 
-@kernel(fastmath=FASTMATH)
+@kernel(entry=False, fastmath=FASTMATH)
 def _linear(features: F32, weight: F32, out: F32) -> None:
     """Fill out (C,) with features (C, F) @ weight (F,)."""
     for j in range(len(out)):
@@ -197,7 +197,7 @@ def _linear(features: F32, weight: F32, out: F32) -> None:
         out[j] = total
 
 
-@kernel
+@kernel(entry=False)
 def _longest(ptr: I64) -> int:
     """Length of the longest block."""
     longest = 0

@@ -1,8 +1,7 @@
-"""Trained policies without torch: numpy and onnxruntime, and numba where there is one."""
+"""Trained policies without torch: numpy and onnxruntime, and numba."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -114,11 +113,11 @@ class Policy:
     """
 
     def __init__(self, bundle: Bundle, backend: str = "auto") -> None:
-        """Args: bundle: the policy. backend: one of `BACKENDS`; auto is the kernel, given numba."""
+        """Args: bundle: the policy. backend: one of `BACKENDS`; auto is the kernel."""
         if backend not in BACKENDS:
             raise InputError(f"backend {backend!r}", f"not one of {', '.join(BACKENDS)}")
         if backend == "auto":
-            backend = "kernel" if importlib.util.find_spec("numba") else "onnx"
+            backend = "kernel"
         networks = bundle.networks
         self.name = bundle.name
         self.domain: Domain[Any, Any] = bundle.domain

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FAR = np.int64(2**62)
 
 
-@kernel
+@kernel(entry=False)
 def one_machine(state: State, b: int, owner: Ints, head: Ints, length: Ints, tail: Ints) -> int:
     """Unscheduled operations of the focus machine as a one-machine problem, longest tail first.
 
@@ -51,7 +51,7 @@ def one_machine(state: State, b: int, owner: Ints, head: Ints, length: Ints, tai
     return count
 
 
-@kernel
+@kernel(entry=False)
 def lookahead(
     clock: np.int64, skip: int, count: int, head: Ints, length: Ints, tail: Ints, done: Bools
 ) -> np.int64:
@@ -87,7 +87,7 @@ def lookahead(
     return end
 
 
-@kernel
+@kernel(entry=False)
 def fill_conflict(
     state: State, b: int, place: int, count: int, head: Ints, length: Ints, tail: Ints, row: Floats
 ) -> None:

@@ -57,7 +57,7 @@ def empty_scratch(jobs: int, machines: int) -> Scratch:
     )
 
 
-@kernel
+@kernel(entry=False)
 def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
     """What the rule adds to the start of each unfinished job's next operation, (J,)."""
     for j in range(state.num_jobs[b]):

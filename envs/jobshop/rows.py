@@ -38,12 +38,12 @@ OVER_LEAST = (  # columns that are differences to the least of all candidates
 )
 
 
-@kernel
+@kernel(entry=False)
 def _clip(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-@kernel
+@kernel(entry=False)
 def _survey_machines(
     state: State, b: int, queue: Floats, queued: Floats, arrived: Floats, critical: Floats
 ) -> float:
@@ -101,7 +101,7 @@ def list_machines(state: State, slots: NDArray[np.int64]) -> tuple[Ints, Ints]:
     return ptr, machines[:count]
 
 
-@kernel
+@kernel(entry=False)
 def _fill_machine(
     state: State,
     b: int,
@@ -127,7 +127,7 @@ def _fill_machine(
     row[RES.focus] = 1.0 if m == state.focus[b] else 0.0
 
 
-@kernel
+@kernel(entry=False)
 def _fill_route(state: State, b: int, o: int, last: int, critical: Floats, row: Floats) -> None:
     """Criticality of the machines on the route after operation o."""
     work, weighted, peak = 0.0, 0.0, 0.0
@@ -140,7 +140,7 @@ def _fill_route(state: State, b: int, o: int, last: int, critical: Floats, row: 
     row[CAND.route_peak] = peak
 
 
-@kernel
+@kernel(entry=False)
 def _fill_candidate(
     state: State,
     b: int,
@@ -197,7 +197,7 @@ def _compare(rows: Floats, mean: float) -> None:
             rows[i, f] = (rows[i, f] - least) / mean
 
 
-@kernel
+@kernel(entry=False)
 def _fill_context(state: State, b: int, critical: Floats, mean_job: float, row: Floats) -> None:
     now = state.focus_start[b]
     horizon = max(state.bound[b] - now, 1)

@@ -74,7 +74,7 @@ def _pass_scheduled(state: State, b: int, m: int) -> None:
     state.machine_tail[b, m] = state.tail[b, state.by_tail[b, at]] if at < stop else NO_TAIL
 
 
-@kernel
+@kernel(entry=False)
 def _schedule(state: State, b: int, j: int) -> None:
     """Append job j's next operation to its machine at the earliest possible time."""
     o = state.next_operation[b, j]
@@ -95,7 +95,7 @@ def _schedule(state: State, b: int, j: int) -> None:
     state.bound[b] = bound
 
 
-@kernel
+@kernel(entry=False)
 def _find_candidates(state: State, b: int, window: float) -> None:
     """Focus machine and its candidates, in order of job number."""
     focus_end, focus = NO_TAIL, -1
@@ -127,7 +127,7 @@ def _find_candidates(state: State, b: int, window: float) -> None:
     state.num_candidates[b] = count
 
 
-@kernel
+@kernel(entry=False)
 def _advance(state: State, b: int, window: float) -> None:
     """Take forced moves until there is a choice or the schedule is complete."""
     while state.operations_left[b] > 0:

@@ -166,7 +166,7 @@ def insert(begin: Floats, finish: Floats, count: int, place: int, start: float, 
     finish[place] = end
 
 
-@kernel
+@kernel(entry=False)
 def data_ready(
     i: int,
     p: int,

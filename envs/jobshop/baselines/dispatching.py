@@ -36,7 +36,7 @@ PERTURBATION = 0.1  # standard deviation of the noise on a priority, relative to
 MAX_SLOTS = 128
 
 
-@kernel
+@kernel(entry=False)
 def _priority(state: State, b: int, j: int, rule: int) -> float:
     """Priority of job j's next operation; the largest goes first."""
     o = state.next_operation[b, j]

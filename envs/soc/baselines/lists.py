@@ -21,7 +21,7 @@ EFT, OCT, LOOKAHEAD = 0, 1, 2  # how a lane is chosen for a task
 DLS, MINMIN, MAXMIN, SUFFERAGE, MCT = range(5)  # how a pair is chosen
 
 
-@kernel
+@kernel(entry=False)
 def _next_in_order(priority: Floats, waits: Ints, done: NDArray[np.bool_]) -> int:
     """The ready task of highest priority, the lowest number on ties."""
     best = -1
@@ -31,7 +31,7 @@ def _next_in_order(priority: Floats, waits: Ints, done: NDArray[np.bool_]) -> in
     return best
 
 
-@kernel
+@kernel(entry=False)
 def _children_end(
     tasks: Tasks,
     i: int,
@@ -124,7 +124,7 @@ def plan_in_order(
     return latest
 
 
-@kernel
+@kernel(entry=False)
 def _pair_score(rule: int, tasks: Tasks, i: int, p: int, starts: float) -> float:
     """What a rule says of running task i on lane p from ``starts`` on; the least goes first."""
     length = float(tasks.duration[i, p])
