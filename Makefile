@@ -41,7 +41,7 @@ test: setup
 
 # Compiled kernels are invisible to coverage, so the simulators' tests run interpreted here.
 coverage: setup
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/envs \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/envs --numprocesses auto --dist loadfile \
 		--cov --cov-report=term --cov-fail-under=95 $(TEST_FLAGS)
 
 lint: setup
