@@ -47,14 +47,16 @@ TARGETS: dict[str, dict[str, str]] = {
         "eval/findings": "eval/test_findings eval/test_verdicts",
     },
     "batching": {
-        "envs/batching/checker": "envs/batching/test_checker_faults envs/batching/test_checker",
+        "envs/batching/checker": "envs/batching/test_checker_faults envs/batching/test_checker "
+        "envs/batching/test_timelines",
         "envs/batching/metrics": "envs/batching/test_figures envs/batching/test_timelines",
         "envs/batching/bounds": "envs/batching/test_figures envs/batching/test_artifacts",
         "envs/batching/solution": "envs/batching/test_figures envs/batching/test_artifacts",
         "envs/batching/readers": "envs/batching/test_figures envs/batching/test_readers",
     },
     "soc": {
-        "envs/soc/checker": "envs/soc/test_checker_faults envs/soc/test_checker",
+        "envs/soc/checker": "envs/soc/test_checker_faults envs/soc/test_checker "
+        "envs/soc/test_solution",
         "envs/soc/metrics": "envs/soc/test_figures envs/soc/test_solution",
         "envs/soc/bounds": "envs/soc/test_figures envs/soc/test_solution",
         "envs/soc/solution": "envs/soc/test_figures envs/soc/test_solution",

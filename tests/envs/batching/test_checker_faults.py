@@ -306,6 +306,15 @@ def test_every_find_is_judged():
         assert len(found) == sum(f > 0 for f in finds)
 
 
+def test_finds_of_a_later_stay_are_judged():
+    """It found nothing at first, left, and found 40 tokens, which are no whole blocks."""
+    instance = shop([60], [2], group=[0], shared=[48], extends=[48])
+    spans = [(0, 0, 1, 60), (0, 1, 1, 21)]
+    entries = [(0, 0, 0, 0), (0, 1, 40, 0)]
+    solution = log([0], spans, entries, [(0, 1, LEAVES_TO_COMPUTE)])
+    assert structure(instance, solution) == {"prefix"}
+
+
 def test_a_prefix_in_parts_is_known_once_it_is_whole():
     """Chunks of 24 and 36 tokens: 48 are there after the second one, 16 after the first."""
     for found, at, wrong in ((48, 1, True), (48, 2, False), (16, 1, False), (32, 1, True)):

@@ -158,18 +158,20 @@ def test_a_long_prompt_takes_its_tokens_at_the_best_rate(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "cached"),
+    ("prompt", "columns", "cached"),
     [
-        ({"group": [0], "shared": [48], "extends": [48]}, 48),
-        ({"group": [0], "shared": [47], "extends": [48]}, 32),
-        ({"group": [-1], "shared": [48], "extends": [48]}, 0),
-        ({"group": [0], "shared": [400], "extends": [400]}, 384),  # a token is left to compute
+        (400, {"group": [0], "shared": [48], "extends": [48]}, 48),
+        (400, {"group": [0], "shared": [47], "extends": [48]}, 32),
+        (400, {"group": [-1], "shared": [48], "extends": [48]}, 0),
+        # a token is left to compute
+        (400, {"group": [0], "shared": [400], "extends": [400]}, 384),
+        (401, {"group": [0], "shared": [401], "extends": [401]}, 400),
     ],
 )
-def test_whole_blocks_of_a_prefix_count_as_cached(tmp_path, columns, cached):
-    tokens = 400 - cached
+def test_whole_blocks_of_a_prefix_count_as_cached(tmp_path, prompt, columns, cached):
+    tokens = prompt - cached
     first = max(0.001, tokens / 8e3) + PRODUCT * tokens * (cached + 0.5 * tokens)
-    found = bound_of(tmp_path, "8,1\n4096,512\n", 400, 1, ttft_s=[0.1], **columns)
+    found = bound_of(tmp_path, "8,1\n4096,512\n", prompt, 1, ttft_s=[0.1], **columns)
     assert found == pytest.approx(late(first / 0.1), rel=1e-9)
 
 
@@ -246,6 +248,11 @@ def test_values_at_the_end_of_their_ranges_are_read():
         solution_from_json(instance, [document])
 
 
+def test_a_log_of_nothing_is_read():
+    document = log([-1, -1], [], []).to_json()
+    assert solution_from_json(pair(), document).to_json() == document
+
+
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 BURST = "Timestamp,Model,Request tokens,Response tokens\n"
 
@@ -284,6 +291,7 @@ def test_equal_times_are_in_order_and_counts_may_be_written_as_floats(tmp_path):
         ("5,m,1.5,1\n", r":2 Request tokens"),
         ("5,m,1,10000001\n", r":2 Response tokens"),
         ("-1,m,1,1\n", r":2 Timestamp"),
+        ("soon,m,1,1\n", r":2 Timestamp: .*'soon'"),
         ("1e9,m,1,1\n", r":2 Timestamp"),
         ("5,m,1,0\n", "with a response at least"),
         ("5,m,1,1\n5,m,1\n", r":3.*expected 4 cells, found 3"),
