@@ -7,7 +7,7 @@ ring arrives, whose nodes are on offer from then on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +43,10 @@ class Arms:
     worths: tuple[tuple[float, ...], tuple[float, ...]]
     length: int
     name: str = "arms"
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
 
 
 def draw_arms(rng: np.random.Generator) -> Arms:
@@ -124,7 +128,7 @@ class BanditSim:
         return PackedObs(
             slot=np.array(slots, np.int64),
             kind=np.zeros(len(slots), np.int64),
-            context=self._time[slots].astype(np.float32)[:, None] / 10,
+            context=self._time[slots].astype(np.float32)[:, None] / np.float32(10),
             candidate_ptr=np.cumsum([0, *map(len, offers)]),
             candidate=np.sin(np.array(nodes, np.float32) * 7.0).reshape(count, 1),
             candidate_node=np.array(nodes, np.int64).reshape(count, 1),

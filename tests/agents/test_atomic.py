@@ -5,11 +5,11 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from graphsched.agents import atomic
 from graphsched.agents.atomic import BackgroundWriter, find_folder, replace_folder, write_atomic
 
 
@@ -30,7 +30,7 @@ def test_a_failing_write_keeps_the_old_file(
     def full(handle: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
@@ -96,16 +96,24 @@ def test_a_killed_writer_leaves_whole_folders(tmp_path: Path) -> None:
 
 def test_jobs_run_in_order_off_the_caller() -> None:
     seen: list[tuple[int, str]] = []
+
+    def note(i: int) -> None:
+        seen.append((i, threading.current_thread().name))
+
     with BackgroundWriter() as writer:
         for i in range(5):
-            writer.submit(lambda i=i: seen.append((i, threading.current_thread().name)))
+            writer.submit(partial(note, i))
     assert seen == [(i, "writer") for i in range(5)]
+
+
+def divide_by_zero() -> None:
+    raise ZeroDivisionError
 
 
 def test_errors_surface_once_and_later_jobs_still_run() -> None:
     done = threading.Event()
     writer = BackgroundWriter()
-    writer.submit(lambda: 1 // 0)
+    writer.submit(divide_by_zero)
     writer.submit(done.set)
     assert done.wait(5)
     with pytest.raises(ZeroDivisionError):
@@ -118,6 +126,6 @@ def test_errors_surface_once_and_later_jobs_still_run() -> None:
 
 def test_close_raises_what_the_last_job_raised() -> None:
     writer = BackgroundWriter()
-    writer.submit(lambda: 1 // 0)
+    writer.submit(divide_by_zero)
     with pytest.raises(ZeroDivisionError):
         writer.close()

@@ -83,8 +83,9 @@ def test_advantages_of_interleaved_slots_of_unequal_length() -> None:
     whole = generalized_advantages(slot, reward, done, value, discount, bootstrap, 0.9)
     for s in range(3):
         own = slot == s
-        columns = [column[own] for column in (reward, done, value, discount)]
-        alone = generalized_advantages(slot[own], *columns, bootstrap, 0.9)
+        alone = generalized_advantages(
+            slot[own], reward[own], done[own], value[own], discount[own], bootstrap, 0.9
+        )
         np.testing.assert_allclose(whole[own], alone, rtol=1e-6)
     assert whole[1] == pytest.approx(reward[1] - value[1])
 
@@ -136,7 +137,8 @@ def test_rebased_references_mean_the_same_nodes() -> None:
         for start, i in starts.items()
         for k, worth in enumerate(sim.store.graph(i).nodes["arm"][:, 0])
     }
-    table, place = {}, 0
+    table: dict[int, float] = {}
+    place = 0
     for i in ids:
         arms = sim.store.graph(i).nodes["arm"]
         table |= {place + k: arms[k, 0] for k in range(len(arms))}

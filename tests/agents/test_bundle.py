@@ -86,7 +86,8 @@ def test_damaged_file(path: Path, name: str, damage: str) -> None:
     data = bytearray((path / name).read_bytes())
     if damage == "flipped":
         data[len(data) // 2] ^= 1
-    (path / name).write_bytes({"truncated": data[:-1], "flipped": data, "empty": b""}[damage])
+    damaged = {"truncated": bytes(data[:-1]), "flipped": bytes(data), "empty": b""}
+    (path / name).write_bytes(damaged[damage])
     refused(path, name, "damaged")
 
 
@@ -147,7 +148,7 @@ def test_wrong_parameters(path: Path, data: bytes, word: str) -> None:
 def test_reading_while_it_is_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half-way through a reading the folder is replaced by one with other content."""
     read = Path.read_bytes
-    replaced = []
+    replaced: list[bool] = []
 
     def replace_on_the_way(self: Path) -> bytes:
         if self.name == "metrics.json" and not replaced:

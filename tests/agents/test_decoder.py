@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from graphsched.agents import ragged
 from graphsched.agents.decoder import Decoder, decoder_inputs
+from graphsched.agents.packing import NetworkObs
 from graphsched.agents.samples import random_observation, random_store
 from graphsched.envs.core.graph import GraphSchema, NodeType, features
 
@@ -42,8 +43,9 @@ def randomised(schema: GraphSchema, scale: float = 0.5) -> Decoder:
     return decoder
 
 
-def tensors(schema: GraphSchema, obs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    arrays = {name: torch.from_numpy(np.asarray(obs[name])) for name in decoder_inputs(schema)}
+def tensors(schema: GraphSchema, obs: NetworkObs) -> dict[str, torch.Tensor]:
+    names = decoder_inputs(schema)
+    arrays = {name: torch.from_numpy(obs[name]) for name in names}  # type: ignore[literal-required]
     return {n: a.double() if a.is_floating_point() else a for n, a in arrays.items()}
 
 

@@ -40,7 +40,8 @@ def embed(encoder: GraphEncoder, *graphs: StaticGraph) -> np.ndarray:
     batch = collate(SCHEMA, store, [store.add(g) for g in graphs])
     double = [tuple(t.double() for t in part) for part in (batch.nodes, batch.edge_features)]
     with torch.no_grad():
-        return encoder(batch._replace(nodes=double[0], edge_features=double[1])).numpy()
+        table: torch.Tensor = encoder(batch._replace(nodes=double[0], edge_features=double[1]))
+    return table.numpy()
 
 
 def permuted(graph: StaticGraph, orders: dict[str, np.ndarray], edge_seed: int) -> StaticGraph:
@@ -84,8 +85,8 @@ def test_a_batch_embeds_each_graph_as_if_alone(
 def test_edges_and_their_features_reach_the_nodes_they_enter(encoder: GraphEncoder) -> None:
     rng = np.random.default_rng(1)
     edges = [edge.name for edge in SCHEMA.edges]
-    nodes = {"task": rng.normal(size=(3, 2)), "pe": rng.normal(size=(1, 1))}
-    nodes = {name: rows.astype(np.float32) for name, rows in nodes.items()}
+    drawn = {"task": rng.normal(size=(3, 2)), "pe": rng.normal(size=(1, 1))}
+    nodes = {name: rows.astype(np.float32) for name, rows in drawn.items()}
     empty = {name: np.empty((2, 0), np.int64) for name in edges}
     one = np.ones((1, 2), np.float32)
     none = {"feeds": np.empty((0, 2), np.float32), "serves": np.empty((0, 1), np.float32)}

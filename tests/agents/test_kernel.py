@@ -1,5 +1,7 @@
 """The numba kernel computes what the torch decoder defines, and draws by inversion."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -55,7 +57,7 @@ def torch_logits(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     names = decoder_inputs(decoder.schema)
     with torch.no_grad():
-        tensors = {name: torch.from_numpy(obs[name]) for name in names}
+        tensors = {name: torch.from_numpy(obs[name]) for name in names}  # type: ignore[literal-required]
         logits, values = decoder(tensors, torch.from_numpy(table))
     return logits, values
 
@@ -154,13 +156,14 @@ def test_a_decision_does_not_depend_on_its_batch() -> None:
     store = random_store(FULL, rng, graphs=1)
     both = random_observation(FULL, store, rng, blocks=2)
     tables = kernel.project(rng.normal(size=(store.num_rows, EMBEDDING)).astype(np.float32))
-    c, r, g = (int(both[f"{n}_ptr"][1]) for n in ("candidate", "resource", "graph"))  # type: ignore[literal-required]
-    alone = {name: array[1:] for name, array in both.items()}
+    arrays: dict[str, Any] = {**both}
+    c, r, g = (int(arrays[f"{n}_ptr"][1]) for n in ("candidate", "resource", "graph"))
+    alone = {name: array[1:] for name, array in arrays.items()}
     for name in ("candidate", "candidate_node", "candidate_resource"):
-        alone[name] = both[name][c:]  # type: ignore[literal-required]
+        alone[name] = arrays[name][c:]
     alone["resource"], alone["resource_node"] = both["resource"][r:], both["resource_node"][r:]
     for name in ("graph", "graph_start", "graph_size"):
-        alone[name] = both[name][g:]  # type: ignore[literal-required]
+        alone[name] = arrays[name][g:]
     for name, first in (("candidate_ptr", c), ("resource_ptr", r), ("graph_ptr", g)):
         alone[name] = alone[name] - first
     logits, values = kernel.logits(both, tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -18,7 +18,9 @@ from tests.agents.bandit import DOMAIN, SCHEMA, draw_arms
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = {"width": 8, "layers": 2, "decoder_width": 8}
+    from graphsched.agents.space import GraphObs
+
+SMALL: dict[str, Any] = {"width": 8, "layers": 2, "decoder_width": 8}
 
 
 def randomise(policy: GraphPolicy, scale: float = 1.5) -> None:
@@ -110,7 +112,7 @@ def test_predict_is_the_most_probable_candidate() -> None:
         assert state is None
         assert actions.tolist() == expected.tolist()
         assert torch.equal(values, again)
-        obs, *_ = env.step(actions)
+        obs = cast("GraphObs", env.step(actions)[0])  # Stable-Baselines3 declares any observation
 
 
 def test_predictions_follow_the_weights() -> None:

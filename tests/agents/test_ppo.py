@@ -27,7 +27,7 @@ def make(slots: int = 64, rollouts: int = 1, seed: int = 0, **changes: Any) -> G
     fields = RolloutOptions.__dataclass_fields__
     options = RolloutOptions(**{k: changes.pop(k) for k in list(changes) if k in fields})
     env = BatchVecEnv(DOMAIN, slots, draw_arms, seed, rollouts)
-    arguments = {
+    arguments: dict[str, Any] = {
         "batch_size": 128,
         "n_epochs": 4,
         "n_steps": 8,
@@ -156,7 +156,7 @@ def test_saves_and_loads(tmp_path: Path) -> None:
     model.learn(200)
     model.save(tmp_path / "model")
     env = BatchVecEnv(DOMAIN, 16, draw_arms, 7, 4)
-    loaded = GraphPPO.load(tmp_path / "model", env=env, device="cpu")  # type: ignore[arg-type]
+    loaded = GraphPPO.load(tmp_path / "model", env=env, device="cpu")
     obs = BatchVecEnv(DOMAIN, 20, draw_arms, seed=5).reset()
     assert loaded.predict(obs, deterministic=True)[0].tolist() == (
         model.predict(obs, deterministic=True)[0].tolist()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,7 +126,7 @@ def test_bad_arguments(bundle: Path) -> None:
 def test_networks_that_do_not_load(bundle: Path, tmp_path: Path, broken: str) -> None:
     """Intact files, by their checksums, that hold something else."""
     good = read_bundle(bundle, DOMAIN).networks
-    given = {
+    given: dict[str, Any] = {
         "params": good.params if broken != "model.safetensors" else {"decoder.x": np.ones(1)},
         "encoder_onnx": good.encoder_onnx if broken != "encoder.onnx" else b"nonsense",
         "decoder_onnx": good.decoder_onnx if broken != "decoder.onnx" else b"nonsense",

@@ -16,7 +16,7 @@ from graphsched.envs.jobshop.instance import JobShopInstance
 from tests.agents.untrained import UntrainedPolicy
 from tests.toy_domain import DOMAIN as CREW
 
-CASES = {"jobshop": (JOBSHOP, "6x4"), "crew": (CREW, "")}
+CASES: dict[str, tuple[Domain[Any, Any], str]] = {"jobshop": (JOBSHOP, "6x4"), "crew": (CREW, "")}
 DECODINGS = {
     "greedy": {},
     "samples": {"samples": 9},

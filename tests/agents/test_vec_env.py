@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from typing import cast
 
 import numpy as np
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
-from graphsched.agents.space import GraphSpace
+from graphsched.agents.space import GraphObs, GraphSpace
 from graphsched.agents.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 from tests.agents.bandit import DOMAIN, SCHEMA, draw_arms
@@ -27,7 +28,8 @@ def test_slots_restart_at_once_and_report_their_episodes() -> None:
     finished = 0
     for _ in range(40):
         assert obs["slot"].tolist() == list(range(6))
-        obs, rewards, dones, infos = env.step(np.zeros(6, np.int64))
+        stepped, rewards, dones, infos = env.step(np.zeros(6, np.int64))
+        obs = cast("GraphObs", stepped)  # Stable-Baselines3 declares any observation
         totals += rewards
         lengths += 1
         for i in np.flatnonzero(dones):

@@ -60,7 +60,8 @@ def test_instances_come_back() -> None:
 
 def test_copies_do_not_follow_the_original() -> None:
     """A snapshot stays as it was while training goes on."""
-    array, tensor, arrays = np.zeros(2), torch.zeros(2), {}
+    array, tensor = np.zeros(2), torch.zeros(2)
+    arrays: dict[str, Any] = {}
     document = pack([array, tensor], arrays)
     array += 1
     tensor += 1

@@ -64,13 +64,13 @@ def test_constant_gradients_refine_to_linear_decay() -> None:
 def test_large_early_gradients_refine_to_a_warmup() -> None:
     """Where norms fall at first, the rate rises first; a single outlier is filtered away."""
     norms = np.concatenate([np.linspace(10.0, 1.0, 40), np.ones(160)])
-    rates = np.array(refine(norms))
+    rates = np.array(refine(norms.tolist()))
     assert rates[0] < 0.2
     assert 20 <= rates.argmax() <= 60
     assert rates[-1] == 0.0
     outlier = norms.copy()
     outlier[100] = 1e3
-    assert refine(outlier) == pytest.approx(rates, abs=1e-9)
+    assert refine(outlier.tolist()) == pytest.approx(rates, abs=1e-9)
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=60), st.sampled_from([1.0, 2.0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,11 @@ def structure(instance, solution):
 
 
 ONE = shop([40], [3])
-WHOLE = {"home": [0], "spans": [(0, 0, 1, 40), (0, 1, 2, 1)], "entries": [(0, 0, 0, 0)]}
+WHOLE: dict[str, list[Any]] = {
+    "home": [0],
+    "spans": [(0, 0, 1, 40), (0, 1, 2, 1)],
+    "entries": [(0, 0, 0, 0)],
+}
 
 
 def test_a_log_by_hand_is_in_order():

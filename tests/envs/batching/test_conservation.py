@@ -39,7 +39,8 @@ def instances(draw):
         priority=rng.integers(0, 3, n),
         ttft_s=np.full(n, 0.3),
     )
-    fleet = [Replica(g, kv_blocks=blocks) for g in ("a100", "h100")[: draw(st.integers(1, 2))]]
+    cards = ("a100", "h100")[: draw(st.integers(1, 2))]
+    fleet = tuple(Replica(card, kv_blocks=blocks) for card in cards)
     return BatchingInstance("h", requests, fleet, np.array(edges, np.int64).reshape(-1, 2).T)
 
 

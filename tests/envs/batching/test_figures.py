@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from graphsched.envs.core.errors import InputError
 from tests.envs.batching.hand import log, shop
 
 # Request 0 has its tokens at 1, 2 and 3 s; request 1 comes at 0.5 s and has its only one at 2 s.
-ROWS = {
+ROWS: dict[str, list[Any]] = {
     "home": [0, 0],
     "spans": [(0, 0, 1, 40), (0, 1, 2, 1), (1, 1, 1, 20)],
     "entries": [(0, 0, 0, 0), (1, 1, 0, 0)],
@@ -245,7 +246,7 @@ def test_values_at_the_end_of_their_ranges_are_read():
     document = {**log(**ROWS).to_json(), **changes}
     assert solution_from_json(instance, document).to_json() == document
     with pytest.raises(InputError, match="expected an object"):
-        solution_from_json(instance, [document])
+        solution_from_json(instance, [document])  # type: ignore[arg-type]  # no object
 
 
 def test_a_log_of_nothing_is_read():

@@ -157,12 +157,14 @@ def test_metrics_by_hand(log):
         "preemptions": 1,
         "rejected": 1,
     }
+    assert DOMAIN.metrics is not None
     assert DOMAIN.metrics(*log) == pytest.approx(expected)
 
 
 def test_metrics_where_nobody_is_served():
     requests = make_requests([0.0], [90], [2])
     instance = BatchingInstance("none", requests, (Replica(kv_blocks=5),), np.zeros((2, 0), int))
+    assert DOMAIN.metrics is not None
     found = DOMAIN.metrics(instance, serve(instance, Scheduler()))
     assert {name for name, value in found.items() if value} == {"fairness", "rejected"}
     assert (found["fairness"], found["rejected"]) == (1, 1)

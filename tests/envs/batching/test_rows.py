@@ -291,8 +291,8 @@ def test_each_target_is_missed_by_itself(cards, targets, late):
 def test_what_a_hopeless_route_shows_is_capped(cards):
     slow, _, _ = routed(an_arrival(cards, ttft=0.001, tpot=0.001, deadline=2.4, queued=20_000))
     found = named(slow, CANDIDATE)
-    capped = ("ttft", "ttft_over_best", "tpot", "tpot_over_best", "end", "end_over_best")
-    capped += ("wait", "alone", "prefill_over_least")
+    compared = ("ttft", "ttft_over_best", "tpot", "tpot_over_best", "end", "end_over_best")
+    capped = (*compared, "wait", "alone", "prefill_over_least")
     assert {name: found[name] for name in capped} == dict.fromkeys(capped, 4.0)
 
 
@@ -322,7 +322,7 @@ def queued(cards):
 # that is expected. Request 0: 20 + 60 x 2.2 = 152. Request 1: 100 + 10 - 105 = 5 tokens to compute,
 # max(8 - 10, 1 + 10 // 4) = 3 to come: 0.3125 + 6.6 = 6.9125. Request 2: 50 + 220 = 270. Request 3:
 # 30 + 660 = 690. Mean weight 6.5 / 4 = 1.625.
-ADMISSIONS = [
+ADMISSIONS: list[dict[str, float]] = [
     {
         "work": 0.0152,
         "work_over_least": 0.01450875,  # 145.0875 / 10,000
@@ -387,7 +387,7 @@ ADMISSIONS = [
 def test_an_admission_by_hand(cards):
     scene = queued(cards)
     obs = scene.ask(ADMIT, [0, 1, 2, 3, -1], replica=1, clock=20.0, tail=7)
-    for row, values in zip(obs["candidate"], [*ADMISSIONS, {"hold": 1}], strict=True):
+    for row, values in zip(obs["candidate"], [*ADMISSIONS, {"hold": 1.0}], strict=True):
         assert named(row, CANDIDATE) == about(CANDIDATE, **values)
     assert obs["candidate_node"].tolist() == obs["candidate_resource"].tolist() == [[1]] * 5
     assert named(obs["context"][0], CONTEXT) == about(

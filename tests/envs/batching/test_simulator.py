@@ -130,6 +130,7 @@ def test_metrics_of_one_request_are_its_own():
     requests = make_requests([1.0], [100], [5])
     instance = BatchingInstance("one", requests, (Replica(),), np.zeros((2, 0), np.int64))
     solution = DOMAIN.baseline("sarathi")(instance)
+    assert DOMAIN.metrics is not None
     found = DOMAIN.metrics(instance, solution)
     length = solution.end_s - solution.begin_s
     assert found["TTFT p50"] == pytest.approx(length[0])

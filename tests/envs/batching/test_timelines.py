@@ -135,6 +135,7 @@ def test_a_prompt_larger_than_memory_is_rejected_with_what_needs_it():
     solution = serve(instance, Scheduler())
     assert solution.home.tolist() == [-1, 0, -1]
     assert DOMAIN.check(instance, solution) == []
+    assert DOMAIN.metrics is not None
     assert DOMAIN.metrics(instance, solution)["rejected"] == 2
 
 

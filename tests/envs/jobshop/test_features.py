@@ -71,7 +71,7 @@ def test_rows_do_not_know_machine_labels(seed):
 def test_hand_computed_candidate():
     """Two jobs on machine 0: durations 2 and 4, then 6 and 1 on machine 1; bound 9."""
     instance = JobShopInstance.from_jobs("hand", [[(0, 2), (1, 6)], [(0, 4), (1, 1)]])
-    sim = JobShopSim(1, JobShopOptions(delay_window="active"))
+    sim = JobShopSim(1, JobShopOptions(delay_window=1.0))
     sim.reset([0], [instance], [0])
     obs = sim.observe()
     # Machine 1 needs head 2 + load 7 + tail 0 = 9; machine 0 needs 6 + tail 1 = 7.

@@ -261,7 +261,7 @@ def test_machines_of_the_static_graph():
 def test_an_arrival_comes_before_the_end():
     """Job 2 arrives at 2, when job 0 ends; it would wait for job 1, which ends at 3."""
     shop = JobShopInstance.from_jobs("arrival", [[(0, 2)], [(0, 3)], [(0, 1)]], 1, [0, 0, 2])
-    sim = JobShopSim(1, JobShopOptions(delay_window="active", pilot_steps=0))
+    sim = JobShopSim(1, JobShopOptions(delay_window=1.0, pilot_steps=0))
     sim.reset([0], [shop], [0])
     columns = {f.name: sim.observe()["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
     # bound 6: the machine's work

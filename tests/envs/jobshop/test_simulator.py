@@ -143,7 +143,7 @@ def test_an_active_window_ends_before_the_earliest_completion():
     instance = JobShopInstance.from_jobs(
         "window", [[(0, 2)], [(0, 3)], [(0, 3)]], release_time=[0, 2, 1]
     )
-    sim = JobShopSim(1, JobShopOptions(delay_window="active"))
+    sim = JobShopSim(1, JobShopOptions(delay_window=1.0))
     sim.reset([0], [instance], [0])
     state = sim.state
     assert state.candidate[0, : state.num_candidates[0]].tolist() == [0, 2]
@@ -166,7 +166,7 @@ def test_first_bounds_by_hand(jobs, bound):
 def test_the_bound_knows_the_tail_of_a_scheduled_operation():
     """13 is the work of machine 0; job 2 runs until 9 and job 1 until 11, 6 before its end."""
     instance = JobShopInstance.from_jobs("tail", [[(0, 1)], [(0, 2), (1, 6)], [(0, 9)], [(0, 1)]])
-    sim = JobShopSim(1, JobShopOptions(delay_window="active"))
+    sim = JobShopSim(1, JobShopOptions(delay_window=1.0))
     sim.reset([0], [instance], [0])
     rewards = [float(sim.step(np.array([a])).rewards[0]) for a in (2, 1)]
     assert rewards == pytest.approx([0, (13 - 17) / 13])

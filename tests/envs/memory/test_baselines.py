@@ -74,6 +74,7 @@ def test_pictures(instance, best):
 
 
 def test_metrics(instance, best):
+    assert DOMAIN.metrics is not None
     found = DOMAIN.metrics(instance, best)
     assert found["speed-up"] > 1
     assert 0 < found["occupancy %"] <= 100

@@ -9,10 +9,12 @@ from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.machine import MIB, PRESETS
 from graphsched.envs.memory.readers import read_json
 
-torch = pytest.importorskip("torch")
-from graphsched.envs.memory.extraction.graph import program_of  # noqa: E402
-from graphsched.envs.memory.extraction.models import MODELS, build  # noqa: E402
-from graphsched.envs.memory.extraction.shape import Shape  # noqa: E402
+pytest.importorskip("torch")
+import torch
+
+from graphsched.envs.memory.extraction.graph import program_of
+from graphsched.envs.memory.extraction.models import MODELS, build
+from graphsched.envs.memory.extraction.shape import Shape
 
 MACHINE = PRESETS["tpuv4i"]
 

@@ -77,8 +77,8 @@ def test_guide(program, priced):
 
 def test_metrics(program):
     """A from 0 to 5 and w from 1 to 2: 4 of 9 accesses, (8 * 6 + 8 * 2) of 24 * 7 bytes."""
-    columns = (np.array(column) for column in ([1, 2], [0, 1], [5, 2], [0, 8]))
-    found = metrics(program, MemorySolution(*columns, cost=800.0))
+    storage, start, end, offset = np.array([[1, 2], [0, 1], [5, 2], [0, 8]])
+    found = metrics(program, MemorySolution(storage, start, end, offset, cost=800.0))
     assert found == pytest.approx(
         {
             "speed-up": 1000 / 800,

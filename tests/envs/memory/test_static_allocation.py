@@ -46,7 +46,7 @@ def optimum(problem):
     """The least height of all orders of first fit, which contains an optimal one."""
     best = 2**62
     for order in itertools.permutations(range(problem.num_buffers)):
-        offset = {}
+        offset: dict[int, int] = {}
         for b in order:
             here = 0
             below = [

@@ -8,11 +8,13 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.machine import MIB, PRESETS
 
-torch = pytest.importorskip("torch")
-from graphsched.envs.memory.extraction.graph import program_of  # noqa: E402
-from graphsched.envs.memory.extraction.models import build  # noqa: E402
-from graphsched.envs.memory.extraction.shape import Shape  # noqa: E402
-from graphsched.envs.memory.extraction.training import training_program  # noqa: E402
+pytest.importorskip("torch")
+import torch
+
+from graphsched.envs.memory.extraction.graph import program_of
+from graphsched.envs.memory.extraction.models import build
+from graphsched.envs.memory.extraction.shape import Shape
+from graphsched.envs.memory.extraction.training import training_program
 
 MACHINE = PRESETS["tpuv4i"].with_capacity(8 * MIB)
 

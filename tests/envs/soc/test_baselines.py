@@ -44,8 +44,8 @@ def slow_heft(instance):
         return rank[i]
 
     order = sorted(range(job.num_tasks), key=lambda i: -up(i))
-    timeline = {p: [] for p in pes}
-    done = {}
+    timeline: dict[int, list[tuple[float, float]]] = {p: [] for p in pes}
+    done: dict[int, tuple[float, float, int]] = {}
     for i in order:
         options = []
         for p in pes:

@@ -103,7 +103,11 @@ def test_links_that_carry_one_transfer_at_a_time_are_not_overbooked():
 
     def case(contention):
         platform = Platform(
-            "two", ("x", "y"), np.ones((2, 2)), capacity=(2, 1), link_contention=contention
+            "two",
+            ("x", "y"),
+            np.ones((2, 2)),
+            capacity=np.array([2, 1]),
+            link_contention=contention,
         )
         return SocInstance("join", platform, (job,), stream, seed=1)
 
@@ -124,7 +128,7 @@ def test_links_that_carry_one_transfer_at_a_time_are_not_overbooked():
 )
 def test_a_pe_runs_as_many_tasks_at_once_as_it_can(capacity, starts, broken):
     job = Job("four", tuple("abcd"), np.full((4, 1), 4.0), np.zeros((2, 0), np.int64), np.zeros(0))
-    platform = Platform("one", ("x",), np.ones((1, 1)), capacity=(capacity,))
+    platform = Platform("one", ("x",), np.ones((1, 1)), capacity=np.array([capacity]))
     start = np.array(starts)
     solution = SocSolution.of_plan(np.zeros(4, np.int64), start, start + 4)
     case = SocInstance("four", platform, (job,))

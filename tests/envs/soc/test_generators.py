@@ -63,8 +63,11 @@ def test_bad_sizes_say_what_was_expected(size):
 
 def test_a_streams_size_is_its_noise_and_horizon():
     world = GENERATORS["ds3gym"](np.random.default_rng(0), "0.25@700")
+    assert world.stream is not None
     assert (world.noise.std, world.stream.horizon) == (0.25, 700.0)
-    assert GENERATORS["ds3gym"](np.random.default_rng(0), "").stream.horizon == 5000.0
+    plain = GENERATORS["ds3gym"](np.random.default_rng(0), "")
+    assert plain.stream is not None
+    assert plain.stream.horizon == 5000.0
     for size in ("-1", "10", "0.5@", "0.5@0x", "1@99999999"):
         with pytest.raises(InputError, match="NOISE@HORIZON"):
             GENERATORS["ds3gym-mix"](np.random.default_rng(0), size)

@@ -30,8 +30,8 @@ class Scheduler:
 def saga(monkeypatch):
     module, schedulers = ModuleType("saga"), ModuleType("saga.schedulers")
     create = SimpleNamespace(create=lambda first, second: (list(first), list(second)))
-    module.Network = module.TaskGraph = create
-    schedulers.HeftScheduler = Scheduler
+    vars(module).update(Network=create, TaskGraph=create)
+    vars(schedulers).update(HeftScheduler=Scheduler)
     monkeypatch.setitem(sys.modules, "saga", module)
     monkeypatch.setitem(sys.modules, "saga.schedulers", schedulers)
 

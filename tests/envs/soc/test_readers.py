@@ -56,6 +56,7 @@ def test_a_ds3_job_is_read_with_the_soc_beside_it(tmp_path, name):
     assert job.duration.tolist() == [[14, np.inf], [13, 3], [11, np.inf]]
     assert job.edge.tolist() == [[0, 0, 1], [1, 2, 2]]
     assert job.volume.tolist() == [18, 12, 7]
+    assert instance.platform.capacity is not None
     assert instance.platform.capacity.tolist() == [2, 1]
     assert instance.platform.bandwidth[0, 1] == 2  # through the memory, whose slower half counts
     assert instance.ticks

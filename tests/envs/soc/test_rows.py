@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stre
 from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.simulator import SocSim
 
-CLOSE = {"rel": 1e-6, "abs": 1e-6}  # rows are float32
+CLOSE: dict[str, Any] = {"rel": 1e-6, "abs": 1e-6}  # rows are float32
 
 
 def named(columns, rows):
@@ -307,7 +308,7 @@ def stream_instance():
     stream = Stream(44.0, max_in_system=4, mean_gap=20.0, mix=(0.2, 0.8), fill=1)
     return SocInstance(
         "stream",
-        Platform("two", ("x", "y"), pair(), capacity=(2, 1)),
+        Platform("two", ("x", "y"), pair(), capacity=np.array([2, 1])),
         (single, chain),
         stream,
         Noise("gaussian", 0.01),

@@ -153,7 +153,11 @@ def test_contention_makes_transfers_take_turns():
     ends = []
     for contention in (False, True):
         platform = Platform(
-            "two", ("x", "y"), np.ones((2, 2)), capacity=(2, 1), link_contention=contention
+            "two",
+            ("x", "y"),
+            np.ones((2, 2)),
+            capacity=np.array([2, 1]),
+            link_contention=contention,
         )
         stream = Stream(500.0, max_in_system=1, mean_gap=1e5, fill=1)
         instance = SocInstance("join", platform, (job,), stream, seed=1)

@@ -123,7 +123,7 @@ def hand_stream():
         "two",
         ("x", "y"),
         np.ones((2, 2)),
-        capacity=(2, 1),
+        capacity=np.array([2, 1]),
         busy_power=np.array([2.0, 3.0]),
         idle_power=np.array([1.0, 0.5]),
     )
