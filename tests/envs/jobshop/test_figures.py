@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -63,9 +63,10 @@ def test_a_bad_document_is_refused_by_field(change: dict[str, object], field: st
 
 
 def test_what_is_no_document_is_refused() -> None:
-    for wrong in ([], None, 3, {}):
+    wrongs: list[Any] = [*([], None, 3, {})]
+    for wrong in wrongs:
         with pytest.raises(InputError, match=r"^operations: missing"):
-            solution_from_json(INSTANCE, wrong)  # type: ignore[arg-type]
+            solution_from_json(INSTANCE, wrong)
 
 
 @pytest.mark.parametrize("value", [2**53, -(2**53), 0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ LENGTH = 6
 
 def program(*storages, flops=10.0, machine=MACHINE, flops_of=None):
     """Six instructions of 10 us each; a storage is its size, its kind, and who reads and writes."""
-    reads = [[] for _ in range(LENGTH)]
-    writes = [[] for _ in range(LENGTH)]
+    reads: list[list[Any]] = [[] for _ in range(LENGTH)]
+    writes: list[list[Any]] = [[] for _ in range(LENGTH)]
     for b, (size, _, accesses) in enumerate(storages):
         for word in accesses.split():
             (reads if word[0] == "r" else writes)[int(word[1])].append((b, size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,7 +120,8 @@ def test_an_order_names_storages_once(order, good):
 
 
 def test_what_is_no_mapping_is_refused():
-    for wrong in ([], None, {}, {"residencies": None}):
+    wrongs: list[Any] = [*([], None, {}, {"residencies": None})]
+    for wrong in wrongs:
         with pytest.raises(InputError, match=r"^residencies: missing"):
             solution_from_json(PROGRAM, wrong)
     with pytest.raises(InputError, match=r"^residencies\[0\]"):

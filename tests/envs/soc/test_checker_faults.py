@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stre
 from graphsched.envs.soc.solution import SocSolution
 
 NO_EDGES = np.zeros((2, 0), np.int64)
-TWO = Platform("two", ("x", "y"), np.array([[1.0, 2.0], [4.0, 1.0]]), capacity=(1, 2))
+TWO = Platform("two", ("x", "y"), np.array([[1.0, 2.0], [4.0, 1.0]]), capacity=np.array((1, 2)))
 FORK = Job(
     "fork",
     ("a", "b", "c"),
@@ -143,7 +144,7 @@ def test_the_makespan_is_the_last_end():
 
 def flat(tasks, length=4.0, capacity=(1, 2), pes=("x", "y")):
     """Independent tasks."""
-    platform = Platform("flat", pes, np.ones((len(pes),) * 2), capacity=capacity)
+    platform = Platform("flat", pes, np.ones((len(pes),) * 2), capacity=np.array(capacity))
     names = tuple(f"t{i}" for i in range(tasks))
     times = np.broadcast_to(np.asarray(length, float), (tasks,))
     return SocInstance(
@@ -229,7 +230,7 @@ def stream_of(job, platform=TWO, **facts):
     return SocInstance("stream", platform, mix, stream, noise, ticks, seed=3)
 
 
-WORLDS = {
+WORLDS: dict[str, dict[str, Any]] = {
     "lose": {"max_in_system": 2, "fill": 1},
     "queue": {"max_in_system": 2, "fill": 1, "when_full": "queue"},
     "ticks lose": {"max_in_system": 2, "fill": 3, "ticks": True, "mean_gap": 3.0},
@@ -342,7 +343,7 @@ def linked(volume, starts, ticks=False, contention=True, pe=(0, 0, 1, 1)):
         "two",
         ("x", "y"),
         np.array([[1.0, 2.0], [4.0, 1.0]]),
-        capacity=(2, 2),
+        capacity=np.array((2, 2)),
         link_contention=contention,
     )
     instance = stream_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from graphsched.envs.soc.plan import tasks_of
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
 
-TWO = Platform("two", ("x", "y"), np.array([[1.0, 2.0], [4.0, 1.0]]), capacity=(1, 2))
+TWO = Platform("two", ("x", "y"), np.array([[1.0, 2.0], [4.0, 1.0]]), capacity=np.array((1, 2)))
 POWERED = replace(TWO, busy_power=np.array([2.0, 3.0]), idle_power=np.array([0.5, 0.25]))
 FORK = Job(
     "fork",
@@ -30,9 +31,8 @@ PLAN = SocInstance("fork", TWO, (FORK,))
 RUN = SocSolution.of_plan(
     np.array([0, 0, 1]), np.array([0.0, 4.0, 8.0]), np.array([4.0, 7.0, 10.0])
 )
-WORLD = SocInstance(
-    "world", POWERED, (FORK, SHORT), Stream(20.0, max_in_system=3, mix=(0.5, 0.5), fill=1)
-)
+STREAM = Stream(20.0, max_in_system=3, mix=(0.5, 0.5), fill=1)
+WORLD = SocInstance("world", POWERED, (FORK, SHORT), STREAM)
 # Job 0 from 0 to 10; job 1 from 5 to 8; job 2 ends after the horizon; job 3 has a task to come.
 ROWS = SocSolution(
     kind=np.array([0, 1, 1, 0]),
@@ -83,7 +83,7 @@ def test_measures_of_a_stream_by_hand():
 
 
 def test_measures_of_a_stream_that_completes_all_or_nothing():
-    early = replace(WORLD, stream=replace(WORLD.stream, horizon=5.0))
+    early = replace(WORLD, stream=replace(STREAM, horizon=5.0))
     found = metrics(early, ROWS)
     assert (found["jobs completed"], found["latency p95"]) == (0, 5.0)
     assert found["oldest unfinished"] == 5.0
@@ -106,7 +106,7 @@ def test_jobs_are_complete_with_their_last_task_by_the_horizon():
 def test_costs_by_hand():
     assert cost(PLAN, RUN) == 10.0
     assert cost(WORLD, ROWS) == pytest.approx((10 + 3) / 2)
-    assert cost(replace(WORLD, stream=replace(WORLD.stream, horizon=5.0)), ROWS) == 5.0
+    assert cost(replace(WORLD, stream=replace(STREAM, horizon=5.0)), ROWS) == 5.0
 
 
 def test_tails_and_bounds_by_hand():
@@ -125,7 +125,7 @@ def test_a_stream_is_bounded_by_its_shortest_job_alone():
     """Neither by its work, which other jobs' lanes may do, nor by a longer job."""
     assert lower_bound(WORLD) == 1.5
     assert lower_bound(replace(WORLD, jobs=(SHORT, FORK))) == 1.5
-    stream = replace(WORLD.stream, mix=(1.0,))
+    stream = replace(STREAM, mix=(1.0,))
     assert lower_bound(replace(WORLD, jobs=(FORK,), stream=stream)) == 7.0
     wide = Job("w", tuple("abcdefg"), np.full((7, 2), 6.0), np.zeros((2, 0), np.int64), np.zeros(0))
     assert lower_bound(replace(WORLD, jobs=(wide,), stream=stream)) == 6.0
@@ -175,7 +175,8 @@ def test_schedules_without_rows_and_whole_numbers_are_read():
     assert len(solution_from_json(WORLD, nobody).kind) == 0
     large = solution_from_json(WORLD, changed(["tasks", 0, "end"], 2**53))
     assert large.end[0] == 2.0**53
-    for wrong in ([], None, 3):
+    wrongs: list[Any] = [*([], None, 3)]
+    for wrong in wrongs:
         with pytest.raises(InputError, match="expected an object"):
             solution_from_json(WORLD, wrong)
 
