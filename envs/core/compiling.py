@@ -37,8 +37,8 @@ class _Compiling(event.Listener):
 
 @cache  # once for each
 def _tell(package: str) -> None:
-    name = package.rpartition(".")[2]
-    _log.info("compiling kernels of %s, once on this machine: up to a minute", name)
+    name = package.partition(".")[2].removeprefix("envs.") or package
+    _log.info("compiling kernels of %s, once on this machine: a minute or so", name)
 
 
 _compiling = _Compiling()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from numba import njit
+from numba.core.types import unliteral
 
 from graphsched.envs.core.kernel_cache import KernelCache
 
@@ -51,5 +52,22 @@ def _compiled(function: F, entry: bool, fastmath: Set[str]) -> F:
     if dispatcher is not function:  # it is, with NUMBA_DISABLE_JIT
         # What numba's own enable_caching does, which knows its own caches only.
         dispatcher._cache = KernelCache(function)  # noqa: SLF001
+        dispatcher.get_call_template = _without_literals(dispatcher.get_call_template)
     compiled: F = dispatcher
     return compiled
+
+
+def _without_literals(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's resolution of calls among kernels, blind to the values of constant arguments.
+
+    Otherwise a kernel is compiled again, and all that it calls, for each constant that some caller
+    passes; several times the work, for what LLVM's inlining finds by itself.
+    """
+
+    def resolved(args: Any, kws: Any) -> Any:
+        return resolve(
+            tuple(unliteral(argument) for argument in args),
+            {name: unliteral(argument) for name, argument in dict(kws).items()},
+        )
+
+    return resolved

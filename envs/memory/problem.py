@@ -45,7 +45,11 @@ class Problem(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def problem_of(instance: MemoryInstance) -> Problem:
-    """The arrays of an instance; read-only."""
+    """The arrays of an instance, shared by all who ask: nobody writes to them.
+
+    They are not marked read-only, since to numba that is another type: every kernel would be
+    compiled for these and again for the simulator's own.
+    """
     machine = instance.machine
     instruction, storage, read, written = instance.accesses
     order = np.lexsort((instruction, storage))
@@ -56,7 +60,7 @@ def problem_of(instance: MemoryInstance) -> Problem:
     least = np.maximum(compute, slow_all * fast_us)
     counts = np.bincount(storage, minlength=instance.num_storages)
     size = -(-instance.size // machine.alignment) * machine.alignment
-    out = Problem(
+    return Problem(
         compute=compute,
         cap=least * machine.copy_bandwidth / MICRO,
         access_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -67,14 +71,10 @@ def problem_of(instance: MemoryInstance) -> Problem:
         program_order=np.argsort(order),
         size=size,
         copy_bytes=instance.size.astype(np.float64),
-        live_in=instance.live_in,
-        live_out=instance.live_out,
+        live_in=instance.live_in.copy(),
+        live_out=instance.live_out.copy(),
         slow_all=slow_all,
         capacity=machine.fast_capacity,
         slow_us=MICRO / machine.slow_bandwidth,
         fast_us=fast_us,
     )
-    for array in out:
-        if isinstance(array, np.ndarray):
-            array.setflags(write=False)
-    return out

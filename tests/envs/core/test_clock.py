@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 import pytest
 
@@ -49,5 +50,21 @@ def test_compiling_takes_no_time_and_says_so_once(caplog: pytest.LogCaptureFixtu
         assert compiled(3.0) == 12.0
     assert time.process_time() - whole > 0.02
     assert clock.cpu_s() - cpu < 0.25 * (time.process_time() - whole)
-    assert len(caplog.records) <= 1
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) <= 1, "once for all kernels of a package"
+    assert all(line.startswith("compiling kernels of ") for line in said)
     assert not is_compiling()
+
+
+@pytest.mark.compiled
+def test_constants_of_callers_make_no_further_versions() -> None:
+    def scaled(factor: int, value: float) -> float:
+        return factor * value
+
+    def total(value: float) -> float:
+        return by(2, value) + by(3, value)  # type: ignore[no-any-return]
+
+    by: Any = kernel(scaled)
+    compiled: Any = kernel(total)
+    assert compiled(1.5) == 7.5
+    assert len(by.signatures) == 1
