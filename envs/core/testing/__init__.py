@@ -10,6 +10,8 @@ from graphsched.envs.core.testing import data, observations, simulation, solvers
 from graphsched.envs.core.testing.play import Cases
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from graphsched.envs.core.domain import Domain
 
 __all__ = ["CHECKS", "check_domain"]
@@ -35,7 +37,12 @@ CHECKS = (
 )
 
 
-def check_domain(domain: Domain[Any, Any], num_instances: int = 4, seed: int = 0) -> None:
+def check_domain(
+    domain: Domain[Any, Any],
+    num_instances: int = 4,
+    seed: int = 0,
+    sizes: Mapping[str, str] | None = None,
+) -> None:
     """Check everything that the rest of the project relies on in a domain.
 
     Random instances of every generator are played at random. Takes seconds; call it from a test of
@@ -45,13 +52,17 @@ def check_domain(domain: Domain[Any, Any], num_instances: int = 4, seed: int = 0
         domain: the domain to check.
         num_instances: random instances of each generator.
         seed: of the instances and of the random play.
+        sizes: generator → size that it draws, where its default makes long episodes: every
+            instance is played some twenty times.
 
     Raises:
         AssertionError: a promise of `Domain` or `BatchSim` is broken; the message says which.
     """
     rng = np.random.default_rng(seed)
     drawn = [
-        generate(rng, "") for generate in domain.generators.values() for _ in range(num_instances)
+        generate(rng, (sizes or {}).get(name, ""))
+        for name, generate in domain.generators.items()
+        for _ in range(num_instances)
     ]
     cases = Cases(domain, [domain.generators["toy"](rng, ""), *drawn], seed)
     for check in CHECKS:
