@@ -60,7 +60,7 @@ class SolverOptions:
     Attributes:
         seed: stream of random numbers.
         samples: best of this many runs with perturbed priorities (1: deterministic).
-        time_limit_s: wall-clock limit of anytime solvers.
+        time_limit_s: limit of anytime solvers: processor time of this process, `clock.cpu_s`.
         workers: threads of exact solvers.
         simulator: the domain's simulator options (None: its defaults).
     """
@@ -80,13 +80,32 @@ class Baseline(Generic[InstanceT, SolutionT]):
         make: builds the solver; raises InputError if it can't (a missing extra, say).
         summary: one line with the source.
         is_rule: takes part in "best rule" comparisons (deterministic, fast, hand-written).
-        is_exact: improves with time and may prove optimality.
+        is_exact: may prove optimality, which ends it before its time limit.
+        is_anytime: goes on to improve until ``time_limit_s`` (exact solvers do, too).
     """
 
     make: Callable[[SolverOptions], Callable[[InstanceT], SolutionT]]
     summary: str
     is_rule: bool = False
     is_exact: bool = False
+    is_anytime: bool = False
+
+
+@dataclass(frozen=True)
+class Improver(Generic[InstanceT, SolutionT]):
+    """A named search that sets out from solutions; `Domain.improve` calls it.
+
+    Attributes:
+        search: (instance, solutions to start from, one or more; seconds of this process's
+            processor time; seed) -> the best solution met. A seed gives the same moves, so a
+            result depends on the machine only through the number of moves that fit the time.
+        summary: one line with the source.
+        serves: whether the search applies to an instance; to all if None.
+    """
+
+    search: Callable[[InstanceT, Sequence[SolutionT], float, int], SolutionT]
+    summary: str
+    serves: Callable[[InstanceT], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,7 @@ class Domain(Generic[InstanceT, SolutionT]):
         group: the row of a report that an instance belongs to (its size, say).
         objective: name and unit of the cost, for tables.
         baselines: name -> baseline.
+        improvers: name -> search that improves solutions, see `improve`.
         symmetries: name -> equivalent views offered as decoding options.
         render_text, render_rgb, render_html: pictures of a solution; RGB is (H, W, 3) uint8,
             HTML a self-contained page.
@@ -173,6 +193,7 @@ class Domain(Generic[InstanceT, SolutionT]):
     instance_from_json: Callable[[Mapping[str, Any]], InstanceT]
     solution_from_json: Callable[[InstanceT, Mapping[str, Any]], SolutionT]
     presets: Path
+    improvers: Mapping[str, Improver[InstanceT, SolutionT]] = field(default_factory=dict)
     commands: Mapping[str, Callable[[Sequence[str]], int]] = field(default_factory=dict)
     shipped: Callable[[InstanceT], str] | None = None
     metrics: Callable[[InstanceT, SolutionT], Mapping[str, float]] | None = None
@@ -186,3 +207,41 @@ class Domain(Generic[InstanceT, SolutionT]):
             known = ", ".join(sorted(self.baselines))
             raise InputError(f"baseline {name!r}", f"not one of {known}")
         return self.baselines[name].make(options or SolverOptions())
+
+    def improver(self, name: str) -> Improver[InstanceT, SolutionT]:
+        """A named improver. Raises InputError for an unknown name."""
+        if name not in self.improvers:
+            known = ", ".join(sorted(self.improvers)) or f"none: {self.name} has no improver"
+            raise InputError(f"improver {name!r:.40}", f"not one of {known}")
+        return self.improvers[name]
+
+    def improve(
+        self,
+        name: str,
+        instance: InstanceT,
+        starts: Sequence[SolutionT],
+        time_limit_s: float,
+        seed: int = 0,
+    ) -> SolutionT:
+        """A solution at least as good as the best of those given, by a named improver.
+
+        Args:
+            name: of the improver.
+            instance: that is solved.
+            starts: one or more feasible solutions.
+            time_limit_s: processor time of this process.
+            seed: of the search.
+
+        Raises:
+            InputError: unknown name, or an improver that doesn't apply to the instance.
+            RuntimeError: the improver broke its promise and returned something worse.
+        """
+        improver = self.improver(name)
+        if improver.serves is not None and not improver.serves(instance):
+            raise InputError(f"improver {name!r}", f"does not apply to {instance.name!r:.40}")
+        best = min(starts, key=lambda solution: self.cost(instance, solution))
+        found = improver.search(instance, starts, time_limit_s, seed)
+        before, after = self.cost(instance, best), self.cost(instance, found)
+        if not after <= before + 1e-9 * abs(before):
+            raise RuntimeError(f"{name} made {instance.name!r} worse: {before:g} to {after:g}")
+        return found

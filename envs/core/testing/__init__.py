@@ -32,6 +32,7 @@ CHECKS = (
     states.check_saving,
     states.check_forking,
     solvers.check_toy_optimum,
+    solvers.check_improvers,
     solvers.check_symmetries,
     solvers.check_pictures,
 )

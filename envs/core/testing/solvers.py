@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.testing.play import Cases
 
 SAMPLES = 64
-TIME_LIMIT_S = 5.0
+TIME_LIMIT_S = 0.3
 _FETCHES = re.compile(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 
 
@@ -58,11 +59,33 @@ def _random_costs(cases: Cases, instance: Instance) -> list[float]:
     return [episode.cost for episode in episodes.values()]
 
 
-def _finished(cases: Cases, instance: Instance) -> tuple[Any, float]:
+def _finished(cases: Cases, instance: Instance, seed: int | None = None) -> tuple[Any, float]:
     sim = cases.simulator(1)
     sim.reset([0], [instance], [cases.seed])
-    episode = play(cases, sim, Player([0], cases.seed), keep_blocks=False)[0]
+    player = Player([0], cases.seed if seed is None else seed)
+    episode = play(cases, sim, player, keep_blocks=False)[0]
     return episode.solution, episode.cost
+
+
+def check_improvers(cases: Cases) -> None:
+    """Never worse than the best start, feasible, with any number of starts and hardly any time."""
+    domain = cases.domain
+    for name, improver in domain.improvers.items():
+        served = [i for i in cases.instances if improver.serves is None or improver.serves(i)]
+        assert served, f"improver {name!r} serves none of the instances drawn"
+        for instance in served:
+            starts = [_finished(cases, instance, seed) for seed in (cases.seed, cases.seed + 1)]
+            for given in (starts[:1], starts):
+                for seconds in (1e-6, 0.02):
+                    solutions = [solution for solution, _ in given]
+                    found = domain.improve(name, instance, solutions, seconds, cases.seed)
+                    assert_solution(cases, instance, found, domain.cost(instance, found))
+        for instance in cases.instances:
+            if instance not in served:
+                start, _ = _finished(cases, instance)
+                improve = partial(domain.improve, name, instance, [start], 0.01)
+                assert_refused(improve, f"improver {name!r} on {instance.name!r}")
+    assert_refused(lambda: domain.improver("no such improver"), "an unknown improver")
 
 
 def check_symmetries(cases: Cases) -> None:
