@@ -8,6 +8,7 @@ import numpy as np
 
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.search.moves import (
+    Habits,
     Places,
     critical_task,
     draw,
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-CRITICAL = 0.8  # share of moves that begin with a task on a longest path
-BLOCK = 0.15  # share of moves that send a block
-MOST = 12  # tasks of a block
-
 
 @kernel(entry=False)
 def _send_block(
@@ -37,21 +34,25 @@ def _send_block(
     i: int,
     cost: float,
     heat: float,
+    habits: Habits,
     places: Places,
     random: Ints,
 ) -> int:
     """Send a block around task i to another PE, or leave all as it was (Metropolis)."""
     pe = tasks.lane_pe[int(draw(random) * len(tasks.lane_pe))]
-    if pe == tasks.lane_pe[s.lane[i]] or tasks.duration[i, np.argmax(tasks.lane_pe == pe)] == np.inf:
+    if (
+        pe == tasks.lane_pe[s.lane[i]]
+        or tasks.duration[i, np.argmax(tasks.lane_pe == pe)] == np.inf
+    ):
         return 0
     copy_state(s, spare)
-    most = 2 + int(draw(random) * min(MOST, len(s.order)))
+    most = 2 + int(draw(random) * min(habits.most, len(s.order)))
     count = grow_block(tasks, s, i, most, spare.later, random)
     valued = 0
     for k in range(count):
         j = spare.later[k]
         if tasks.duration[j, np.argmax(tasks.lane_pe == pe)] < np.inf:
-            valued += send(tasks, s, j, pe, 1e-12, places, random)
+            valued += send(tasks, s, j, pe, 1e-12, habits.lean, places, random)
     rise = makespan(s) - cost
     if rise > 0 and draw(random) >= np.exp(-rise / heat):
         copy_state(spare, s)
@@ -69,6 +70,7 @@ def anneal(
     moves: int,
     hot: float,
     cold: float,
+    habits: Habits,
     random: Ints,
 ) -> int:
     """A piece of annealing; returns how many placements were valued.
@@ -81,7 +83,9 @@ def anneal(
         places: scratch.
         costs: (1,) makespan of ``best``.
         moves: of the piece.
-        hot, cold: temperature at its beginning and its end, units of time.
+        hot: temperature at its beginning, units of time.
+        cold: at its end.
+        habits: of the moves.
         random: (1,) stream of numbers.
     """
     size, valued = len(s.order), 0
@@ -89,12 +93,12 @@ def anneal(
     for move in range(moves):
         heat = hot + (cold - hot) * move / moves
         i = int(draw(random) * size)
-        if draw(random) < CRITICAL:
+        if draw(random) < habits.critical:
             i = critical_task(s, cost, random)
-        if draw(random) < BLOCK:
-            valued += _send_block(tasks, s, spare, i, cost, heat, places, random)
+        if draw(random) < habits.block:
+            valued += _send_block(tasks, s, spare, i, cost, heat, habits, places, random)
         else:
-            valued += send(tasks, s, i, -1, heat, places, random)
+            valued += send(tasks, s, i, -1, heat, habits.lean, places, random)
         cost = makespan(s)
         if cost < costs[0]:
             costs[0] = cost

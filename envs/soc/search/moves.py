@@ -30,6 +30,15 @@ NEGLIGIBLE = 1e-9  # relative difference of times
 FAR = 30.0  # a place so many temperatures worse than the best is never taken
 
 
+class Habits(NamedTuple):
+    """What moves are drawn, and how places are weighed."""
+
+    critical: float = 0.8  # share of moves that begin with a task on a longest path
+    block: float = 0.15  # share of moves that send a block
+    lean: float = 0.1  # weight of the path through a task beside the makespan
+    most: int = 12  # tasks of a block
+
+
 class Places(NamedTuple):
     """Places for a task that is out, with what the makespan becomes. At most N + P."""
 
@@ -58,8 +67,8 @@ def draw(random: Ints) -> float:
 
 
 @kernel(entry=False)
-def value_places(tasks: Tasks, s: State, i: int, pe: int, places: Places) -> int:
-    """The makespan with task i, which is out, in every place; exact. Returns their number.
+def value_places(tasks: Tasks, s: State, i: int, pe: int, lean: float, places: Places) -> int:
+    """What the makespan becomes with task i, which is out, in every place. Returns their number.
 
     A lane's places lie behind the last task that must run before i and before the first that must
     run after it. The longest path through i consists of the one that ends at it and the one that
@@ -71,6 +80,8 @@ def value_places(tasks: Tasks, s: State, i: int, pe: int, places: Places) -> int
         s: the plan without i.
         i: task.
         pe: only lanes of this PE, or -1.
+        lean: weight of the path through i, added to the makespan: of places that leave that alike
+            the one with the shortest path is the best.
         places: overwritten.
     """
     without = makespan(s)
@@ -88,7 +99,7 @@ def value_places(tasks: Tasks, s: State, i: int, pe: int, places: Places) -> int
             upto = ready if u < 0 else max(ready, s.end[u] + length)
             rest = onwards if w < 0 else max(onwards, s.rest[w])
             places.lane[count], places.behind[count] = p, u
-            places.value[count] = max(without, upto + rest)
+            places.value[count] = max(without, upto + rest) + lean * (upto + rest)
             count += 1
             if w < 0 or s.mark[w] & AFTER:
                 break
@@ -166,10 +177,12 @@ def grow_block(tasks: Tasks, s: State, i: int, most: int, block: Ints, random: I
 
 
 @kernel(entry=False)
-def send(tasks: Tasks, s: State, i: int, pe: int, heat: float, places: Places, random: Ints) -> int:
+def send(
+    tasks: Tasks, s: State, i: int, pe: int, heat: float, lean: float, places: Places, random: Ints
+) -> int:
     """Move a task to a place on a PE (any if it is -1); returns how many places were valued."""
     take_out(tasks, s, i)
-    count = value_places(tasks, s, i, pe, places)
+    count = value_places(tasks, s, i, pe, lean, places)
     k = choose(places, count, heat, random)
     put_in(tasks, s, i, places.lane[k], places.behind[k])
     return count
