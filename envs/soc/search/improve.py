@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.002  # between looks at the clock
 SLACK = 1e-6  # relative tolerance of schedules, the checker's
+CYCLE = 500  # moves of a cycle for each task, at least, if there is to be more than one
+MOST_CYCLES = 3
 FIRST = 8  # moves before the first look
 HABITS = Habits()
 HOT, COLD = 0.5, 0.02  # temperatures, in mean durations
+
+
+def _heat(share: float) -> float:
+    """Temperature when a cycle has got so far, in mean durations."""
+    return float(HOT * (COLD / HOT) ** min(share, 1.0))
 
 
 class Found(NamedTuple):
@@ -68,26 +75,28 @@ def search(
         if cost < costs[0]:
             costs[0] = cost
             build(tasks, best, lane, order)
-    for k, (lane, order) in enumerate(starts):
-        build(tasks, s, lane, order)
-        span_s = (seconds - (cpu_s() - began)) / (len(starts) - k)
-        span = (moves - made) // (len(starts) - k)
-        since, done = cpu_s(), 0
-        while True:
-            spent = cpu_s() - since
-            share = max(spent / span_s if span_s > 0 else 1.0, done / max(span, 1))
-            if share >= 1 or size == 0:
-                break
-            if done == 0:
-                piece = FIRST
-            else:
-                piece = max(1, int(done / max(spent, 1e-6) * min(LOOK_S, span_s - spent)))
-            piece = min(piece, span - done, 100000)
-            until = min(1.0, share + (share * piece / done if done else 0.0))
-            hot, cold = (unit * HOT * (COLD / HOT) ** x + 1e-12 for x in (share, until))
-            valued += anneal(tasks, s, spare, best, places, costs, piece, hot, cold, HABITS, random)
-            done += piece
-        made += done
+    timed = seconds < np.inf  # else nothing may depend on the machine's speed
+    cycles = cycle = 0
+    share = 0.0  # of the whole search
+    while share < 1 and size > 0:
+        if cycles == 0 or share >= (cycle + 1) / cycles:
+            cycle = int(share * cycles)
+            build(tasks, s, *starts[cycle % len(starts)])
+        spent = cpu_s() - began
+        if made == 0:
+            piece, ahead = FIRST, 0.0
+        else:
+            speed = made / max(spent, 1e-6)
+            whole = min(speed * seconds, moves)
+            cycles = cycles or max(1, min(int(whole / (size * CYCLE)), MOST_CYCLES))
+            piece = max(1, int(speed * min(LOOK_S, seconds - spent))) if timed else FIRST
+            ahead = piece / whole
+        piece = min(piece, moves - made)
+        now, then = (_heat(x * max(cycles, 1) - cycle) for x in (share, share + ahead))
+        hot, cold = unit * now + 1e-12, unit * then + 1e-12
+        valued += anneal(tasks, s, spare, best, places, costs, piece, hot, cold, HABITS, random)
+        made += piece
+        share = max((cpu_s() - began) / seconds if seconds > 0 else 1.0, made / moves)
     return Found(best.lane.copy(), best.order.copy(), float(costs[0]), made, valued)
 
 

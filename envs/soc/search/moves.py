@@ -85,25 +85,27 @@ def value_places(tasks: Tasks, s: State, i: int, pe: int, lean: float, places: P
         places: overwritten.
     """
     without = makespan(s)
+    duration, lane_pe = tasks.duration, tasks.lane_pe
+    first, next_, end, rest, mark = s.first, s.next, s.end, s.rest, s.mark
+    lane, behind, value = places.lane, places.behind, places.value
     count = 0
-    for p in range(len(s.first)):
-        length = tasks.duration[i, p]
-        if length == np.inf or (pe >= 0 and tasks.lane_pe[p] != pe):
+    for p in range(len(first)):
+        length = duration[i, p]
+        if length == np.inf or (pe >= 0 and lane_pe[p] != pe):
             continue
-        ready = inputs_at(tasks, s, i, p) + length
-        onwards = outputs_from(tasks, s, i, p)
-        u, w = -1, s.first[p]
-        while w >= 0 and s.mark[w] & BEFORE:
-            u, w = w, s.next[w]
+        ready, onwards = inputs_at(tasks, s, i, p), outputs_from(tasks, s, i, p)
+        u, w = -1, first[p]
+        while w >= 0 and mark[w] & BEFORE:
+            u, w = w, next_[w]
         while True:
-            upto = ready if u < 0 else max(ready, s.end[u] + length)
-            rest = onwards if w < 0 else max(onwards, s.rest[w])
-            places.lane[count], places.behind[count] = p, u
-            places.value[count] = max(without, upto + rest) + lean * (upto + rest)
+            start = ready if u < 0 else max(ready, end[u])
+            path = start + length + (onwards if w < 0 else max(onwards, rest[w]))
+            lane[count], behind[count] = p, u
+            value[count] = max(without, path) + lean * path
             count += 1
-            if w < 0 or s.mark[w] & AFTER:
+            if w < 0 or mark[w] & AFTER:
                 break
-            u, w = w, s.next[w]
+            u, w = w, next_[w]
     return count
 
 
