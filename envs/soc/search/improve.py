@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 LOOK_S = 0.002  # between looks at the clock
 SLACK = 1e-6  # relative tolerance of schedules, the checker's
 CYCLE = 500  # moves of a cycle for each task, at least, if there is to be more than one
-MOST_CYCLES = 3
+MOST_CYCLES = 9
 FIRST = 8  # moves before the first look
 HABITS = Habits()
-HOT, COLD = 0.5, 0.02  # temperatures, in mean durations
+HOT, COLD = 0.2, 0.03  # temperatures, in mean durations
 
 
 def _heat(share: float) -> float:
@@ -77,7 +77,7 @@ def search(
             build(tasks, best, lane, order)
     timed = seconds < np.inf  # else nothing may depend on the machine's speed
     cycles = cycle = 0
-    share = 0.0  # of the whole search
+    share = 0.0 if seconds > 0 and moves > 0 else 1.0  # of the whole search
     while share < 1 and size > 0:
         if cycles == 0 or share >= (cycle + 1) / cycles:
             cycle = int(share * cycles)
@@ -96,7 +96,7 @@ def search(
         hot, cold = unit * now + 1e-12, unit * then + 1e-12
         valued += anneal(tasks, s, spare, best, places, costs, piece, hot, cold, HABITS, random)
         made += piece
-        share = max((cpu_s() - began) / seconds if seconds > 0 else 1.0, made / moves)
+        share = max((cpu_s() - began) / seconds, made / moves)
     return Found(best.lane.copy(), best.order.copy(), float(costs[0]), made, valued)
 
 
