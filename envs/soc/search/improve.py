@@ -54,7 +54,11 @@ def search(
     moves: int = 2**62,
     seed: int = 0,
 ) -> Found:
-    """The best plan met by annealing from each start for its share of time or moves.
+    """The best plan met by annealing, in as many cycles as are worth it, from one start after another.
+
+    The temperature falls with the share of time or moves that a cycle has used. Of a seed, the
+    moves are the same for the same number of moves; where time is the limit, the pieces between
+    looks at the clock and so the temperatures depend on the machine's speed as well.
 
     Args:
         tasks: the job.
