@@ -66,8 +66,12 @@ def _references(result: Result) -> list[str]:
 def _facts(contender: Contender) -> dict[str, Any]:
     return {
         "name": contender.name,
+        "base": contender.base,
         "kind": contender.kind,
+        "learned": contender.learned,
         "samples": contender.samples,
+        "tries": contender.tries,
         "time_limit_s": contender.time_limit_s,
-        "time_of": contender.time_of,
+        "summary": contender.summary,
+        "time_of": None,
     }

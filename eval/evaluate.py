@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphsched.eval.benchmark import run_benchmark
 from graphsched.eval.document import build_document
 from graphsched.eval.files import write_json, write_text
+from graphsched.eval.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +33,9 @@ def evaluate(
     policies: Sequence[dict[str, Any]] = (),
     on_row: Callable[[Row], None] | None = None,
     reference: str | None = None,
+    groups: Sequence[str] | None = None,
+    suite: str | None = None,
+    resume: bool = False,
 ) -> Document:
     """Run a benchmark and, given a folder, write report.json and report.html into it.
 
@@ -40,24 +44,39 @@ def evaluate(
         instances: to solve.
         contenders: solvers in the order to run.
         seeds: each contender runs with each.
-        out: folder that exists; None to write nothing.
+        out: folder that exists; None to write nothing. While the evaluation runs its rows are
+            written there as they come.
         command: what leads to this report, to be shown in it.
         policies: facts of the policies, see `policy_facts`.
         on_row: called after each solve.
         reference: contender whose costs gaps are measured against; bounds by default.
+        groups: label of each instance in tables; `Domain.group` by default.
+        suite: name of the suite that the instances and groups are of, if any.
+        resume: go on with an unfinished evaluation in the folder.
 
     Returns:
         The content of report.json.
+
+    Raises:
+        InputError: the folder holds an unfinished evaluation, and ``resume`` isn't set or it is
+            another one.
     """
     shown = [c.name for c in contenders if c.kind == "policy"] or [contenders[0].name]
-    result = run_benchmark(domain, instances, contenders, seeds, shown[:1], on_row, reference)
+    journal = Journal(out, domain, instances, contenders, seeds, resume) if out else None
+    result = run_benchmark(
+        domain, instances, contenders, seeds, shown[:1], on_row, reference, groups, journal
+    )
     document = build_document(domain, result, contenders, command=command, policies=policies)
+    if suite is not None:
+        document["suite"] = suite
     if out is not None:
         from graphsched.eval.report import render_report, showcase  # jinja2 is an extra
 
         write_json(out / JSON, document)
         page = render_report(document, showcase(domain, result, document))
         write_text(out / HTML, page)
+    if journal is not None:
+        journal.close()
     return document
 
 

@@ -5,6 +5,7 @@ A kernel is compiled once on a machine, at a moment that has nothing to do with 
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -71,3 +72,29 @@ def paused() -> Iterator[None]:
         yield
     finally:
         end_pause()
+
+
+WATCH_S = 0.002
+
+
+@contextmanager
+def stopping(stop: Callable[[], None], cpu_limit_s: float) -> Iterator[None]:
+    """Call ``stop`` once the work inside has taken so much processor time.
+
+    For libraries that only know a clock on the wall, which runs on while other programs have the
+    processor. ``stop`` is called from a thread of its own, perhaps more than once.
+    """
+    began, done = cpu_s(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH_S):
+            if cpu_s() - began >= cpu_limit_s:
+                stop()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

@@ -60,6 +60,9 @@ class SolverOptions:
     Attributes:
         seed: stream of random numbers.
         samples: best of this many runs with perturbed priorities (1: deterministic).
+        temperature: strength of what makes samples after the first differ: standard deviation of
+            the noise on priorities over their spread (on weights over their mean size, for
+            evolved linear rules). None: the baseline's own.
         time_limit_s: limit of anytime solvers: processor time of this process, `clock.cpu_s`.
         workers: threads of exact solvers.
         simulator: the domain's simulator options (None: its defaults).
@@ -67,6 +70,7 @@ class SolverOptions:
 
     seed: int = 0
     samples: int = 1
+    temperature: float | None = None
     time_limit_s: float = 60.0
     workers: int = 1
     simulator: Any = None
@@ -165,6 +169,8 @@ class Domain(Generic[InstanceT, SolutionT]):
         presets: TOML file with training presets.
         commands: further commands of the domain: name -> function taking the remaining words.
         shipped: name of the shipped policy that serves an instance; ``default`` for all if None.
+        anytime: the contender that does best on an instance where a time limit is given, as
+            `eval.words.parse_word` reads it; the domain's default policy if None.
         metrics: further measures of a solution, name with unit -> value, for reports.
         measures: further metrics for ``graphsched bench``, given the processor time for each, s.
     """
@@ -196,6 +202,7 @@ class Domain(Generic[InstanceT, SolutionT]):
     improvers: Mapping[str, Improver[InstanceT, SolutionT]] = field(default_factory=dict)
     commands: Mapping[str, Callable[[Sequence[str]], int]] = field(default_factory=dict)
     shipped: Callable[[InstanceT], str] | None = None
+    anytime: Callable[[InstanceT], str] | None = None
     metrics: Callable[[InstanceT, SolutionT], Mapping[str, float]] | None = None
     measures: Callable[[float], Mapping[str, float]] | None = None
 

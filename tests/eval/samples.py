@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphsched.eval.benchmark import Result
 from graphsched.eval.contenders import Contender, Kind
+from graphsched.eval.contenders import contenders as contenders_of
 from graphsched.eval.document import build_document
+from graphsched.eval.entrants import Entrants
 from graphsched.eval.rows import Row, with_gaps
 from tests.toy_domain import DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def row(instance: str, solver: str, cost: float, **changes: Any) -> Row:
@@ -36,6 +41,11 @@ def contender(name: str, kind: Kind, **facts: Any) -> Contender:
     return Contender(name, kind, lambda seed, limit: lambda instance: None, **facts)
 
 
+def entered(words: Sequence[str], limits: Sequence[float] = ()) -> list[Contender]:
+    """Contenders of the toy domain."""
+    return contenders_of(Entrants(DOMAIN), words, time_limits_s=limits)
+
+
 def sample_document(
     policy_gap: float = 5.0, rule_gap: float = 10.0, spread: float = 0.1
 ) -> dict[str, Any]:
@@ -44,7 +54,7 @@ def sample_document(
         contender("policy p", "policy"),
         contender("best", "rule"),
         contender("worst", "rule"),
-        contender("cp in the time of policy p", "exact", time_of="policy p"),
+        contender("cp", "exact"),
     ]
     gaps = (policy_gap, rule_gap, rule_gap + 20, policy_gap + 3)
     rows = [
