@@ -43,6 +43,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         "local-search": search.BASELINE,
         "es-linear": linear.BASELINE,
     },
+    improvers={"local-search": search.IMPROVER},
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,

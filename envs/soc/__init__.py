@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
 from graphsched.envs.soc import recipes
-from graphsched.envs.soc.baselines import cpsat, ga, linear, offline, runtime
+from graphsched.envs.soc.baselines import cpsat, ga, linear, offline, runtime, search
 from graphsched.envs.soc.bounds import cost, lower_bound
 from graphsched.envs.soc.checker import check
 from graphsched.envs.soc.features import SCHEMA, static_graph
@@ -41,9 +41,11 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
         **offline.BASELINES,
         **runtime.BASELINES,
         "ga": ga.BASELINE,
+        "local-search": search.BASELINE,
         "es-linear": linear.BASELINE,
         "cp-sat": cpsat.BASELINE,
     },
+    improvers={"local-search": search.IMPROVER},
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,
