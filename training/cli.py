@@ -31,6 +31,7 @@ COMMANDS = {
     "demo": ("demo", "train, evaluate, export and solve in a few minutes"),
     "compile": ("compile", "compile the kernels of this machine ahead of their first use"),
     "tune": ("tune", "fit a domain's learned linear rule"),
+    "attack": ("attack", "search instances on which one solver is worst against another"),
     "costs": ("costs", "every solver on the named instances, to hold changes against"),
 }
 INTERRUPTED = 130  # what shells report of a program stopped by Ctrl-C

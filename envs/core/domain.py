@@ -173,6 +173,11 @@ class Domain(Generic[InstanceT, SolutionT]):
             `eval.words.parse_word` reads it; the domain's default policy if None.
         metrics: further measures of a solution, name with unit -> value, for reports.
         measures: further metrics for ``graphsched bench``, given the processor time for each, s.
+        perturb: a small random change that keeps an instance valid and of about its size, under a
+            name that no benchmark instance has; None where instances can't be varied.
+        cost_ratios: whether a cost twice as high is twice as bad, as of durations; False for
+            points and the like, which are compared by their difference.
+        suites: name of a suite of instances -> label -> specification of some of its instances.
     """
 
     name: str
@@ -205,6 +210,9 @@ class Domain(Generic[InstanceT, SolutionT]):
     anytime: Callable[[InstanceT], str] | None = None
     metrics: Callable[[InstanceT, SolutionT], Mapping[str, float]] | None = None
     measures: Callable[[float], Mapping[str, float]] | None = None
+    perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
+    cost_ratios: bool = True
+    suites: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def baseline(
         self, name: str, options: SolverOptions | None = None
