@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.clock import cpu_s
-from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.domain import Baseline
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.baselines.offline import PLANNERS, Plan
 from graphsched.envs.soc.baselines.search import anytime

@@ -63,7 +63,7 @@ def draw(random: Ints) -> float:
     x ^= x >> 17
     x ^= (x << 5) & 0xFFFFFFFF
     random[0] = x
-    return x / 4294967296.0
+    return float(x / 4294967296.0)
 
 
 @kernel(entry=False)
