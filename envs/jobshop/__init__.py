@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
-from graphsched.envs.jobshop.baselines import cpsat, dispatching, linear
+from graphsched.envs.jobshop.baselines import cpsat, dispatching, linear, tabu
 from graphsched.envs.jobshop.bounds import cost, lower_bound
 from graphsched.envs.jobshop.checker import check
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
@@ -39,7 +39,9 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
         **dispatching.BASELINES,
         "cem-linear": linear.BASELINE,
         "cp-sat": cpsat.BASELINE,
+        "tabu": tabu.BASELINE,
     },
+    improvers={"tabu": tabu.IMPROVER},
     symmetries={"reverse": REVERSE},
     render_text=render_text,
     render_rgb=render_rgb,

@@ -1,0 +1,121 @@
+"""Tabu search and path relinking under a limit of processor time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.jobshop.bounds import lower_bound
+from graphsched.envs.jobshop.search.paths import set_order
+from graphsched.envs.jobshop.search.shop import empty_schedule, order_of, shop_of
+from graphsched.envs.jobshop.search.starts import dispatch
+from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION, empty_memory
+from graphsched.envs.jobshop.search.tabu import search as tabu_search
+from graphsched.envs.jobshop.solution import JobShopSolution
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from graphsched.envs.jobshop.instance import JobShopInstance
+
+    Ints = NDArray[np.int64]
+
+CHUNK_S = 0.004  # between two looks at the clock
+FIRST_CHUNK = 20
+
+
+class Search:
+    """One search: the instance, the schedule in hand and the best so far.
+
+    Attributes:
+        best: makespan of the best schedule so far.
+        iterations: moves made so far.
+    """
+
+    def __init__(self, instance: JobShopInstance, seed: int) -> None:
+        """Without a schedule yet; give it at least one."""
+        self.instance = instance
+        self.shop = shop_of(instance)
+        self.schedule = empty_schedule(self.shop)
+        self.memory = empty_memory(self.shop, seed)
+        self.bound = int(lower_bound(instance))
+        self.tenure = 10 + instance.num_jobs // instance.num_machines
+        self.best = int(np.iinfo(np.int64).max)
+        self.best_order = np.zeros(instance.num_operations, np.int64)
+        self.iterations = 0
+        self._newest = np.zeros(instance.num_machines, np.int64)
+        self._chunk = FIRST_CHUNK
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the best schedule meets the lower bound."""
+        return self.best <= self.bound
+
+    def set_out_from(self, order: Ints) -> None:
+        """Take up the schedule of a topological order, with an empty memory."""
+        m = self.memory
+        found = set_order(self.shop, self.schedule, order, self._newest)
+        m.tabu[:] = 0
+        m.best[:] = order
+        m.facts[BEST] = m.facts[CURRENT] = found
+        m.facts[FOUND] = m.facts[ITERATION]
+        self._keep()
+
+    def run(self, iterations: int, until: float) -> int:
+        """Tabu search for some iterations or until the clock says so; the makespan it reached."""
+        m, left = self.memory, iterations
+        while left > 0 and not self.is_optimal:
+            began = cpu_s()
+            if began >= until:
+                break
+            count = min(self._chunk, left)
+            tabu_search(self.shop, self.schedule, m, count, self.tenure, self.bound)
+            took = cpu_s() - began
+            room = min(CHUNK_S, max(until - began - took, 0.0))
+            self._chunk = max(1, min(2 * count, int(count * room / max(took, 1e-6))))
+            left -= count
+            self.iterations += count
+            self._keep()
+        return int(m.facts[BEST])
+
+    def solution(self) -> JobShopSolution:
+        """The best schedule so far, every operation as early as it can be."""
+        set_order(self.shop, self.schedule, self.best_order, self._newest)
+        ends = self.schedule.end[: self.instance.num_operations]
+        return JobShopSolution.from_starts(self.instance, ends - self.instance.duration)
+
+    def _keep(self) -> None:
+        if self.memory.facts[BEST] < self.best:
+            self.best = int(self.memory.facts[BEST])
+            self.best_order[:] = self.memory.best
+
+
+def improve(
+    instance: JobShopInstance, starts: Sequence[JobShopSolution], seconds: float, seed: int
+) -> JobShopSolution:
+    """The best schedule found from the given ones within some processor time."""
+    until = cpu_s() + seconds
+    search = Search(instance, seed)
+    orders = [order_of(np.asarray(s.start), np.asarray(s.end)) for s in starts]
+    for order in orders:
+        search.set_out_from(order)
+    if not orders:
+        search.set_out_from(first_order(instance))
+    search.run(2**62, until)
+    return search.solution()
+
+
+def first_order(instance: JobShopInstance) -> Ints:
+    """A schedule by a quick rule, as a topological order."""
+    shop = shop_of(instance)
+    order = np.zeros(instance.num_operations, np.int64)
+    tail = np.zeros(instance.num_operations, np.int64)
+    for j in range(instance.num_jobs):
+        a, b = instance.job_ptr[j], instance.job_ptr[j + 1]
+        tail[a:b] = instance.duration[a:b].sum() - np.cumsum(instance.duration[a:b])
+    dispatch(shop, instance.job_ptr[:-1].copy(), tail, instance.num_machines, order)
+    return order
