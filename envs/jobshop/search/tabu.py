@@ -119,13 +119,13 @@ def _step(shop: Shop, s: Schedule, m: Memory, tenure: int) -> bool:
                         break
                 elif side == 2:  # the first, further back
                     u, v, forward = first, path[high - i], True
-                    if i == 1 and not opens or v == last:
+                    if (i == 1 and not opens) or v == last:
                         continue
                     if opens:
                         break
                 else:  # the last, further to the front
                     u, v, forward = last, path[low + i], False
-                    if i == 1 and not closes or v == first:
+                    if (i == 1 and not closes) or v == first:
                         continue
                     if closes:
                         break

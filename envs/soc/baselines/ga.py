@@ -16,7 +16,7 @@ import numpy as np
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import Baseline
 from graphsched.envs.core.jit import kernel
-from graphsched.envs.soc.baselines.offline import PLANNERS, Plan
+from graphsched.envs.soc.baselines.offline import PLANNERS, Jitter, Plan
 from graphsched.envs.soc.baselines.search import anytime
 from graphsched.envs.soc.plan import find_gap, insert
 from graphsched.envs.soc.search.improve import of_plan
@@ -175,7 +175,7 @@ def decode(tasks: Tasks, s: State, begin: Floats, finish: Floats, order: Ints, l
 
 def evolve(
     tasks: Tasks,
-    rng: np.random.Generator | None,
+    jitter: Jitter | None,
     seconds: float,
     seed: int,
     children: int = 2**62,
@@ -183,7 +183,7 @@ def evolve(
     """The best plan met within so many seconds, or so many children."""
     began = cpu_s()
     size, lanes = tasks.duration.shape
-    seeds = [PLANNERS[name][0](tasks, rng) for name in ("heft", "peft", "serial")]
+    seeds = [PLANNERS[name][0](tasks, jitter) for name in ("heft", "peft", "serial")]
     population = Population(
         np.empty((POPULATION + 1, size), np.int64),
         np.empty((POPULATION + 1, size), np.int64),
@@ -192,7 +192,7 @@ def evolve(
     for k, found in enumerate(seeds):
         pe = tasks.lane_pe[found.lane]
         population.lane[k], population.order[k] = of_plan(tasks, pe, found.start, found.end)
-    seed = seed if rng is None else int(rng.integers(2**32))
+    seed = seed if jitter is None else int(jitter.rng.integers(2**32))
     random = np.random.SeedSequence(seed).generate_state(1).astype(np.int64) | 1
     room = (empty_state(size, lanes), np.empty((lanes, size)), np.empty((lanes, size)))
     breed(tasks, population, *room, len(seeds), 0, random)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def edges(tasks):
 def slow_ends(tasks, sequences):
     """End of each task by repeated relaxation; None if the sequences contradict the edges."""
     lane = {i: p for p, sequence in enumerate(sequences) for i in sequence}
-    arcs = [(u, w, 0.0) for s in sequences for u, w in zip(s, s[1:], strict=False)]
+    arcs = [(u, w, 0.0) for s in sequences for u, w in pairwise(s)]
     for j, i, volume in edges(tasks):
         if j in lane and i in lane:
             time = volume * float(tasks.slowness[lane[j], lane[i]])
