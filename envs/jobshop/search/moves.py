@@ -25,7 +25,7 @@ def draw(random: Ints, below: int) -> int:
     x ^= x >> 17
     x ^= (x << 5) & MASK
     random[0] = x
-    return (x * below) >> 32
+    return int((x * below) >> 32)
 
 
 @kernel(entry=False)
@@ -63,14 +63,14 @@ def can_go_behind(shop: Shop, s: Schedule, u: int, v: int) -> bool:
 
     Balas & Vazacopoulos (1998), proposition 2.2: no way leads from u's job successor to v.
     """
-    return shop.job[u] != shop.job[v] and s.tail[v] >= s.tail[shop.after[u]]
+    return bool(shop.job[u] != shop.job[v] and s.tail[v] >= s.tail[shop.after[u]])
 
 
 @kernel(entry=False)
 def can_go_before(shop: Shop, s: Schedule, u: int, v: int) -> bool:
     """Whether u may go right before v, earlier on its machine: surely no cycle."""
     b = shop.before[u]
-    return shop.job[u] != shop.job[v] and (b > len(shop.job) or s.end[v] >= s.end[b])
+    return bool(shop.job[u] != shop.job[v] and (b > len(shop.job) or s.end[v] >= s.end[b]))
 
 
 @kernel(entry=False)
@@ -81,6 +81,10 @@ def estimate_behind(shop: Shop, s: Schedule, u: int, v: int, ends: Ints) -> int:
     they are. For neighbours it is exact.
 
     Args:
+        shop: the instance.
+        s: the schedule.
+        u: operation to move.
+        v: later one on its machine.
         ends: (N,) scratch.
     """
     duration, before, after = shop.duration, shop.before, shop.after
@@ -101,7 +105,7 @@ def estimate_behind(shop: Shop, s: Schedule, u: int, v: int, ends: Ints) -> int:
         longest = max(longest, ends[k] + tail)
         tail += duration[x]
         x = s.previous[x]
-    return longest
+    return int(longest)
 
 
 @kernel(entry=False)
@@ -125,4 +129,4 @@ def estimate_before(shop: Shop, s: Schedule, u: int, v: int, tails: Ints) -> int
         longest = max(longest, end + tails[k])
         end += duration[x]
         x = s.following[x]
-    return longest
+    return int(longest)

@@ -53,6 +53,8 @@ def set_order(shop: Shop, s: Schedule, order: Ints, newest: Ints) -> int:
     """Make the schedule that runs every machine's operations in a topological order.
 
     Args:
+        shop: the instance.
+        s: filled.
         order: (N,) all operations.
         newest: (M,) scratch.
 
@@ -99,6 +101,11 @@ def move(shop: Shop, s: Schedule, u: int, v: int, forward: bool, scratch: Ints) 
     depends on it goes behind v; backward, u and what it depends on goes before v.
 
     Args:
+        shop: the instance.
+        s: the schedule, moved on.
+        u: operation to move.
+        v: the one that it is to be next to.
+        forward: behind it, rather than before it.
         scratch: (2, N) zeros in row 0, and left so.
     """
     n = len(shop.job)

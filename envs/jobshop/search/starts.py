@@ -26,8 +26,10 @@ def dispatch(shop: Shop, first: Ints, tail: Ints, machines: int, order: Ints) ->
     candidates are the operations on it that could start within 0.3 of the time until then.
 
     Args:
+        shop: the instance.
         first: (J,) the jobs' first operations.
         tail: (N,) work of the job after each operation; may be perturbed.
+        machines: number of them.
         order: (N,) filled.
     """
     n, jobs = len(shop.job), len(shop.last)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-FAR = np.int64(2**62)
+FAR = 2**62
 
 
 class Memory(NamedTuple):
@@ -88,11 +88,10 @@ def _forbid(shop: Shop, s: Schedule, m: Memory, u: int, v: int, forward: bool, u
 @kernel(entry=False)
 def _step(shop: Shop, s: Schedule, m: Memory, tenure: int) -> bool:
     """One move; False if the critical path has none, so that the schedule is optimal."""
-    n = len(shop.job)
     latest = m.facts[CURRENT]
     length = critical_path(shop, s, latest, m.path, m.random)
     path = m.path
-    best = fallback = FAR
+    best = FAR
     best_u = best_v = other_u = other_v = -1
     best_forward = other_forward = False
     ties = others = 0
@@ -164,6 +163,10 @@ def search(shop: Shop, s: Schedule, m: Memory, iterations: int, tenure: int, bou
     """Go on for some iterations; returns how many were done.
 
     Args:
+        shop: the instance.
+        s: the schedule in hand, moved on.
+        m: what is remembered, kept up.
+        iterations: at most.
         tenure: least number of iterations that a reversed pair stays as it is.
         bound: makespan that ends the search.
     """

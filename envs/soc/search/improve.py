@@ -77,7 +77,7 @@ def search(
             build(tasks, best, lane, order)
     timed = seconds < np.inf  # else nothing may depend on the machine's speed
     cycles = cycle = 0
-    share = 0.0  # of the whole search
+    share = 0.0 if seconds > 0 else 1.0  # of the whole search
     while share < 1 and size > 0:
         if cycles == 0 or share >= (cycle + 1) / cycles:
             cycle = int(share * cycles)

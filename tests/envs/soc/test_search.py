@@ -63,7 +63,8 @@ def draw_instance(seed: int, tasks: int = 9, pes: int = 4) -> SocInstance:
 def random_plan(tasks, rng):
     """Lanes and an order by chance."""
     lane = np.array([rng.choice(np.flatnonzero(np.isfinite(row))) for row in tasks.duration])
-    waits, order = np.diff(tasks.pred_ptr), []
+    waits = np.diff(tasks.pred_ptr)
+    order: list[int] = []
     while len(order) < len(lane):
         i = int(rng.choice([i for i in np.flatnonzero(waits == 0) if i not in order]))
         order.append(i)
