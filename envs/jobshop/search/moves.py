@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.jit import kernel
+from graphsched.envs.jobshop.search.shop import (
+    AFTER,
+    BEFORE,
+    DURATION,
+    END,
+    FOLLOWING,
+    JOB,
+    PREVIOUS,
+    TAIL,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from graphsched.envs.jobshop.search.shop import Schedule, Shop
-
-    Ints = NDArray[np.int64]
+    from graphsched.envs.jobshop.search.shop import Ints
 
 MASK = 2**32 - 1
 
@@ -29,104 +34,148 @@ def draw(random: Ints, below: int) -> int:
 
 
 @kernel(entry=False)
-def critical_path(shop: Shop, s: Schedule, latest: int, path: Ints, random: Ints) -> int:
-    """A random critical path, from its end back to its start; returns its length."""
-    n, seen = len(shop.job), 0
-    x = n
-    for o in shop.last:
-        if s.end[o] == latest:
+def critical_path(table: Ints, last: Ints, latest: int, random: Ints, path: Ints) -> int:
+    """Fill a random critical path, from its end back to its start; returns its length."""
+    n, seen, x = len(path), 0, last[0]
+    for o in last:
+        if table[o, END] == latest:
             seen += 1
-            if draw(random, seen) == 0:
+            if seen == 1 or draw(random, seen) == 0:
                 x = o
     length = 0
     while x < n:
         path[length] = x
         length += 1
-        start = s.end[x] - shop.duration[x]
-        b, p = shop.before[x], s.previous[x]
-        by_job = b < n and s.end[b] == start
-        by_machine = p < n and s.end[p] == start
-        if by_job and by_machine:
-            x = b if draw(random, 2) == 0 else p
+        start = table[x, END] - table[x, DURATION]
+        b, p = table[x, BEFORE], table[x, PREVIOUS]
+        by_job = b < n and table[b, END] == start
+        by_machine = p < n and table[p, END] == start
+        if by_machine and not (by_job and draw(random, 2) == 0):
+            x = p
         elif by_job:
             x = b
-        elif by_machine:
-            x = p
         else:
             break
     return length
 
 
 @kernel(entry=False)
-def can_go_behind(shop: Shop, s: Schedule, u: int, v: int) -> bool:
-    """Whether u may go right behind v, later on its machine: surely no cycle.
+def _propose(table: Ints, u: int, v: int, forward: bool, moves: Ints, count: int) -> int:
+    """Add a move if surely no cycle comes of it; returns how many there are.
 
-    Balas & Vazacopoulos (1998), proposition 2.2: no way leads from u's job successor to v.
+    Balas & Vazacopoulos (1998): u may go right behind v if no way leads from its job successor to
+    v, and right before v if none leads from v to its job predecessor; tails and heads tell. The
+    release of a job ends before any operation does that is followed by one of the job.
     """
-    return bool(shop.job[u] != shop.job[v] and s.tail[v] >= s.tail[shop.after[u]])
+    if forward:
+        allowed = table[v, TAIL] >= table[table[u, AFTER], TAIL]
+    else:
+        b = table[u, BEFORE]
+        allowed = b >= len(moves) >> 2 or table[v, END] >= table[b, END]
+    if allowed and table[u, JOB] != table[v, JOB]:
+        moves[count, 0], moves[count, 1], moves[count, 2] = u, v, forward
+        return count + 1
+    return count
 
 
 @kernel(entry=False)
-def can_go_before(shop: Shop, s: Schedule, u: int, v: int) -> bool:
-    """Whether u may go right before v, earlier on its machine: surely no cycle."""
-    b = shop.before[u]
-    return bool(shop.job[u] != shop.job[v] and (b > len(shop.job) or s.end[v] >= s.end[b]))
+def _block_moves(
+    table: Ints, block: Ints, opens: bool, closes: bool, moves: Ints, count: int
+) -> int:
+    """Moves within one block, last operation first in the array; returns how many there are.
+
+    Neighbourhood N7 of Zhang et al. (2007): operations go right behind the block's last or right
+    before its first, and these two go inside. At the very start of a schedule nothing is gained
+    before the first, nor behind the last at its very end.
+    """
+    size = len(block)
+    first, last = block[size - 1], block[0]
+    if not closes:
+        for i in range(1, size):
+            count = _propose(table, block[i], last, True, moves, count)
+        for i in range(2, size - 1):
+            count = _propose(table, last, block[i], False, moves, count)
+    if not opens:
+        for i in range(size - 1):
+            if i > 0 or size > 2 or closes:
+                count = _propose(table, block[i], first, False, moves, count)
+        for i in range(1, size - 2):
+            count = _propose(table, first, block[i], True, moves, count)
+    return count
 
 
-@kernel(entry=False)
-def estimate_behind(shop: Shop, s: Schedule, u: int, v: int, ends: Ints) -> int:
+@kernel
+def list_moves(table: Ints, path: Ints, moves: Ints) -> int:
+    """Moves within the blocks of a critical path; returns how many there are.
+
+    Args:
+        table: of the schedule.
+        path: (L,) from the last operation to the first.
+        moves: (4 N, 3) filled with rows (u, v, forward).
+    """
+    count, high, length = 0, 0, len(path)
+    while high < length:
+        low = high
+        while high + 1 < length and table[path[high], PREVIOUS] == path[high + 1]:
+            high += 1
+        high += 1
+        if high - low > 1:
+            first = path[high - 1]
+            opens, closes = table[first, END] == table[first, DURATION], low == 0
+            count = _block_moves(table, path[low:high], opens, closes, moves, count)
+    return count
+
+
+@kernel
+def estimate_behind(table: Ints, u: int, v: int, ends: Ints, enough: int) -> int:
     """Longest path through an operation from u to v once u is right behind v, about.
 
     Taillard's estimate (1994): heads and tails anew along the operations moved, all others as
     they are. For neighbours it is exact.
 
     Args:
-        shop: the instance.
-        s: the schedule.
+        table: of the schedule.
         u: operation to move.
-        v: later one on its machine.
+        v: later operation on the same machine.
         ends: (N,) scratch.
+        enough: more than this is not told any better.
     """
-    duration, before, after = shop.duration, shop.before, shop.after
-    end = s.end[s.previous[u]]
+    end = table[table[u, PREVIOUS], END]
     x, k = u, 0
     while x != v:
-        x = s.following[x]
-        end = max(end, s.end[before[x]]) + duration[x]
+        x = table[x, FOLLOWING]
+        end = max(end, table[table[x, BEFORE], END]) + table[x, DURATION]
         ends[k] = end
         k += 1
-    end = max(end, s.end[before[u]]) + duration[u]
-    tail = max(s.tail[after[u]], s.tail[s.following[v]])
-    longest = end + tail
-    tail += duration[u]
-    while x != u:
+    tail = max(table[table[u, AFTER], TAIL], table[table[v, FOLLOWING], TAIL])
+    tail += table[u, DURATION]
+    longest = max(end, table[table[u, BEFORE], END]) + tail
+    while x != u and longest <= enough:
         k -= 1
-        tail = max(tail, s.tail[after[x]])
+        tail = max(tail, table[table[x, AFTER], TAIL])
         longest = max(longest, ends[k] + tail)
-        tail += duration[x]
-        x = s.previous[x]
+        tail += table[x, DURATION]
+        x = table[x, PREVIOUS]
     return int(longest)
 
 
-@kernel(entry=False)
-def estimate_before(shop: Shop, s: Schedule, u: int, v: int, tails: Ints) -> int:
+@kernel
+def estimate_before(table: Ints, u: int, v: int, tails: Ints, enough: int) -> int:
     """The same once u, later on its machine than v, is right before it."""
-    duration, before, after = shop.duration, shop.before, shop.after
-    tail = s.tail[s.following[u]]
+    tail = table[table[u, FOLLOWING], TAIL]
     x, k = u, 0
     while x != v:
-        x = s.previous[x]
-        tail = max(tail, s.tail[after[x]]) + duration[x]
+        x = table[x, PREVIOUS]
+        tail = max(tail, table[table[x, AFTER], TAIL]) + table[x, DURATION]
         tails[k] = tail
         k += 1
-    tail = max(tail, s.tail[after[u]]) + duration[u]
-    end = max(s.end[before[u]], s.end[s.previous[v]])
-    longest = end + tail
-    end += duration[u]
-    while x != u:
+    end = max(table[table[u, BEFORE], END], table[table[v, PREVIOUS], END])
+    end += table[u, DURATION]
+    longest = end + max(tail, table[table[u, AFTER], TAIL])
+    while x != u and longest <= enough:
         k -= 1
-        end = max(end, s.end[before[x]])
+        end = max(end, table[table[x, BEFORE], END])
         longest = max(longest, end + tails[k])
-        end += duration[x]
-        x = s.following[x]
+        end += table[x, DURATION]
+        x = table[x, FOLLOWING]
     return int(longest)

@@ -5,143 +5,132 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.jit import kernel
+from graphsched.envs.jobshop.search.shop import (
+    AFTER,
+    AT,
+    BEFORE,
+    DURATION,
+    END,
+    FOLLOWING,
+    MARK,
+    MOVED,
+    ORDER,
+    PREVIOUS,
+    TAIL,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from graphsched.envs.jobshop.search.shop import Schedule, Shop
-
-    Ints = NDArray[np.int64]
+    from graphsched.envs.jobshop.search.shop import Ints, Shop
 
 
 @kernel(entry=False)
-def update_ends(shop: Shop, s: Schedule, first: int) -> None:
+def _update_ends(table: Ints, lists: Ints, low: int, n: int) -> None:
     """Earliest ends anew from a place in the topological order on."""
-    duration, before, previous, end, order = shop.duration, shop.before, s.previous, s.end, s.order
-    for i in range(first, len(shop.job)):
-        x = order[i]
-        end[x] = max(end[before[x]], end[previous[x]]) + duration[x]
+    for i in range(low, n):
+        x = lists[ORDER, i]
+        ready = max(table[table[x, BEFORE], END], table[table[x, PREVIOUS], END])
+        table[x, END] = ready + table[x, DURATION]
 
 
 @kernel(entry=False)
-def update_tails(shop: Shop, s: Schedule, last: int) -> None:
+def _update_tails(table: Ints, lists: Ints, high: int) -> None:
     """Tails anew from a place in the topological order back to its start."""
-    duration, after, following, tail, order = (
-        shop.duration,
-        shop.after,
-        s.following,
-        s.tail,
-        s.order,
-    )
-    for i in range(last, -1, -1):
-        x = order[i]
-        tail[x] = max(tail[after[x]], tail[following[x]]) + duration[x]
+    for i in range(high, -1, -1):
+        x = lists[ORDER, i]
+        rest = max(table[table[x, AFTER], TAIL], table[table[x, FOLLOWING], TAIL])
+        table[x, TAIL] = rest + table[x, DURATION]
+
+
+@kernel(entry=False)
+def makespan(table: Ints, last: Ints) -> int:
+    """The latest end of the jobs' last operations."""
+    latest = table[last[0], END]
+    for x in last:
+        latest = max(latest, table[x, END])
+    return int(latest)
 
 
 @kernel
-def makespan(shop: Shop, s: Schedule) -> int:
-    """The latest end."""
-    latest = 0
-    for x in shop.last:
-        latest = max(latest, s.end[x])
-    return latest
-
-
-@kernel
-def set_order(shop: Shop, s: Schedule, order: Ints, newest: Ints) -> int:
-    """Make the schedule that runs every machine's operations in a topological order.
-
-    Args:
-        shop: the instance.
-        s: filled.
-        order: (N,) all operations.
-        newest: (M,) scratch.
-
-    Returns:
-        Its makespan.
-    """
-    n = len(shop.job)
+def set_order(shop: Shop, order: Ints) -> int:
+    """Run every machine's operations in a topological order, (N,) of all; returns the makespan."""
+    n, machines = len(order), len(shop.newest) - 1
+    table, newest = shop.table, shop.newest
     newest[:] = n
     for i in range(n):
         x = order[i]
-        s.order[i], s.at[x] = x, i
+        shop.lists[ORDER, i], shop.lists[AT, x] = x, i
         m = shop.machine[x]
-        s.previous[x] = s.following[x] = n
-        if m >= 0:
-            s.previous[x] = newest[m]
-            s.following[newest[m]] = x
+        table[x, PREVIOUS] = table[x, FOLLOWING] = n
+        if m < machines:
+            table[x, PREVIOUS] = newest[m]
+            table[newest[m], FOLLOWING] = x
             newest[m] = x
-    update_ends(shop, s, 0)
-    update_tails(shop, s, n - 1)
-    return makespan(shop, s)
+    _update_ends(table, shop.lists, 0, n)
+    _update_tails(table, shop.lists, n - 1)
+    return makespan(table, shop.last)
 
 
 @kernel(entry=False)
-def _relink(s: Schedule, n: int, u: int, v: int, forward: bool) -> None:
+def _link(table: Ints, u: int, v: int, forward: bool) -> None:
     """Take u out of its machine's order and put it right behind v, or right before it."""
-    previous, following = s.previous, s.following
-    left, right = previous[u], following[u]
-    following[left], previous[right] = right, left
+    left, right = table[u, PREVIOUS], table[u, FOLLOWING]
+    table[left, FOLLOWING], table[right, PREVIOUS] = right, left
     if forward:
-        right = following[v]
-        left = v
+        left, right = v, table[v, FOLLOWING]
     else:
-        left = previous[v]
-        right = v
-    previous[u], following[u] = left, right
-    following[left], previous[right] = u, u
+        left, right = table[v, PREVIOUS], v
+    table[u, PREVIOUS], table[u, FOLLOWING] = left, right
+    table[left, FOLLOWING], table[right, PREVIOUS] = u, u
 
 
 @kernel(entry=False)
-def move(shop: Shop, s: Schedule, u: int, v: int, forward: bool, scratch: Ints) -> None:
+def _sort_forward(table: Ints, lists: Ints, u: int, low: int, high: int) -> None:
+    """Bring u, and what depends on it, behind all others of [low, high] in the order."""
+    to, count = low, 0
+    for i in range(low, high + 1):
+        x = lists[ORDER, i]
+        if x == u or lists[MARK, table[x, BEFORE]] + lists[MARK, table[x, PREVIOUS]]:
+            lists[MARK, x] = 1
+            lists[MOVED, count] = x
+            count += 1
+        else:
+            lists[ORDER, to], lists[AT, x] = x, to
+            to += 1
+    for i in range(count):
+        x = lists[MOVED, i]
+        lists[ORDER, to + i], lists[AT, x], lists[MARK, x] = x, to + i, 0
+
+
+@kernel(entry=False)
+def _sort_backward(table: Ints, lists: Ints, u: int, low: int, high: int) -> None:
+    """Bring u, and what it depends on, before all others of [low, high] in the order."""
+    to, count = high, 0
+    for i in range(high, low - 1, -1):
+        x = lists[ORDER, i]
+        if x == u or lists[MARK, table[x, AFTER]] + lists[MARK, table[x, FOLLOWING]]:
+            lists[MARK, x] = 1
+            lists[MOVED, count] = x
+            count += 1
+        else:
+            lists[ORDER, to], lists[AT, x] = x, to
+            to -= 1
+    for i in range(count):
+        x = lists[MOVED, i]
+        lists[ORDER, to - i], lists[AT, x], lists[MARK, x] = x, to - i, 0
+
+
+@kernel
+def move(table: Ints, lists: Ints, u: int, v: int, forward: bool, n: int) -> None:
     """Put u right behind v, or right before it, and bring order, heads and tails up to date.
 
-    The move must be acyclic. Only the part of the order between both changes: forward, u and what
-    depends on it goes behind v; backward, u and what it depends on goes before v.
-
-    Args:
-        shop: the instance.
-        s: the schedule, moved on.
-        u: operation to move.
-        v: the one that it is to be next to.
-        forward: behind it, rather than before it.
-        scratch: (2, N) zeros in row 0, and left so.
+    The move must be acyclic. Only the part of the order between both changes.
     """
-    n = len(shop.job)
-    _relink(s, n, u, v, forward)
-    order, at, mark, moved = s.order, s.at, scratch[0], scratch[1]
-    count = 0
+    _link(table, u, v, forward)
     if forward:
-        low, high = at[u], at[v]
-        to = low
-        for i in range(low, high + 1):
-            x = order[i]
-            b, p = shop.before[x], s.previous[x]
-            if x == u or (b < n and mark[b] == 1) or mark[p] == 1:
-                mark[x] = 1
-                moved[count] = x
-                count += 1
-            else:
-                order[to], at[x] = x, to
-                to += 1
-        for i in range(count):
-            x = moved[i]
-            order[to + i], at[x], mark[x] = x, to + i, 0
+        low, high = lists[AT, u], lists[AT, v]
+        _sort_forward(table, lists, u, low, high)
     else:
-        low, high = at[v], at[u]
-        to = high
-        for i in range(high, low - 1, -1):
-            x = order[i]
-            if x == u or mark[shop.after[x]] == 1 or mark[s.following[x]] == 1:
-                mark[x] = 1
-                moved[count] = x
-                count += 1
-            else:
-                order[to], at[x] = x, to
-                to -= 1
-        for i in range(count):
-            x = moved[i]
-            order[to - i], at[x], mark[x] = x, to - i, 0
-    update_ends(shop, s, low)
-    update_tails(shop, s, high)
+        low, high = lists[AT, v], lists[AT, u]
+        _sort_backward(table, lists, u, low, high)
+    _update_ends(table, lists, low, n)
+    _update_tails(table, lists, high)

@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.clock import cpu_s
-from graphsched.envs.jobshop.bounds import lower_bound
+from graphsched.envs.jobshop.bounds import heads_and_tails, lower_bound
 from graphsched.envs.jobshop.search.paths import set_order
-from graphsched.envs.jobshop.search.shop import empty_schedule, order_of, shop_of
+from graphsched.envs.jobshop.search.shop import END, order_of, shop_of
 from graphsched.envs.jobshop.search.starts import dispatch
 from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION, empty_memory
-from graphsched.envs.jobshop.search.tabu import search as tabu_search
+from graphsched.envs.jobshop.search.tabu import run
 from graphsched.envs.jobshop.solution import JobShopSolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from graphsched.envs.jobshop.instance import JobShopInstance
-
-    Ints = NDArray[np.int64]
+    from graphsched.envs.jobshop.search.shop import Ints
 
 CHUNK_S = 0.004  # between two looks at the clock
 FIRST_CHUNK = 20
@@ -40,14 +37,12 @@ class Search:
         """Without a schedule yet; give it at least one."""
         self.instance = instance
         self.shop = shop_of(instance)
-        self.schedule = empty_schedule(self.shop)
-        self.memory = empty_memory(self.shop, seed)
+        self.memory = empty_memory(instance.num_operations, instance.num_jobs, seed)
         self.bound = int(lower_bound(instance))
         self.tenure = 10 + instance.num_jobs // instance.num_machines
         self.best = int(np.iinfo(np.int64).max)
         self.best_order = np.zeros(instance.num_operations, np.int64)
         self.iterations = 0
-        self._newest = np.zeros(instance.num_machines, np.int64)
         self._chunk = FIRST_CHUNK
 
     @property
@@ -58,7 +53,7 @@ class Search:
     def set_out_from(self, order: Ints) -> None:
         """Take up the schedule of a topological order, with an empty memory."""
         m = self.memory
-        found = set_order(self.shop, self.schedule, order, self._newest)
+        found = set_order(self.shop, order)
         m.tabu[:] = 0
         m.best[:] = order
         m.facts[BEST] = m.facts[CURRENT] = found
@@ -73,7 +68,7 @@ class Search:
             if began >= until:
                 break
             count = min(self._chunk, left)
-            tabu_search(self.shop, self.schedule, m, count, self.tenure, self.bound)
+            run(self.shop, m, count, self.tenure, self.bound)
             took = cpu_s() - began
             room = min(CHUNK_S, max(until - began - took, 0.0))
             self._chunk = max(1, min(2 * count, int(count * room / max(took, 1e-6))))
@@ -84,8 +79,8 @@ class Search:
 
     def solution(self) -> JobShopSolution:
         """The best schedule so far, every operation as early as it can be."""
-        set_order(self.shop, self.schedule, self.best_order, self._newest)
-        ends = self.schedule.end[: self.instance.num_operations]
+        set_order(self.shop, self.best_order)
+        ends = self.shop.table[: self.instance.num_operations, END]
         return JobShopSolution.from_starts(self.instance, ends - self.instance.duration)
 
     def _keep(self) -> None:
@@ -111,11 +106,6 @@ def improve(
 
 def first_order(instance: JobShopInstance) -> Ints:
     """A schedule by a quick rule, as a topological order."""
-    shop = shop_of(instance)
     order = np.zeros(instance.num_operations, np.int64)
-    tail = np.zeros(instance.num_operations, np.int64)
-    for j in range(instance.num_jobs):
-        a, b = instance.job_ptr[j], instance.job_ptr[j + 1]
-        tail[a:b] = instance.duration[a:b].sum() - np.cumsum(instance.duration[a:b])
-    dispatch(shop, instance.job_ptr[:-1].copy(), tail, instance.num_machines, order)
+    dispatch(shop_of(instance), heads_and_tails(instance)[1], order)
     return order
