@@ -177,7 +177,6 @@ class Domain(Generic[InstanceT, SolutionT]):
             name that no benchmark instance has; None where instances can't be varied.
         cost_ratios: whether a cost twice as high is twice as bad, as of durations; False for
             points and the like, which are compared by their difference.
-        suites: name of a suite of instances -> label -> specification of some of its instances.
     """
 
     name: str
@@ -212,7 +211,6 @@ class Domain(Generic[InstanceT, SolutionT]):
     measures: Callable[[float], Mapping[str, float]] | None = None
     perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
     cost_ratios: bool = True
-    suites: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def baseline(
         self, name: str, options: SolverOptions | None = None

@@ -45,6 +45,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         "es-linear": linear.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
+    anytime=lambda instance: "local-search",
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,

@@ -47,6 +47,7 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
         "cp-sat": cpsat.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
+    anytime=lambda i: "streaming" if i.is_stream else "local-search",
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,

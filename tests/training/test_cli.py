@@ -80,6 +80,7 @@ def test_list_tells_of_every_domain(capsys: pytest.CaptureFixture[str]) -> None:
     page = capsys.readouterr().out
     assert "taillard (80)" in page
     assert all(b["summary"] in page for b in shop["baselines"])
+    assert all(summary in page for summary in shop["improvers"].values())
 
 
 def test_a_solution_is_solved_written_drawn_and_checked(

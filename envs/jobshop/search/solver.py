@@ -11,8 +11,7 @@ from graphsched.envs.jobshop.bounds import heads_and_tails, lower_bound
 from graphsched.envs.jobshop.search.paths import set_order
 from graphsched.envs.jobshop.search.shop import END, order_of, shop_of
 from graphsched.envs.jobshop.search.starts import dispatch
-from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION, empty_memory
-from graphsched.envs.jobshop.search.tabu import run
+from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION, empty_memory, run
 from graphsched.envs.jobshop.solution import JobShopSolution
 
 if TYPE_CHECKING:
