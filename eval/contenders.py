@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graphsched.agents.search import Decoding
     from graphsched.envs.core.domain import Domain
 
-Kind = Literal["policy", "rule", "heuristic", "exact"]
+Kind = Literal["policy", "rule", "heuristic", "search", "exact"]
 RULES = "rules"  # stands for every baseline that is a rule
 _WORD = re.compile(r"(?P<name>[^@]+)(@(?P<number>\d+(\.\d+)?)(?P<seconds>s)?)?")
 
@@ -35,6 +35,10 @@ class Contender:
         time_limit_s: wall-clock limit of an anytime solver.
         time_of: name of an earlier contender whose time on the instance is this one's limit.
         counter: counts the decisions that the solver takes in the simulator.
+        base: the name without time limit; those of the same base differ in it alone.
+        tries: runs of which the best is kept, views of the instance counted too.
+        summary: what it is, in a line.
+        learned: whether a policy takes part.
     """
 
     name: str
@@ -44,6 +48,15 @@ class Contender:
     time_limit_s: float | None = None
     time_of: str | None = None
     counter: Counter | None = None
+    base: str = ""
+    tries: int = 1
+    summary: str = ""
+    learned: bool = False
+
+    def __post_init__(self) -> None:
+        """A contender without a base is the only one of it."""
+        if not self.base:
+            object.__setattr__(self, "base", self.name)
 
 
 def split_words(text: str) -> list[str]:
@@ -80,9 +93,9 @@ def _baseline(domain: Domain[Any, Any], name: str, options: SolverOptions) -> Co
     samples = options.samples
     shown = f"{name}@{samples}" if samples > 1 else name
     if kind != "exact":
-        return Contender(shown, kind, make, samples)
+        return Contender(shown, kind, make, samples, tries=samples)
     shown = f"{name}@{options.time_limit_s:g}s"
-    return Contender(shown, kind, make, samples, time_limit_s=options.time_limit_s)
+    return Contender(shown, kind, make, samples, time_limit_s=options.time_limit_s, base=name)
 
 
 def baseline_contenders(
@@ -124,7 +137,7 @@ def portfolio(domain: Domain[Any, Any], first: Contender, second: Contender) -> 
         return solve
 
     name = f"{first.name} or {second.name}"
-    return replace(first, name=name, make=make)
+    return replace(first, name=name, base=name, make=make)
 
 
 def equal_time_contenders(
@@ -174,4 +187,6 @@ def policy_contender(
 
     shown = name + decoding_suffix(decoding)
     samples = max(decoding.samples, decoding.beam, 1)
-    return Contender(shown, "policy", make, samples, counter=counter)
+    return Contender(
+        shown, "policy", make, samples, counter=counter, base=shown, tries=samples, learned=True
+    )
