@@ -44,7 +44,7 @@ def sample_document(
         contender("policy p", "policy"),
         contender("best", "rule"),
         contender("worst", "rule"),
-        contender("cp in the time of policy p", "exact", time_of="policy p"),
+        contender("cp", "exact"),
     ]
     gaps = (policy_gap, rule_gap, rule_gap + 20, policy_gap + 3)
     rows = [
