@@ -101,10 +101,6 @@ def policy_findings(view: View, policy: dict[str, Any]) -> list[Finding]:
         for other in view.of_kind("heuristic")
         if other["samples"] == policy["samples"]
     ]
-    found += [
-        _sentence(view, name, other, f"{other.partition(' in the time')[0]} at equal wall-clock")
-        for other in view.equal_time(name)
-    ]
     found.append(_weak_groups(view, name))
     return [finding for finding in found if finding is not None]
 

@@ -73,7 +73,7 @@ def test_the_document_survives_json() -> None:
 
 def test_the_document_has_the_promised_shape() -> None:
     document = sample_document()
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     row_keys = {"instance", "group", "solver", "seed", "cost", "best_known", "gap_pct", "seconds"}
     assert row_keys <= set(document["rows"][0])
     keys = {"solver", "group", "n", "mean_gap_pct", "ci_low", "ci_high"}

@@ -65,7 +65,7 @@ def _print_metrics(view: View, console: Console) -> None:
 def print_summary(document: dict[str, Any]) -> None:
     """Mean gaps by group and the time per instance as a table, and the answer in a sentence."""
     view = View(document)
-    gaps, times = gap_table(view, everyone=True), time_table(view)
+    gaps, times = gap_table(view), time_table(view)
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDE)
