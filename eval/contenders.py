@@ -39,10 +39,6 @@ class Contender:
         time_limit_s: processor time that each instance may take; None: as long as it takes.
         summary: one line on what it is.
         counter: counts the decisions that the solver takes in the simulator.
-        base: the name without time limit; those of the same base differ in it alone.
-        tries: runs of which the best is kept, views of the instance counted too.
-        summary: what it is, in a line.
-        learned: whether a policy takes part.
     """
 
     name: str
@@ -54,10 +50,6 @@ class Contender:
     time_limit_s: float | None = None
     summary: str = ""
     counter: Counter | None = None
-    base: str = ""
-    tries: int = 1
-    summary: str = ""
-    learned: bool = False
 
     def __post_init__(self) -> None:
         """A contender without a base is the only one of it."""

@@ -86,5 +86,4 @@ def _facts(contender: Contender) -> dict[str, Any]:
         "tries": contender.tries,
         "time_limit_s": contender.time_limit_s,
         "summary": contender.summary,
-        "time_of": None,
     }

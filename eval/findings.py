@@ -31,6 +31,7 @@ def verdict(comparison: dict[str, Any]) -> Tone:
     return "bad" if comparison["ci_low"] > 0 else "even"
 
 
+FEWEST = 10  # instances from which a difference is called a win or a loss
 _VERBS = {"good": "beats", "bad": "loses to"}
 
 
@@ -40,16 +41,29 @@ def _sentence(view: View, solver: str, other: str, described: str) -> Finding | 
         return None
     tone = verdict(comparison)
     difference = comparison["mean_diff_pct"]
+    if comparison["n"] < FEWEST or comparison["ci_low"] == comparison["ci_high"]:
+        text = (
+            f"{solver} against {described}: {count(comparison['n'], 'instance')}, too few to tell"
+        )
+        return Finding("plain", text, _numbers(view, comparison))
     text = f"{solver} {_VERBS.get(tone, '')} {described} by {points(difference)}"
     if tone == "even":
         text = f"{solver} can't be told apart from {described}"
-    detail = (
+    return Finding(tone, text, _numbers(view, comparison))
+
+
+def _numbers(view: View, comparison: dict[str, Any]) -> str:
+    """What backs a sentence; no interval where there is one number only."""
+    difference = percent(comparison["mean_diff_pct"])
+    within = ""
+    if comparison["ci_low"] != comparison["ci_high"]:
+        within = f", 95% interval {interval(comparison['ci_low'], comparison['ci_high'])}"
+    solver, other = comparison["solver"], comparison["baseline"]
+    return (
         f"mean gap {percent(view.gap(solver))}% against {percent(view.gap(other))}% on "
-        f"{count(comparison['n'], 'instance')}; difference {percent(difference)} points, "
-        f"95% interval {interval(comparison['ci_low'], comparison['ci_high'])}; "
+        f"{count(comparison['n'], 'instance')}; difference {difference} points{within}; "
         f"{comparison['wins']} won, {comparison['ties']} tied, {comparison['losses']} lost"
     )
-    return Finding(tone, text, detail)
 
 
 def _against_rules(view: View, policy: dict[str, Any]) -> Finding | None:
@@ -76,7 +90,7 @@ def _weak_groups(view: View, policy: str) -> Finding | None:
     """Groups in which some baseline that is not exact does better than the policy."""
     lost = []
     for group in view.groups:
-        others = [s for s in view.solvers if s["kind"] in ("rule", "heuristic")]
+        others = [s for s in view.solvers if s["kind"] in ("rule", "heuristic", "search")]
         ahead = [
             (found["mean_diff_pct"], other["name"])
             for other in others
@@ -98,8 +112,8 @@ def policy_findings(view: View, policy: dict[str, Any]) -> list[Finding]:
     found = [_against_rules(view, policy), _cost(view, name)]
     found += [
         _sentence(view, name, other["name"], other["name"])
-        for other in view.of_kind("heuristic")
-        if other["samples"] == policy["samples"]
+        for other in view.of_kind("heuristic") + view.of_kind("search")
+        if other["samples"] == policy["samples"] or policy["time_limit_s"] is not None
     ]
     found.append(_weak_groups(view, name))
     return [finding for finding in found if finding is not None]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphsched.eval.view import Document
 
 TEMPLATE = "report.html"
+KINDS = ("policy", "search", "heuristic", "rule", "exact")
 
 
 def render_report(document: Document, picture: Mapping[str, str] | None = None) -> str:
@@ -50,7 +51,7 @@ def render_report(document: Document, picture: Mapping[str, str] | None = None) 
         versus=versus_table(view),
         times=time_table(view),
         metrics=metrics_table(view),
-        kinds=[kind for kind in ("policy", "heuristic", "rule", "exact") if view.of_kind(kind)],
+        kinds=[kind for kind in KINDS if view.of_kind(kind)],
         plots=_plots(view),
         curves=_curves(document),
         picture=picture,

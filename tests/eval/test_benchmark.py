@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,15 @@ from graphsched.eval.benchmark import run_benchmark, unique_names
 from graphsched.eval.contenders import Contender
 from graphsched.eval.counting import Counter, counted
 from graphsched.eval.document import build_document
+from graphsched.eval.evaluate import evaluate
+from graphsched.training.commands.screen import print_summary
 from tests.eval.samples import entered
 from tests.toy_domain import DOMAIN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 def _toy() -> Any:
@@ -94,3 +101,18 @@ def test_decisions_of_a_watched_simulator_are_counted() -> None:
         sim.step(np.zeros(waiting, np.int64))
         taken += waiting
     assert counter.decisions == taken > 0
+
+
+def test_a_search_has_its_place_in_the_table_and_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every kind of contender has a colour; one instance is too few for a verdict."""
+    rival = Contender("swarm", "search", lambda seed, limit: DOMAIN.baseline("shortest"))
+    learned = Contender("policy p", "policy", lambda seed, limit: DOMAIN.baseline("first"))
+    document = evaluate(DOMAIN, [_toy()], [learned, rival], out=tmp_path)
+    print_summary(document)
+    assert "swarm" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert "k-search" in page
+    assert "Policy p against swarm: 1 instance, too few to tell" in page
+    assert "95% interval" not in page.partition("too few to tell")[2].partition("</li>")[0]

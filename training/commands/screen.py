@@ -20,7 +20,13 @@ from graphsched.eval.tables import gap_table, metrics_table, time_table
 from graphsched.eval.view import View
 from graphsched.training.progress import Drawn
 
-STYLES = {"policy": "bold blue", "heuristic": "cyan", "rule": "", "exact": "yellow"}
+STYLES = {
+    "policy": "bold blue",
+    "heuristic": "cyan",
+    "search": "magenta",
+    "rule": "",
+    "exact": "yellow",
+}
 FEW = 6  # groups whose further measures are printed; a report has them all
 WIDE = 220  # columns where the output is no terminal: nothing must be cut off
 
