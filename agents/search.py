@@ -7,7 +7,6 @@ simulator, and the best solution met is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -104,9 +103,7 @@ def policy_pool(
     """
     decoding = decoding or Decoding()
     for name in decoding.symmetries:
-        if name not in domain.symmetries:
-            known = ", ".join(sorted(domain.symmetries)) or "none"
-            raise InputError(f"symmetry {name!r}", f"not one of {known}")
+        domain.symmetry(name)  # complains now rather than at the first instance
     chosen = policy.simulator_options if options is None else options
 
     def solve(instance: InstanceT, number: int) -> list[SolutionT]:
@@ -134,19 +131,8 @@ class _Search(Generic[InstanceT, SolutionT]):
         self.instance = instance
         self.number = number
         self.best: list[tuple[float, SolutionT]] = []  # the cheapest first
-        self.views = list(self._views())
+        self.views = domain.views(decoding.symmetries, instance)
         self.lanes = [Lane(domain, policy, options, view, decoding) for view, _ in self.views]
-
-    def _views(self) -> Iterator[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]:
-        """The instance and those of its asked-for views that exist."""
-        yield self.instance, lambda solution: solution
-        for name in self.decoding.symmetries:
-            symmetry = self.domain.symmetries[name]
-            try:
-                view = symmetry.apply(self.instance)
-            except InputError:
-                continue  # the symmetry does not hold here
-            yield view, partial(symmetry.restore, self.instance)
 
     def run(self) -> list[SolutionT]:
         """The best solutions, the cheapest first."""

@@ -13,7 +13,7 @@ from graphsched.envs.core.specs import parse_instance, parse_instances
 from graphsched.eval.contenders import check_served, contenders
 from graphsched.eval.entrants import open_entrants
 from graphsched.eval.request import Request, request_contender
-from graphsched.eval.words import Start
+from graphsched.eval.words import Start, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,9 @@ def evaluate(
     if out is not None:
         require("out", "jinja2")
     entrants = open_entrants(domain, instances, [str(p) for p in policies], baselines)
-    starts = [Start(entrants.aliases[str(p)], samples, tuple(symmetries)).word for p in policies]
+    starts = [
+        Word((Start(entrants.aliases[str(p)], samples, tuple(symmetries)),)) for p in policies
+    ]
     found = contenders(entrants, [*starts, *baselines], improve, time_limits_s)
     if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
@@ -137,10 +139,7 @@ def evaluate(
         found,
         seeds=seeds,
         out=prepare_folder(Path(out)) if out is not None else None,
-        policies=[
-            policy_facts(name, entrants.places[name], policy)
-            for name, policy in entrants.policies.items()
-        ],
+        policies=policy_facts(entrants),
         reference=reference,
         resume=resume,
     )

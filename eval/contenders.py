@@ -38,6 +38,7 @@ class Contender:
         base: name without the limit: the same contender with more or less time.
         time_limit_s: processor time that each instance may take; None: as long as it takes.
         summary: one line on what it is.
+        improver: name of the search that it ends with, if any.
         counter: counts the decisions that the solver takes in the simulator.
     """
 
@@ -49,6 +50,7 @@ class Contender:
     base: str = ""
     time_limit_s: float | None = None
     summary: str = ""
+    improver: str | None = None
     counter: Counter | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ class Contender:
 
 def contenders(
     entrants: Entrants,
-    words: Sequence[str],
+    words: Sequence[str | Word],
     improvers: Sequence[str] = (),
     time_limits_s: Sequence[float] = (),
 ) -> list[Contender]:
@@ -72,8 +74,8 @@ def contenders(
 
     Args:
         entrants: what they are made of.
-        words: names of policies and baselines as `parse_word` reads them; ``rules`` stands for
-            all rules, which are not improved.
+        words: names of policies and baselines, or texts of them as `parse_word` reads them;
+            ``rules`` stands for all rules, which are not improved.
         improvers: names of searches to go on with from each solution.
         time_limits_s: processor time for each; without any, contenders that end by themselves
             run to their end, others for `ANYTIME_S`.
@@ -90,15 +92,17 @@ def contenders(
     return list(found.values())
 
 
-def _composed(entrants: Entrants, words: Sequence[str], improvers: Sequence[str]) -> list[Word]:
+def _composed(
+    entrants: Entrants, words: Sequence[str | Word], improvers: Sequence[str]
+) -> list[Word]:
     """The words, those that `rules` stands for, and each with every improver."""
     out: list[Word] = []
-    for text in words:
-        if text == RULES:
+    for given in words:
+        if given == RULES:
             rules = [name for name, b in entrants.domain.baselines.items() if b.is_rule]
             out += [Word((Start(name),)) for name in rules]
             continue
-        word = entrants.named(parse_word(text))
+        word = given if isinstance(given, Word) else entrants.named(parse_word(given))
         out.append(word)
         if word.improver is None and not _is_anytime(entrants, word):
             out += [replace(word, improver=name) for name in improvers]
@@ -135,11 +139,12 @@ def make_contender(entrants: Entrants, word: Word) -> Contender:
         name=word.name,
         kind="policy" if learned else _kind(entrants, word),
         make=partial(_solver, entrants.domain, pools, word.improver),
-        samples=sum(start.samples for start in word.starts),
+        samples=sum(max(start.samples, start.beam) for start in word.starts),
         tries=word.tries,
         base=word.base,
         time_limit_s=word.time_limit_s,
         summary=_summary(entrants, word),
+        improver=word.improver,
         counter=counter if learned else None,
     )
 
@@ -200,30 +205,8 @@ def check_served(
     domain: Domain[Any, Any], contenders: Sequence[Contender], instances: Sequence[Any]
 ) -> None:
     """Raise InputError if an improver named in a contender doesn't apply to an instance."""
-    names = {c.base.partition(">")[2] for c in contenders if ">" in c.base}
-    for name in names:
+    for name in {c.improver for c in contenders if c.improver is not None}:
         serves = domain.improver(name).serves
         for instance in instances:
             if serves is not None and not serves(instance):
                 raise InputError(f"improver {name!r}", f"does not apply to {instance.name!r:.40}")
-
-
-def beam_contender(
-    entrants: Entrants, name: str, symmetries: Sequence[str], width: int
-) -> Contender:
-    """A policy decoded by beam search; raises InputError for an unknown symmetry."""
-    counter = Counter()
-    start = Start(name, 1, tuple(symmetries))
-    watched = counted(entrants.domain, counter)
-    pool = policy_pool(watched, entrants.policies[name], start, beam=width)
-    base = f"{name}@beam{width}" + "".join(f"+{view}" for view in symmetries)
-    return Contender(
-        name=base,
-        kind="policy",
-        make=partial(_solver, entrants.domain, [pool], None),
-        samples=width,
-        tries=width * (1 + len(symmetries)),
-        base=base,
-        summary="a policy, beam search",
-        counter=counter,
-    )

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.contenders import Contender
+    from graphsched.eval.entrants import Entrants
     from graphsched.eval.rows import Row
     from graphsched.eval.view import Document
 
@@ -34,7 +34,6 @@ def evaluate(
     on_row: Callable[[Row], None] | None = None,
     reference: str | None = None,
     groups: Sequence[str] | None = None,
-    suite: str | None = None,
     resume: bool = False,
 ) -> Document:
     """Run a benchmark and, given a folder, write report.json and report.html into it.
@@ -51,7 +50,6 @@ def evaluate(
         on_row: called after each solve.
         reference: contender whose costs gaps are measured against; bounds by default.
         groups: label of each instance in tables; `Domain.group` by default.
-        suite: name of the suite that the instances and groups are of, if any.
         resume: go on with an unfinished evaluation in the folder.
 
     Returns:
@@ -67,8 +65,6 @@ def evaluate(
         domain, instances, contenders, seeds, shown[:1], on_row, reference, groups, journal
     )
     document = build_document(domain, result, contenders, command=command, policies=policies)
-    if suite is not None:
-        document["suite"] = suite
     if out is not None:
         from graphsched.eval.report import render_report, showcase  # jinja2 is an extra
 
@@ -80,8 +76,12 @@ def evaluate(
     return document
 
 
-def policy_facts(name: str, path: str, policy: Policy) -> dict[str, Any]:
-    """What a report keeps of a policy: its training, its commit, its training curve."""
+def policy_facts(entrants: Entrants) -> list[dict[str, Any]]:
+    """What a report keeps of each policy: its training, its commit, its training curve."""
     wanted = ("training", "seed", "git", "versions", "simulator_options")
-    facts = {key: policy.config[key] for key in wanted if key in policy.config}
-    return {"name": name, "path": path, **facts, "curve": policy.metrics.get("curve", [])}
+    out = []
+    for name, policy in entrants.policies.items():
+        facts = {key: policy.config[key] for key in wanted if key in policy.config}
+        curve = policy.metrics.get("curve", [])
+        out.append({"name": name, "path": entrants.places[name], **facts, "curve": curve})
+    return out

@@ -16,7 +16,7 @@ from graphsched.envs.core.domain import Domain, SolverOptions
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from graphsched.agents.runtime import Policy
     from graphsched.eval.words import Start
@@ -48,20 +48,21 @@ Pool = Callable[[Ask], list[Any]]
 """Ask -> solutions, the best first; at least one."""
 
 
-def policy_pool(
-    domain: AnyDomain, policy: Policy, start: Start, temperature: float = 1.0, beam: int = 0
-) -> Pool:
+def policy_pool(domain: AnyDomain, policy: Policy, start: Start, temperature: float = 1.0) -> Pool:
     """Pool of a policy's rollouts.
 
     Raises:
-        InputError: the domain has no symmetry of a given name.
+        InputError: the domain has no symmetry of a given name, or a beam is asked to sample too.
     """
     from graphsched.agents import search
 
-    check_symmetries(domain, start)
     decoding = search.Decoding(
-        samples=start.samples, beam=beam, symmetries=start.symmetries, temperature=temperature
+        samples=start.samples,
+        beam=start.beam,
+        symmetries=start.symmetries,
+        temperature=temperature,
     )
+    search.policy_pool(domain, policy, decoding)  # complains now, not in the middle of a benchmark
 
     def pool(ask: Ask) -> list[Any]:
         told = replace(decoding, seed=ask.seed, time_limit_s=ask.time_limit_s)
@@ -76,22 +77,17 @@ def baseline_pool(
     """Pool of a baseline's runs; of one that is anytime, its one solution.
 
     Raises:
-        InputError: unknown baseline or symmetry, or a baseline that can't run here.
+        InputError: unknown baseline or symmetry, a beam, or a baseline that can't run here.
     """
+    if start.beam:
+        raise InputError(f"{start.word!r:.60}", "a beam is for policies")
     domain.baseline(start.name)  # complains now rather than in the middle of a benchmark
-    check_symmetries(domain, start)
+    for name in start.symmetries:
+        domain.symmetry(name)
     if domain.baselines[start.name].is_anytime:
         return partial(_anytime, domain, start.name, workers)
     options = SolverOptions(workers=workers, temperature=temperature)
     return partial(_runs, domain, start, options)
-
-
-def check_symmetries(domain: AnyDomain, start: Start) -> None:
-    """Raise InputError for a symmetry that the domain doesn't have."""
-    for name in start.symmetries:
-        if name not in domain.symmetries:
-            known = ", ".join(domain.symmetries) or "none: this domain has no symmetry"
-            raise InputError(f"symmetry {name!r:.40}", f"not one of {known}")
 
 
 def _anytime(domain: AnyDomain, name: str, workers: int, ask: Ask) -> list[Any]:
@@ -100,24 +96,10 @@ def _anytime(domain: AnyDomain, name: str, workers: int, ask: Ask) -> list[Any]:
     return [domain.baseline(name, options)(ask.instance)]
 
 
-def _views(
-    domain: AnyDomain, names: Sequence[str], instance: Any
-) -> Iterator[tuple[Any, Callable[[Any], Any]]]:
-    """The instance and those of the views that exist, each with the way back."""
-    yield instance, lambda solution: solution
-    for name in names:
-        symmetry = domain.symmetries[name]
-        try:
-            view = symmetry.apply(instance)
-        except InputError:
-            continue  # the symmetry does not hold here
-        yield view, partial(symmetry.restore, instance)
-
-
 def _runs(domain: AnyDomain, start: Start, options: SolverOptions, ask: Ask) -> list[Any]:
     """Rounds of runs, the views in turn."""
     began = cpu_s()
-    views = list(_views(domain, start.symmetries, ask.instance))
+    views = domain.views(start.symmetries, ask.instance)
     best: list[tuple[float, Any]] = []
     rounds = (
         _timed(began + ask.time_limit_s, len(views))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.shipped import DEFAULT
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.contenders import beam_contender, check_served, make_contender
+from graphsched.eval.contenders import check_served, make_contender
 from graphsched.eval.entrants import Entrants, open_entrants
 from graphsched.eval.words import Start, Word, check_limit, parse_word
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.contenders import Contender
+
+OPEN = "policy"  # name of a policy that was given as such
 
 
 @dataclass(frozen=True)
@@ -61,64 +63,55 @@ def request_contender(
         raise InputError("--policy and --baseline", "expected one of them, found both")
     if asked.time_limit_s is not None:
         check_limit("--time-limit", asked.time_limit_s)
-    text = _text(domain, instance, asked, policy)
-    if policy is not None:
-        entrants = Entrants(domain, {text: policy})
-    else:
-        own = [] if asked.baseline is not None or asked.policy is None else [text]
-        words = [] if own else [text]
-        entrants = open_entrants(domain, [instance], own, words)
+    entrants, word = _entered(domain, instance, asked, policy)
     entrants = replace(entrants, workers=asked.workers, temperature=asked.temperature)
-    word = _word(entrants, text, asked, literal=asked.policy is not None or policy is not None)
-    if asked.beam:
-        return _beam(entrants, word, asked)
-    contender = make_contender(entrants, word)
+    contender = make_contender(entrants, _with_options(word, asked))
     check_served(domain, [contender], [instance])
     return contender
 
 
-def _text(domain: Domain[Any, Any], instance: Any, asked: Request, policy: Policy | None) -> str:
-    """Name of the policy, or word of the contender, that is asked for."""
+def _entered(
+    domain: Domain[Any, Any], instance: Any, asked: Request, policy: Policy | None
+) -> tuple[Entrants, Word]:
+    """What is named, opened, and its word before the other options."""
     if policy is not None:
-        return "policy"
-    named = asked.policy or asked.baseline
-    if named is not None:
-        return named
-    plain = asked.samples == 1 and not asked.symmetries and not asked.beam
+        return Entrants(domain, {OPEN: policy}), Word((Start(OPEN),))
+    if asked.policy is not None:
+        entrants = open_entrants(domain, [instance], [asked.policy])
+        return entrants, Word((Start(entrants.aliases[asked.policy]),))
+    text = asked.baseline or _usual(domain, instance, asked)
+    entrants = open_entrants(domain, [instance], words=[text])
+    return entrants, entrants.named(parse_word(text))
+
+
+def _usual(domain: Domain[Any, Any], instance: Any, asked: Request) -> str:
+    """The word where none is named."""
+    plain = asked.samples == 1 and not (asked.symmetries or asked.beam or asked.improve)
     if asked.time_limit_s is not None and plain and domain.anytime is not None:
-        word = domain.anytime(instance)
-        if asked.improve is None:
-            return word
+        return domain.anytime(instance)
     return DEFAULT
 
 
-def _word(entrants: Entrants, text: str, asked: Request, *, literal: bool) -> Word:
-    """The text with what the other options add to it. Args: literal: it is a policy's name."""
-    if literal:
-        word = Word((Start(entrants.aliases.get(text, text)),))
-    else:
-        word = entrants.named(parse_word(text))
-    if asked.samples > 1 or asked.symmetries:
+def _with_options(word: Word, asked: Request) -> Word:
+    """The word with what the other options add to it."""
+    if asked.samples > 1 or asked.symmetries or asked.beam:
         if len(word.starts) > 1:
-            raise InputError("--samples and --symmetry", f"are for one solver, found {text!r:.60}")
+            options = "--samples, --symmetry and --beam"
+            raise InputError(options, f"are for one solver, found {word.name!r:.60}")
         start = word.starts[0]
         start = replace(
             start,
             samples=max(asked.samples, start.samples),
             symmetries=tuple(dict.fromkeys([*start.symmetries, *asked.symmetries])),
+            beam=asked.beam,
         )
         word = replace(word, starts=(start,))
     if asked.improve is not None:
         if word.improver not in (None, asked.improve):
             raise InputError("--improve", f"expected one search, found {word.improver} as well")
         word = replace(word, improver=asked.improve)
+    if asked.beam and word.improver is not None:
+        raise InputError("--beam", "is for policies alone")
     if asked.time_limit_s is not None:
         word = replace(word, time_limit_s=asked.time_limit_s)
     return word
-
-
-def _beam(entrants: Entrants, word: Word, asked: Request) -> Contender:
-    start = word.starts[0]
-    if start.name not in entrants.policies or word.improver is not None:
-        raise InputError("--beam", "is for policies alone")
-    return beam_contender(entrants, start.name, start.symmetries, asked.beam)

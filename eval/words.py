@@ -21,21 +21,26 @@ class Start:
         name: of a baseline or policy.
         samples: runs; those after the first are drawn at random.
         symmetries: names of equivalent views that share the runs, see `Domain.symmetries`.
+        beam: width of a beam search, for policies; 0 for none.
     """
 
     name: str
     samples: int = 1
     symmetries: tuple[str, ...] = ()
+    beam: int = 0
 
     @property
     def word(self) -> str:
         """As it is written."""
+        beam = f"@beam{self.beam}" if self.beam else ""
         samples = f"@{self.samples}" if self.samples > 1 else ""
-        return self.name + samples + "".join(f"+{name}" for name in self.symmetries)
+        return self.name + beam + samples + "".join(f"+{name}" for name in self.symmetries)
 
     @property
     def tries(self) -> int:
-        """Runs in all: of a single one every view gets its own."""
+        """Runs in all: of a single one, and of a beam, every view gets its own."""
+        if self.beam:
+            return self.beam * (1 + len(self.symmetries))
         return max(self.samples, 1 + len(self.symmetries))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from graphsched.envs.core.errors import InputError
@@ -220,6 +221,35 @@ class Domain(Generic[InstanceT, SolutionT]):
             known = ", ".join(sorted(self.baselines))
             raise InputError(f"baseline {name!r}", f"not one of {known}")
         return self.baselines[name].make(options or SolverOptions())
+
+    def symmetry(self, name: str) -> Symmetry[InstanceT, SolutionT]:
+        """A named symmetry. Raises InputError for an unknown name."""
+        if name not in self.symmetries:
+            known = ", ".join(self.symmetries) or "none: this domain has no symmetry"
+            raise InputError(f"symmetry {name!r:.40}", f"not one of {known}")
+        return self.symmetries[name]
+
+    def views(
+        self, names: Sequence[str], instance: InstanceT
+    ) -> list[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]:
+        """The instance and its equivalents, each with what restores a solution of the instance.
+
+        Args:
+            names: of symmetries; those that don't hold for the instance are left out.
+            instance: comes first, as it is.
+
+        Raises:
+            InputError: unknown name.
+        """
+        out: list[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]
+        out = [(instance, lambda solution: solution)]
+        for symmetry in [self.symmetry(name) for name in names]:
+            try:
+                view = symmetry.apply(instance)
+            except InputError:
+                continue  # the symmetry does not hold here
+            out.append((view, partial(symmetry.restore, instance)))
+        return out
 
     def improver(self, name: str) -> Improver[InstanceT, SolutionT]:
         """A named improver. Raises InputError for an unknown name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -138,6 +139,34 @@ def test_a_policy_solves_however_it_is_decoded(
     ]
     assert list(costs) == known
     assert costs["policy tiny@4"] <= costs["policy tiny"]
+
+
+def test_a_bundle_may_have_any_name(
+    bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder's name isn't read as a word: nothing in it is a number of samples or a view."""
+    odd = tmp_path / "run+1@2&3>4"
+    shutil.copytree(bundle, odd)
+    assert main(["solve", "jobshop", "ft06", "--policy", str(odd), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["solver"] == f"policy {odd.name}"
+    words = ["eval", "jobshop", "--instances", "ft06", "--baselines", "none", "--beam", "2"]
+    assert main([*words, "--policy", str(odd)]) == 0
+    told = capsys.readouterr().out
+    assert f"policy {odd.name} " in told
+    assert f"policy {odd.name}@beam2" in told
+
+
+def test_a_beam_keeps_to_the_limit_and_does_not_sample(
+    bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["solve", "jobshop", "ta71", "--policy", bundle, "--beam", "64", "--json"]
+    assert main([*words, "--time-limit", "0.001"]) == 0
+    cut = json.loads(capsys.readouterr().out)
+    assert cut["solver"].endswith("@beam64@0.001s")
+    assert main(["solve", "jobshop", "ta71", "--policy", bundle, "--json"]) == 0
+    assert cut["cost"] == json.loads(capsys.readouterr().out)["cost"]  # the greedy rollout's
+    assert main([*words, "--samples", "4"]) == 2
+    assert "samples: expected 1 with a beam, found 4" in capsys.readouterr().err
 
 
 def test_eval_writes_a_report(

@@ -14,11 +14,11 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
-from graphsched.eval.contenders import beam_contender, check_served, contenders
+from graphsched.eval.contenders import check_served, contenders
 from graphsched.eval.entrants import open_entrants
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
-from graphsched.eval.words import Start, split_words
+from graphsched.eval.words import Start, Word, split_words
 from graphsched.training.commands.arguments import DomainWord, numbers, parse, time_limits
 from graphsched.training.commands.screen import Bar, print_summary
 
@@ -105,10 +105,6 @@ def run(arguments: EvalArguments, command: str = "") -> int:
         raise InputError("--reference", f"{arguments.reference!r:.40} is not one of {known}")
     if arguments.out is not None:
         prepare_folder(arguments.out)
-    facts = [
-        policy_facts(name, entrants.places[name], policy)
-        for name, policy in entrants.policies.items()
-    ]
     with Bar("evaluating", len(found) * len(seeds) * len(instances)) as bar:
         document = evaluate(
             domain,
@@ -117,7 +113,7 @@ def run(arguments: EvalArguments, command: str = "") -> int:
             seeds=seeds,
             out=arguments.out,
             command=command,
-            policies=facts,
+            policies=policy_facts(entrants),
             on_row=lambda row: bar.advance(row.solver),
             reference=arguments.reference,
             resume=arguments.resume,
@@ -151,8 +147,9 @@ def _contenders(
         rule_temperature=arguments.rule_temperature,
     )
     names = list(dict.fromkeys(entrants.aliases[word] for word in policies))
-    found = contenders(entrants, [*_starts(arguments, names), *words], improvers, limits)
-    found = [*_beams(arguments, entrants, names), *found]
+    beams, starts = _beams(arguments, names), _starts(arguments, names)
+    found = contenders(entrants, beams, (), limits)
+    found += contenders(entrants, [*starts, *words], improvers, limits)
     if not found:
         raise InputError("eval", "expected a policy or baselines, found neither")
     check_served(domain, found, instances)
@@ -166,19 +163,19 @@ def _views(arguments: EvalArguments) -> list[tuple[str, ...]]:
     ]
 
 
-def _starts(arguments: EvalArguments, names: Sequence[str]) -> list[str]:
-    """The word of every policy with every number of samples and every choice of views."""
-    samples = numbers("--samples", arguments.samples, int, 1)
-    views = _views(arguments)
-    return [Start(name, k, v).word for name in names for k in samples for v in views]
+def _starts(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:
+    """Every policy with every number of samples and every choice of views."""
+    samples, views = numbers("--samples", arguments.samples, int, 1), _views(arguments)
+    return [Word((Start(name, k, v),)) for name in names for k in samples for v in views]
 
 
-def _beams(arguments: EvalArguments, entrants: Entrants, names: Sequence[str]) -> list[Contender]:
-    widths = [width for width in numbers("--beam", arguments.beam, int, 0) if width]
-    views = _views(arguments)
+def _beams(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:
+    """Every policy with every width of a beam and every choice of views."""
+    widths, views = numbers("--beam", arguments.beam, int, 0), _views(arguments)
     return [
-        beam_contender(entrants, name, v, width)
+        Word((Start(name, 1, v, width),))
         for name in names
         for width in widths
+        if width
         for v in views
     ]
