@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from graphsched import __version__
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import EXTRAS, missing
+from graphsched.training.commands import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,6 @@ COMMANDS = {
     "attack": ("attack", "search instances on which one solver is worst against another"),
     "costs": ("costs", "every solver on the named instances, to hold changes against"),
 }
-INTERRUPTED = 130  # what shells report of a program stopped by Ctrl-C
 
 
 def usage() -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphsched.envs.batching.codes import BLOCK
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.names import perturbed_name
+from graphsched.envs.core.perturbing import changed, draw_factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 SPREAD = 0.6  # standard deviation of the logarithm of a changed number over the one before
 TARGETS = ("ttft_s", "tpot_s", "deadline_s")
 GPUS = ("a100", "h100")
-
-
-def _factor(rng: np.random.Generator) -> float:
-    return float(np.exp(SPREAD * rng.standard_normal()))
 
 
 def _with(instance: BatchingInstance, **columns: Any) -> BatchingInstance:
@@ -49,14 +45,14 @@ def _arrival(instance: BatchingInstance, rng: np.random.Generator) -> BatchingIn
         return _length(instance, rng)
     k = int(rng.choice(gaps))
     gap = float(arrival[k] - arrival[k - 1])
-    arrival[k:] += gap * (_factor(rng) ** 1.5 - 1.0)
+    arrival[k:] += gap * (draw_factor(rng, SPREAD) ** 1.5 - 1.0)
     return _with(instance, arrival_s=np.maximum.accumulate(arrival))
 
 
 def _length(instance: BatchingInstance, rng: np.random.Generator) -> BatchingInstance:
     """A prompt's own tokens, or an output with what is predicted of it."""
     requests = instance.requests
-    i, factor = int(rng.integers(len(requests))), _factor(rng)
+    i, factor = int(rng.integers(len(requests))), draw_factor(rng, SPREAD)
     prompt, output = requests.prompt.copy(), requests.output.copy()
     predicted, extends = requests.predicted.copy(), requests.extends.copy()
     shared, whole = int(requests.shared[i]), int(prompt[i] + output[i])
@@ -76,7 +72,7 @@ def _prediction(instance: BatchingInstance, rng: np.random.Generator) -> Batchin
     """What is predicted of an output."""
     predicted = instance.requests.predicted.copy()
     i = int(rng.integers(len(predicted)))
-    predicted[i] = max(round(int(predicted[i]) * _factor(rng)), 1)
+    predicted[i] = max(round(int(predicted[i]) * draw_factor(rng, SPREAD)), 1)
     return _with(instance, predicted=predicted)
 
 
@@ -88,7 +84,7 @@ def _target(instance: BatchingInstance, rng: np.random.Generator) -> BatchingIns
         return _length(instance, rng)
     name = told[int(rng.integers(len(told)))]
     values = getattr(instance.requests, name).copy()
-    values[i] *= _factor(rng)
+    values[i] *= draw_factor(rng, SPREAD)
     return _with(instance, **{name: values})
 
 
@@ -97,7 +93,7 @@ def _memory(instance: BatchingInstance, rng: np.random.Generator) -> BatchingIns
     r = int(rng.integers(len(instance.replicas)))
     before = instance.replicas[r].kv_blocks
     least = min(before, -(-_longest(instance.requests) // BLOCK) + 1)
-    blocks = min(max(round(before * _factor(rng) ** 0.5), least, 1), 10**8)
+    blocks = min(max(round(before * draw_factor(rng, SPREAD) ** 0.5), least, 1), 10**8)
     return _with_replica(instance, r, kv_blocks=int(blocks))
 
 
@@ -134,5 +130,4 @@ def perturb(instance: BatchingInstance, rng: np.random.Generator) -> BatchingIns
         instance: left as it is.
         rng: source of randomness.
     """
-    kind, _ = KINDS[int(rng.choice(len(KINDS), p=[share for _, share in KINDS]))]
-    return replace(kind(instance, rng), name=perturbed_name(instance.name))
+    return changed(instance, rng, KINDS)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+LOOK_S = 0.002  # between two looks at the clock
+
 
 class _Pause:
     """Sums what was spent in pauses; of nested ones the outermost counts."""
@@ -74,7 +76,15 @@ def paused() -> Iterator[None]:
         end_pause()
 
 
-WATCH_S = 0.002
+def fitting(done: int, spent_s: float, limit_s: float) -> int:
+    """Units of work that fit in until the next look at the clock, one at least.
+
+    Args:
+        done: units so far.
+        spent_s: time that they took.
+        limit_s: of all.
+    """
+    return max(1, int(done / max(spent_s, 1e-6) * min(LOOK_S, limit_s - spent_s)))
 
 
 @contextmanager
@@ -87,7 +97,7 @@ def stopping(stop: Callable[[], None], cpu_limit_s: float) -> Iterator[None]:
     began, done = cpu_s(), threading.Event()
 
     def watch() -> None:
-        while not done.wait(WATCH_S):
+        while not done.wait(LOOK_S):
             if cpu_s() - began >= cpu_limit_s:
                 stop()
 

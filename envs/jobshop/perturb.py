@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from graphsched.envs.core.names import perturbed_name
+from graphsched.envs.core.perturbing import changed, draw_factor
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from graphsched.envs.jobshop.instance import JobShopInstance
 
 SPREAD = 0.7  # standard deviation of the logarithm of a changed time over the time before
@@ -18,7 +18,7 @@ LONGEST = 99  # of the usual generators; a shop with longer operations keeps its
 
 def _scaled(rng: np.random.Generator, time: int, least: int, most: int) -> int:
     """A time near the given one; never the same unless there is no other."""
-    draw = round(max(time, 1) * float(np.exp(SPREAD * rng.standard_normal())))
+    draw = round(max(time, 1) * draw_factor(rng, SPREAD))
     if draw == time:
         draw += 1 if time < most else -1
     return min(max(draw, least), most)
@@ -54,8 +54,7 @@ def _release(instance: JobShopInstance, rng: np.random.Generator) -> JobShopInst
     return replace(instance, release_time=release)
 
 
-KINDS = (_duration, _machines, _release)
-SHARES = (0.55, 0.35, 0.1)
+KINDS = ((_duration, 0.55), (_machines, 0.35), (_release, 0.1))
 
 
 def perturb(instance: JobShopInstance, rng: np.random.Generator) -> JobShopInstance:
@@ -65,5 +64,4 @@ def perturb(instance: JobShopInstance, rng: np.random.Generator) -> JobShopInsta
         instance: left as it is.
         rng: source of randomness.
     """
-    kind = KINDS[int(rng.choice(len(KINDS), p=SHARES))]
-    return replace(kind(instance, rng), name=perturbed_name(instance.name))
+    return changed(instance, rng, KINDS)

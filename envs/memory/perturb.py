@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.names import perturbed_name
+from graphsched.envs.core.perturbing import changed, draw_factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
 
     from graphsched.envs.memory.instance import Instruction, MemoryInstance
 
@@ -22,10 +22,6 @@ MOST_BYTES = 2**40
 TRIES = 20  # an order of instructions may be impossible
 
 
-def _factor(rng: np.random.Generator) -> float:
-    return float(np.exp(SPREAD * rng.standard_normal()))
-
-
 def _bytes(size: int, factor: float) -> int:
     """A size times a factor; another one unless there is no room."""
     out = round(max(size, 1) * factor)
@@ -34,7 +30,7 @@ def _bytes(size: int, factor: float) -> int:
 
 def _size(instance: MemoryInstance, rng: np.random.Generator) -> MemoryInstance:
     """A buffer's size, and with it what instructions touch of the buffer."""
-    k, factor = int(rng.integers(len(instance.buffers))), _factor(rng)
+    k, factor = int(rng.integers(len(instance.buffers))), draw_factor(rng, SPREAD)
     buffers = list(instance.buffers)
     before = buffers[k].size
     after = _bytes(before, factor)
@@ -57,7 +53,7 @@ def _flops(instance: MemoryInstance, rng: np.random.Generator) -> MemoryInstance
     """An instruction's arithmetic; one without any gets the mean."""
     i = int(rng.integers(len(instance.instructions)))
     mean = float(instance.flops.mean()) or 1.0
-    flops = (instance.instructions[i].flops or mean) * _factor(rng)
+    flops = (instance.instructions[i].flops or mean) * draw_factor(rng, SPREAD)
     return _with_instruction(instance, i, replace(instance.instructions[i], flops=flops))
 
 
@@ -69,13 +65,13 @@ def _with_instruction(instance: MemoryInstance, i: int, changed: Instruction) ->
 def _capacity(instance: MemoryInstance, rng: np.random.Generator) -> MemoryInstance:
     """The size of fast memory, by half as much as other numbers."""
     machine = instance.machine
-    capacity = _bytes(machine.fast_capacity, _factor(rng) ** 0.5)
+    capacity = _bytes(machine.fast_capacity, draw_factor(rng, SPREAD) ** 0.5)
     return replace(instance, machine=machine.with_capacity(capacity))
 
 
 def _bandwidth(instance: MemoryInstance, rng: np.random.Generator) -> MemoryInstance:
     """One of the machine's rates; fast memory stays at least as fast as slow memory."""
-    machine, factor = instance.machine, _factor(rng) ** 0.5
+    machine, factor = instance.machine, draw_factor(rng, SPREAD) ** 0.5
     name = ("flops_per_s", "slow_bandwidth", "fast_bandwidth", "copy_bandwidth")[rng.integers(4)]
     rate = getattr(machine, name) * factor
     if name == "slow_bandwidth":
@@ -136,5 +132,4 @@ def perturb(instance: MemoryInstance, rng: np.random.Generator) -> MemoryInstanc
         instance: left as it is.
         rng: source of randomness.
     """
-    kind, _ = KINDS[int(rng.choice(len(KINDS), p=[share for _, share in KINDS]))]
-    return replace(kind(instance, rng), name=perturbed_name(instance.name))
+    return changed(instance, rng, KINDS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.names import perturbed_name
+from graphsched.envs.core.perturbing import changed, draw_factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SPREAD = 0.7  # standard deviation of the logarithm of a changed number over the one before
+GAP_SPREAD = 0.3  # the same of the gap between arrivals
 RANGE = 30.0  # a changed number stays within this factor of the mean of its kind
 
 
 def _scaled(rng: np.random.Generator, values: Floats, mean: float, whole: bool = False) -> Floats:
     """The values times one factor; a zero becomes the mean, or it would stay for ever."""
     mean = max(mean, 1e-9)
-    factor = float(np.exp(SPREAD * rng.standard_normal()))
-    out = np.where(values > 0, values, mean) * factor
+    out = np.where(values > 0, values, mean) * draw_factor(rng, SPREAD)
     out = np.clip(out, mean / RANGE, mean * RANGE)
     if whole:
         out = np.maximum(np.round(out), 1.0)
@@ -115,12 +115,12 @@ def _in_a_job(
 def _speed(instance: SocInstance, rng: np.random.Generator) -> SocInstance:
     """A PE becomes faster or slower for every task."""
     p = int(rng.integers(instance.platform.num_pes))
-    factor = float(np.exp(SPREAD * rng.standard_normal()))
+    slower = draw_factor(rng, SPREAD)
     jobs = []
     for job in instance.jobs:
         times, mean = job.duration.copy(), _mean(job.duration)
         able = np.isfinite(times[:, p])
-        changed = np.clip(times[able, p] * factor, mean / RANGE, mean * RANGE)
+        changed = np.clip(times[able, p] * slower, mean / RANGE, mean * RANGE)
         times[able, p] = np.maximum(np.round(changed), 1.0) if instance.ticks else changed
         jobs.append(replace(job, duration=times))
     return replace(instance, jobs=tuple(jobs))
@@ -145,9 +145,8 @@ def _gap(instance: SocInstance, rng: np.random.Generator) -> SocInstance:
     if instance.stream is None:
         return _speed(instance, rng)
     stream = instance.stream
-    factor = float(np.exp(0.3 * rng.standard_normal()))
     least = stream.horizon / 1000.0  # or the episode could become endless
-    gap = min(max(stream.mean_gap * factor, least), stream.horizon)
+    gap = min(max(stream.mean_gap * draw_factor(rng, GAP_SPREAD), least), stream.horizon)
     return replace(instance, stream=replace(stream, mean_gap=gap))
 
 
@@ -169,5 +168,4 @@ def perturb(instance: SocInstance, rng: np.random.Generator) -> SocInstance:
         instance: left as it is.
         rng: source of randomness.
     """
-    kind, _ = KINDS[int(rng.choice(len(KINDS), p=[share for _, share in KINDS]))]
-    return replace(kind(instance, rng), name=perturbed_name(instance.name))
+    return changed(instance, rng, KINDS)

@@ -9,7 +9,6 @@ from pathlib import Path  # noqa: TC003 - read at run time by tyro
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from graphsched.envs.core.errors import InputError
@@ -19,8 +18,10 @@ from graphsched.eval.attack import Attack, AttackSettings
 from graphsched.eval.duel import Duel, side
 from graphsched.eval.gallery import document, prepare_gallery, worst, write_gallery
 from graphsched.eval.wording import duration
+from graphsched.eval.words import check_limit
+from graphsched.training.commands import INTERRUPTED
 from graphsched.training.commands.arguments import DomainWord, parse
-from graphsched.training.commands.screen import WIDE, Bar
+from graphsched.training.commands.screen import Bar, wide_console
 from graphsched.training.instances import generator
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graphsched.envs.core.domain import Domain
-
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,9 @@ def _prepare(domain: Domain[Any, Any], arguments: AttackArguments) -> Attack:
         if getattr(arguments, name) < 1:
             problem = f"expected at least 1, found {getattr(arguments, name)}"
             raise InputError(f"--{name}", problem)
-    if not 0 < arguments.solve_time < math.inf:
-        problem = f"expected more than 0 seconds, found {arguments.solve_time:g}"
-        raise InputError("--solve-time", problem)
+    check_limit("--solve-time", arguments.solve_time)
+    if arguments.time_limit is not None:
+        check_limit("--time-limit", arguments.time_limit)
     if arguments.solver == arguments.against:
         raise InputError("--against", f"expected another solver than {arguments.solver!r:.60}")
     both = [
@@ -154,9 +153,6 @@ def _show(facts: dict[str, Any], out: Path | None) -> None:
     if not facts["instances"]:
         print("no instance was compared")
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDE)
     measure, solver, against = facts["measure"], facts["solver"], facts["against"]
     title = f"{facts['domain']}: instances on which {solver} is worst, against {against}"
     table = Table(title=title, title_justify="left")
@@ -174,7 +170,7 @@ def _show(facts: dict[str, Any], out: Path | None) -> None:
         costs = [f"{row[key]:g}" for key in ("cost", "cost_against", "lower_bound")]
         name = str(k) if out is None else row["file"]
         table.add_row(name, row["group"], *shown, *costs)
-    console.print(table)
+    wide_console().print(table)
     print(_sentence(facts))
 
 
