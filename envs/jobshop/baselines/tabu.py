@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
     from graphsched.envs.jobshop.solution import JobShopSolution
 
-SUMMARY = "tabu search, N6 moves (Zhang et al. 2007), estimated as by Taillard (1994)"
+SUMMARY = "tabu search, N7 moves (Zhang et al. 2007), estimated as by Taillard (1994)"
 
 
 def _solve(instance: JobShopInstance, options: SolverOptions) -> JobShopSolution:
