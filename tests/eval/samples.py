@@ -57,6 +57,23 @@ def sample_document(
         contender("cp", "exact"),
     ]
     gaps = (policy_gap, rule_gap, rule_gap + 20, policy_gap + 3)
+    return _document(contenders, gaps, spread)
+
+
+def timed_document(tabu_gap: float, spread: float = 0.1) -> dict[str, Any]:
+    """A policy with a gap of 5%, a rule and a search, each with a second, and the search with ten."""
+    kinds: dict[str, Kind] = {"policy p": "policy", "best": "rule", "tabu": "search"}
+    contenders = [
+        contender(f"{name}@1s", kind, base=name, time_limit_s=1.0) for name, kind in kinds.items()
+    ]
+    contenders.append(contender("tabu@10s", "search", base="tabu", time_limit_s=10.0))
+    return _document(contenders, (5.0, 10.0, tabu_gap, 0.0), spread)
+
+
+def _document(
+    contenders: Sequence[Contender], gaps: Sequence[float], spread: float
+) -> dict[str, Any]:
+    """Two groups of six instances, each contender about so far above the best known value."""
     rows = [
         row(
             f"{group}-{i}",
