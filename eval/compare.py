@@ -154,7 +154,7 @@ class Table:
         for row in rows:
             if row.gap_reference == LOWER_BOUND and row.gap_pct is not None:
                 found.setdefault(row.solver, []).append(row.gap_pct)
-        return bool(found) and min(map(np.mean, found.values())) > USELESS_PCT
+        return bool(found) and min(float(np.mean(gaps)) for gaps in found.values()) > USELESS_PCT
 
 
 def _interval(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphsched.eval import svg
 from graphsched.eval.marks import (
+    CHARACTER,
     LINE,
     Box,
     Style,
@@ -19,13 +20,14 @@ from graphsched.eval.marks import (
     text_width,
 )
 from graphsched.eval.plots import highest, lowest, x_axis, y_axis
-from graphsched.eval.wording import duration, interval
+from graphsched.eval.wording import duration, interval, shorten
 
 if TYPE_CHECKING:
     from graphsched.eval.view import View
 
 WIDTH = 880.0
-LEFT, RIGHT, TOP, BOTTOM = 60.0, 860.0, 34.0, 400.0
+LEFT, TOP, BOTTOM = 60.0, 34.0, 400.0
+ROOM = 200.0  # right of the curves, for the names of their ends
 KEY_ROW = 20.0
 PANELS = 3  # in a row
 PANEL_WIDTH, PANEL_HEIGHT = 293.0, 230.0
@@ -110,24 +112,52 @@ def _held(y: svg.Scale, value: float) -> float:
 
 
 def quality_against_time(view: View) -> str:
-    """All instances: every solver, named beside its mark where there is room, and in the key."""
+    """All instances: curves are named at their ends, marks where there is room, all in the key."""
     shown, looks = points(view), base_styles(view)
     if not shown:
         return ""
-    x, y = _scales(shown, (LEFT, RIGHT), (BOTTOM, TOP))
+    right = WIDTH - 20 - (ROOM if view.limits else 0.0)
+    x, y = _scales(shown, (LEFT, right), (BOTTOM, TOP))
+    key, height = _key(view, shown, y, looks, BOTTOM + 60)
     out = [
         x_axis(x, TOP, BOTTOM, "processor time per instance"),
-        y_axis(y, LEFT, RIGHT, view.measure.axis),
+        y_axis(y, LEFT, right, view.measure.axis),
         _body(view, shown, x, y, looks, 5.0),
+        _ends(shown, x, y, looks, right),
+        _names(shown, x, y, looks, right),
+        key,
     ]
-    last = {p.base: p for p in shown}
-    wanted = [(base, x(p.seconds), _held(y, p.mean)) for base, p in last.items()]
-    boxes = place_labels(wanted, _taken(shown, x, y), Box(LEFT, TOP - 4, RIGHT + 16, BOTTOM))
-    for base, box in boxes.items():
+    return svg.picture(WIDTH, height, "".join(out), "Quality against time")
+
+
+def _ends(
+    shown: list[Point], x: svg.Scale, y: svg.Scale, looks: dict[str, Style], right: float
+) -> str:
+    """Names of the bases with time limits in a column on the right, none if they are too many."""
+    last = {p.base: p for p in shown if p.limited}
+    if len(last) * LINE > BOTTOM - TOP + LINE:
+        return ""
+    wanted = [_held(y, p.mean) for p in last.values()]
+    out = []
+    heights = svg.spread(wanted, LINE, TOP, BOTTOM)
+    for (base, p), at, height in zip(last.items(), wanted, heights, strict=True):
+        out.append(svg.line(x(p.seconds) + 7, at, right + 8, height, "leader"))
+        words = shorten(base, int((ROOM - 16) / CHARACTER))
         cls = f"label t-{looks[base].kind}"
-        out.append(svg.label(box.left, box.bottom - 4, base, "start", cls))
-    key, height = _key(view, shown, y, looks, BOTTOM + 60)
-    return svg.picture(WIDTH, height, "".join([*out, key]), "Quality against time")
+        out.append(svg.label(right + 12, height + 4, words, "start", cls))
+    return "".join(out)
+
+
+def _names(
+    shown: list[Point], x: svg.Scale, y: svg.Scale, looks: dict[str, Style], right: float
+) -> str:
+    """Names beside the marks of those without time limits, where they cover nothing."""
+    wanted = [(p.base, x(p.seconds), _held(y, p.mean)) for p in shown if not p.limited]
+    boxes = place_labels(wanted, _taken(shown, x, y), Box(LEFT, TOP - 4, right, BOTTOM))
+    return "".join(
+        svg.label(box.left, box.bottom - 4, base, "start", f"label t-{looks[base].kind}")
+        for base, box in boxes.items()
+    )
 
 
 def _taken(shown: list[Point], x: svg.Scale, y: svg.Scale) -> list[Box]:
@@ -135,14 +165,12 @@ def _taken(shown: list[Point], x: svg.Scale, y: svg.Scale) -> list[Box]:
     places = []
     before: Point | None = None
     for p in shown:
-        at = (x(p.seconds), _held(y, p.mean))
-        places.append(at)
+        px, py = x(p.seconds), _held(y, p.mean)
+        places.append((px, py))
         if before is not None and before.base == p.base and before.limited and p.limited:
-            start = (x(before.seconds), _held(y, before.mean))
-            steps = [i / 24 for i in range(1, 24)]
-            places += [
-                tuple(a + s * (b - a) for a, b in zip(start, at, strict=True)) for s in steps
-            ]
+            qx, qy = x(before.seconds), _held(y, before.mean)
+            shares = [i / 24 for i in range(1, 24)]
+            places += [(qx + s * (px - qx), qy + s * (py - qy)) for s in shares]
         before = p
     return [Box(px - 4, py - 4, px + 4, py + 4) for px, py in places]
 

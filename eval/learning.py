@@ -34,16 +34,19 @@ def paid_back(view: View, policy: Facts) -> Payback | None:
         mean = view.mean(rival["name"])
         if mean is not None:
             curves.setdefault(rival["base"], []).append((view.time(rival["name"]), mean))
+    limited = {rival["base"] for rival in rivals(view) if rival["time_limit_s"] is not None}
     hours = float(training["cost"]["core_hours"])
-    return payback(hours, view.seconds(policy["name"]), value, curves)
+    return payback(hours, view.seconds(policy["name"]), value, curves, limited)
 
 
 def in_words(found: Payback) -> str:
     """After how many instances training is paid for."""
     if found.instances is None:
-        return "never" if found.reached else "no time saved, but no rival is as good"
+        unmatched = found.bound == "more than"
+        return "no time saved, but no rival is as good" if unmatched else "never"
     words = f"{rough_count(found.instances)} instances"
-    return words if found.reached else f"at most {words.removeprefix('about ')}"
+    sides = {"": "about", "at most": "at least", "more than": "at most"}
+    return f"{sides[found.bound]} {words}"
 
 
 def learning_finding(view: View, policy: Facts) -> str | None:
@@ -51,14 +54,16 @@ def learning_finding(view: View, policy: Facts) -> str | None:
     found, training = paid_back(view, policy), training_of(view, policy)
     if found is None or training is None:
         return None
-    text = f"its training took {number(training['cost']['core_hours'])} core-hours; "
-    needs = f"{found.rival} needs {duration(found.rival_s)} for the same quality"
-    if not found.reached:
-        needs = f"no rival reaches its quality, {found.rival} not in {duration(found.rival_s)}"
+    text = f"its training took {number(training['cost']['core_hours'])} core-hours"
+    time = duration(found.rival_s)
+    if found.bound == "more than":
+        text += f"; no rival is as good, not even {found.rival} after {time}"
+        return text + (f", so it pays back after {in_words(found)}" if found.instances else "")
+    bound = f"{found.bound} " if found.bound else ""
+    text += f"; {found.rival} needs {bound}{time} to be as good"
     if found.instances is None:
-        told = "so it never pays back" if found.reached else "though it saves no time"
-        return f"{text}{needs}, {told} in processor time"
-    return f"{text}{needs}, so it pays back after {in_words(found)}"
+        return f"{text}, so in processor time it never pays back"
+    return f"{text}, so it pays back after {in_words(found)}"
 
 
 def learning_table(view: View) -> list[dict[str, Any]]:
@@ -81,7 +86,7 @@ def learning_table(view: View) -> list[dict[str, Any]]:
                 "rival": rival or DASH,
                 "rival_value": view.measure.value(view.mean(rival) if rival else None),
                 "rival_time": _times(view, rival) if rival else DASH,
-                "needs": ("" if found.reached else "over ") + duration(found.rival_s),
+                "needs": f"{found.bound} {duration(found.rival_s)}".strip(),
                 "needs_who": found.rival,
                 "pays": in_words(found),
             }

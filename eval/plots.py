@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphsched.eval import svg
-from graphsched.eval.tables import bystanders
-from graphsched.eval.wording import interval, number
+from graphsched.eval.tables import foremost
+from graphsched.eval.wording import interval, number, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 880.0
 LABELS = 250.0  # room for solvers' names
 ROW = 24.0
+LONGEST = 30  # characters of a name that fit there
 
 
 def highest(values: Sequence[float | None], least: float = 1.0) -> float:
@@ -58,7 +59,9 @@ def mean_gaps(view: View) -> str:
     out = [x_axis(scale, top, bottom, f"{view.measure.axis} (bar: 95% interval)")]
     for i, row in enumerate(rows):
         kind, y = view.kind[row["solver"]], top + ROW * (i + 0.5)
-        out.append(svg.label(LABELS - 12, y + 4, row["solver"], "end", f"label t-{kind}"))
+        out.append(
+            svg.label(LABELS - 12, y + 4, shorten(row["solver"], LONGEST), "end", f"label t-{kind}")
+        )
         low, high = scale(row["ci_low"]), scale(row["ci_high"])
         out.append(svg.line(low, y, high, y, f"whisker s-{kind}"))
         tip = f"{row['solver']}: {view.measure.value(row['mean'])}, n = {row['n']}"
@@ -68,17 +71,17 @@ def mean_gaps(view: View) -> str:
     return svg.picture(WIDTH, bottom + 46, "".join(out), "Mean gap of each solver")
 
 
-def _foremost(view: View) -> list[str]:
-    """Solvers whose lines are named in plots: all but the rules that are not the best one."""
-    hidden = set(bystanders(view))
-    return [name for name in view.names if name not in hidden]
+def _lines(view: View) -> list[str]:
+    """The foremost solvers and all rules."""
+    named = foremost(view)
+    return [name for name in view.names if name in named or view.kind[name] == "rule"]
 
 
 def gaps_by_group(view: View) -> str:
-    """Mean gap over the groups, a line for each solver; rules but the best stay grey."""
-    groups, named = view.groups, _foremost(view)
-    left, right, top, bottom = 60.0, WIDTH - LABELS, 34.0, 330.0
-    gaps = {name: [view.mean(name, group) for group in groups] for name in view.names}
+    """Mean over the groups, a line for each base at its longest limit; other rules stay grey."""
+    groups, named = view.groups, foremost(view)
+    left, right, top, bottom = 60.0, WIDTH - LABELS, 34.0, max(330.0, 34.0 + 17.0 * len(named))
+    gaps = {name: [view.mean(name, group) for group in groups] for name in _lines(view)}
     flat = [gap for values in gaps.values() for gap in values]
     scale = svg.Scale(lowest(flat), highest(flat), bottom, top)
     step = (right - left) / len(groups)
@@ -101,13 +104,13 @@ def gaps_by_group(view: View) -> str:
     for (y, name), height in zip(ends, heights, strict=True):
         out.append(svg.line(right - step / 2 + 8, y, right + 8, height, "leader"))
         cls = f"label t-{view.kind[name]}"
-        out.append(svg.label(right + 12, height + 4, name, "start", cls))
+        out.append(svg.label(right + 12, height + 4, shorten(name, LONGEST), "start", cls))
     return svg.picture(WIDTH, bottom + 44, "".join(out), "Mean gap by group")
 
 
 def gap_distribution(view: View) -> str:
     """Every instance's gap as a dot, a row for each solver, a bar at the mean."""
-    rows = [name for name in _foremost(view) if view.values_by_instance(name)]
+    rows = [name for name in foremost(view) if view.values_by_instance(name)]
     gaps = {name: view.values_by_instance(name) for name in rows}
     height = 30.0
     top, bottom = 8.0, 8.0 + height * len(rows)
@@ -123,7 +126,7 @@ def gap_distribution(view: View) -> str:
     ]
     for i, name in enumerate(rows):
         kind, y = view.kind[name], top + height * (i + 0.5)
-        out.append(svg.label(LABELS - 12, y + 4, name, "end", f"label t-{kind}"))
+        out.append(svg.label(LABELS - 12, y + 4, shorten(name, LONGEST), "end", f"label t-{kind}"))
         for k, (instance, gap) in enumerate(gaps[name].items()):
             shift = (k * 0.618034 % 1.0 - 0.5) * 0.6 * height
             tip = f"{instance}: {view.measure.value(gap)} by {name}"

@@ -25,8 +25,8 @@ def gap_table(view: View) -> dict[str, Any]:
     for name in names:
         cells = []
         for group in view.columns:
-            found = view.summary(name, group)
-            cells.append({**_cell(found), "best": bool(found) and found["mean"] == best[group]})
+            first = view.mean(name, group) == best[group]
+            cells.append({**_cell(view.summary(name, group)), "best": first})
         rows.append({"name": name, "kind": view.kind[name], "cells": cells})
     heads = [{"name": group, "n": view.size(group)} for group in view.columns]
     return {"columns": heads, "rows": rows}
@@ -205,8 +205,8 @@ def time_table(view: View) -> dict[str, Any]:
     return {"columns": view.columns, "rows": rows}
 
 
-def bystanders(view: View) -> list[str]:
-    """Rules other than the best one: plots by instance show the best only."""
-    rules = [rival for rival in rivals(view) if rival["kind"] == "rule"]
-    best = view.best(rules)
-    return [rule["name"] for rule in rules if rule["name"] != best]
+def foremost(view: View) -> list[str]:
+    """One solver of each base, at its longest time limit; of the rules the best one only."""
+    last = [solvers[-1]["name"] for solvers in view.curves.values()]
+    best = view.best([rival for rival in rivals(view) if rival["kind"] == "rule"])
+    return [n for n in view.names if n in last and (view.kind[n] != "rule" or n == best)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 DASH = "–"
@@ -48,11 +49,18 @@ def sentence(text: str) -> str:
 
 
 def rough_count(amount: float) -> str:
-    """``about 12,000``: two digits of a number that is an estimate."""
-    if amount < 100:
-        return f"about {amount:.0f}"
-    digits = len(f"{amount:.0f}") - 2
-    return f"about {round(amount / 10**digits) * 10**digits:,}"
+    """``12,000``: two digits of a number that is an estimate."""
+    whole = math.ceil(amount)
+    unit = 10 ** max(len(str(whole)) - 2, 0)
+    return f"{round(whole / unit) * unit:,}"
+
+
+def shorten(text: str, length: int) -> str:
+    """At most so many characters, the middle left out: names differ at their ends."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
 def cost_unit(objective: str) -> str:
