@@ -108,7 +108,8 @@ def _against_the_strongest(view: View, policy: Facts) -> Finding | None:
 def _beside(view: View, name: str, search: str) -> str:
     """What the strongest search that ran reaches, and in which time."""
     measure, times = view.measure, (time_words(view, search), duration(view.seconds(name)))
-    text = f"the strongest search, {search}, reaches {measure.value(view.mean(search))} in "
+    exact = " (an exact solver)" if view.kind[search] == "exact" else ""
+    text = f"the strongest search, {search}{exact}, reaches {measure.value(view.mean(search))} in "
     text += f"{times[0]} where {name} reaches {measure.value(view.mean(name))} in {times[1]}"
     found = view.versus(name, search)
     if found is not None and verdict(found) == "few":
