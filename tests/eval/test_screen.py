@@ -45,3 +45,15 @@ def test_limits_have_a_table_of_bases(capsys: pytest.CaptureFixture[str]) -> Non
     _, _, table = capsys.readouterr().out.partition("by processor time")
     assert all(word in table for word in ("no limit", "100 ms", "1 s", "10 s"))
     assert all(base in table for base in FIELD)
+
+
+def test_many_measures_keep_their_heads_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    document = batching_document()
+    heads = [f"measure number {i}" for i in range(9)]
+    for row in document["rows"]:
+        row["metrics"] = dict.fromkeys(heads, 12345.0)
+    print_summary(document)
+    shown = capsys.readouterr().out
+    assert all(head in shown for head in heads)
+    assert shown.count("other measures") == 3
+    assert max(len(line) for line in shown.splitlines() if line[:1] in "┏┃│") <= 80

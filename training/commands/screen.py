@@ -34,6 +34,7 @@ STYLES = {
     "exact": "yellow",
 }
 WIDTH = 80  # columns of a table: as wide as terminals are; longer names are folded
+BORDER = 3  # columns between two cells
 
 
 class Bar(Drawn):
@@ -116,15 +117,34 @@ def _limit_table(view: View) -> Table:
     return table
 
 
-def _metrics_table(view: View) -> Table | None:
-    """The further measures, over all instances."""
+def _metrics_tables(view: View) -> list[Table]:
+    """The further measures over all instances, in as many tables as keep their heads whole."""
     metrics = metrics_table(view)
-    if not metrics["rows"]:
-        return None
-    table = _new_table("other measures, means over instances", ("solver", *metrics["columns"]))
-    for row in (row for row in metrics["rows"] if row["group"] == "all"):
-        table.add_row(escape(row["name"]), *row["cells"], style=STYLES[row["kind"]])
-    return table
+    rows = [row for row in metrics["rows"] if row["group"] == "all"]
+    names = min(max((len(row["name"]) for row in rows), default=0), WIDTH // 2)
+    widths = [
+        max(len(column), *(len(row["cells"][i]) for row in rows)) + BORDER
+        for i, column in enumerate(metrics["columns"])
+    ]
+    out = []
+    for part in _parts(widths, WIDTH - names - 2 * BORDER):
+        columns = metrics["columns"][part]
+        table = _new_table("other measures, means over instances", ("solver", *columns))
+        for row in rows:
+            table.add_row(escape(row["name"]), *row["cells"][part], style=STYLES[row["kind"]])
+        out.append(table)
+    return out
+
+
+def _parts(widths: Sequence[int], room: int) -> list[slice]:
+    """Slices of neighbours that fit the room together, one at least in each."""
+    out: list[slice] = []
+    first = 0
+    for i in range(len(widths)):
+        if i > first and sum(widths[first : i + 1]) > room:
+            out.append(slice(first, i))
+            first = i
+    return [*out, slice(first, len(widths))] if widths else []
 
 
 def print_summary(document: dict[str, Any]) -> None:
@@ -138,8 +158,8 @@ def print_summary(document: dict[str, Any]) -> None:
         console.print(KEY, style="dim", highlight=False)
     if len(view.limits) > 1:
         console.print(_limit_table(view))
-    if metrics := _metrics_table(view):
-        console.print(metrics)
+    for table in _metrics_tables(view):
+        console.print(table)
     answer = headline(view)
     console.print(sentence(answer.text), markup=False, highlight=False, soft_wrap=True)
     if answer.detail:
