@@ -77,11 +77,12 @@ def evaluate(
 
 
 def policy_facts(entrants: Entrants) -> list[dict[str, Any]]:
-    """What a report keeps of each policy: its training, its commit, its training curve."""
+    """What a report keeps of each policy: its training, its commit, its curve, what it took."""
     wanted = ("training", "seed", "git", "versions", "simulator_options")
     out = []
     for name, policy in entrants.policies.items():
         facts = {key: policy.config[key] for key in wanted if key in policy.config}
-        curve = policy.metrics.get("curve", [])
-        out.append({"name": name, "path": entrants.places[name], **facts, "curve": curve})
+        known = {key: policy.metrics.get(key) for key in ("curve", "cost")}
+        known["curve"] = known["curve"] or []
+        out.append({"name": name, "path": entrants.places[name], **facts, **known})
     return out
