@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
-from graphsched.envs.jobshop.search.solver import improve
+from graphsched.envs.jobshop.search.population import improve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
