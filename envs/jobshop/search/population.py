@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from graphsched.envs.jobshop.solution import JobShopSolution
 
 NOISE = 0.3  # of the rule that fills the population
-SHORT_S = 0.3
+LEAST = 2.5
+IDLE = 3  # schedules for each member that bring nothing before the population starts afresh
 NEAR = 0.05  # share of operations with another predecessor below which two schedules count as one
 
 
@@ -36,11 +37,17 @@ class Plan:
     patience: int
 
 
-def plan_for(seconds: float) -> Plan:
-    """More schedules, and more moves for each, the more time there is."""
-    if seconds < SHORT_S:  # one search from the best start
+def plan_for(seconds: float, operations: int) -> Plan:
+    """More schedules, and more moves for each, the more moves an operation gets.
+
+    A second has about 1e8 / operations moves. The numbers were tuned on generated instances of
+    15x15 to 30x20, at 1 s and 10 s.
+    """
+    effort = seconds * 1e6 / operations**2
+    if effort < LEAST:  # one search from the best start
         return Plan(members=2, patience=ENDLESS)
-    return Plan(members=4, patience=5000)
+    ratio = effort / LEAST
+    return Plan(members=round(3 + 2 * np.log2(ratio)), patience=round(3000 * ratio**0.2))
 
 
 @dataclass
@@ -53,11 +60,17 @@ class Member:
 
 
 class Population:
-    """At most so many schedules, no two of them near each other."""
+    """At most so many schedules, no two of them near each other.
+
+    Attributes:
+        members: the schedules.
+        idle: how many were offered in a row that made it no better.
+    """
 
     def __init__(self, size: int) -> None:
         """Empty, with room for some."""
         self.members: list[Member] = []
+        self.idle = 0
         self._size = size
 
     @property
@@ -67,16 +80,26 @@ class Population:
 
     def add(self, new: Member) -> None:
         """Let a schedule replace the one near it, or else the worst, unless it is worse itself."""
+        self.idle += 1
         distances = [np.count_nonzero(new.previous != m.previous) for m in self.members]
         if distances and min(distances) < NEAR * len(new.order):
             place = int(np.argmin(distances))
         elif not self.is_full:
             self.members.append(new)
+            self.idle = 0
             return
         else:
             place = int(np.argmax([m.makespan for m in self.members]))
+        if new.makespan < self.members[place].makespan:
+            self.idle = 0
         if new.makespan <= self.members[place].makespan:
             self.members[place] = new
+
+    def thin(self) -> None:
+        """Keep the best alone if nothing has come of the others for long."""
+        if self.idle >= IDLE * self._size:
+            self.members = [min(self.members, key=lambda member: member.makespan)]
+            self.idle = 0
 
 
 def _child(search: Search, population: Population) -> Ints:
@@ -101,6 +124,7 @@ def relink(search: Search, orders: Sequence[Ints], plan: Plan) -> None:
         order, previous = search.memory.best.copy(), np.zeros_like(search.memory.best)
         predecessors(search.shop, order, previous)
         population.add(Member(makespan, order, previous))
+        population.thin()
 
 
 def improve(
@@ -109,5 +133,5 @@ def improve(
     """The best schedule found in some processor time from the given ones, or from a rule's."""
     search = Search(instance, seed, seconds)
     orders = [order_of(s.start, s.end) for s in starts] or [search.dispatched()]
-    relink(search, orders, plan_for(seconds))
+    relink(search, orders, plan_for(seconds, instance.num_operations))
     return search.solution()

@@ -33,6 +33,7 @@ from graphsched.envs.jobshop.search.shop import (
     shop_of,
 )
 from graphsched.envs.jobshop.search.solver import ENDLESS, Search
+from graphsched.envs.jobshop.search.tabu import BEST
 from graphsched.envs.jobshop.solution import JobShopSolution
 
 Serial = Callable[[JobShopInstance, Sequence[int]], JobShopSolution]
@@ -123,31 +124,32 @@ def _shop(instance: JobShopInstance, solution: JobShopSolution) -> Shop:
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=SEEDS, turns=TURNS, picks=TURNS)
+@given(seed=SEEDS, turns=TURNS, is_irregular=st.booleans())
 def test_listed_moves_keep_every_promise(
-    serial: Serial, seed: int, turns: list[int], picks: list[int]
+    serial: Serial, seed: int, turns: list[int], is_irregular: bool
 ) -> None:
     """No move makes a cycle or swaps a job's operations; swaps are estimated exactly."""
-    instance = irregular(np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    instance = irregular(rng) if is_irregular else uniform(rng, "6x5")
     shop, n = _shop(instance, serial(instance, turns)), instance.num_operations
     _verify(instance, shop)
     moves, scratch = np.zeros((4 * n, 3), np.int64), np.zeros(n, np.int64)
-    for pick in picks[:6]:
-        count = list_moves(shop.table, np.array(_path(instance, shop)), moves)
-        if not count:
-            break
-        u, v, forward = moves[pick % count].tolist()
+    count = list_moves(shop.table, np.array(_path(instance, shop)), moves)
+    for u, v, forward in moves[:count].tolist():
         assert instance.machine[u] == instance.machine[v]
         assert instance.job[u] != instance.job[v]
         estimate = estimate_behind if forward else estimate_before
         expected = estimate(shop.table, u, v, scratch, ENDLESS)
         is_swap = shop.table[u, FOLLOWING if forward else PREVIOUS] == v
-        move(shop.table, shop.lists, u, v, bool(forward), n)
-        assert shop.table[u, PREVIOUS if forward else FOLLOWING] == v
-        _verify(instance, shop)
+        moved = shop._replace(table=shop.table.copy(), lists=shop.lists.copy())
+        move(moved.table, moved.lists, u, v, bool(forward), n)
+        assert moved.table[u, PREVIOUS if forward else FOLLOWING] == v
+        _verify(instance, moved)
         if is_swap:
-            through = shop.table[[u, v], END] + shop.table[[u, v], TAIL]
-            assert expected == (through - shop.table[[u, v], DURATION]).max()
+            through = moved.table[[u, v], END] + moved.table[[u, v], TAIL]
+            back = estimate_before if forward else estimate_behind
+            assert expected == back(shop.table, v, u, scratch, ENDLESS)
+            assert expected == (through - moved.table[[u, v], DURATION]).max()
 
 
 @settings(max_examples=40, deadline=None)
@@ -208,6 +210,16 @@ def test_the_best_of_several_starts_is_kept(serial: Serial) -> None:
     found = improve(instance, starts, 0.0, 0)
     assert found.makespan <= min(s.makespan for s in starts)
     assert check(instance, found) == []
+
+
+def test_the_best_start_comes_first(serial: Serial) -> None:
+    instance = uniform(np.random.default_rng(5), "8x5")
+    starts = [serial(instance, turns) for turns in ([0], [1, 2, 7, 3, 4], [2, 2, 1])]
+    starts.sort(key=lambda start: start.makespan)
+    starts[:2] = starts[1::-1]
+    search = Search(instance, 0, LONG_S, moves=1)
+    relink(search, [order_of(s.start, s.end) for s in starts], Plan(members=2, patience=9))
+    assert search.memory.facts[BEST] <= starts[1].makespan < starts[0].makespan
 
 
 def test_release_times_are_kept() -> None:
