@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NOISE = 0.3  # of the rule that fills the population
 LEAST = 2.5
 IDLE = 3  # schedules for each member that bring nothing before the population starts afresh
+SHARE = 256  # of the one parent in a child, in 1024
 NEAR = 0.05  # share of operations with another predecessor below which two schedules count as one
 
 
@@ -52,7 +53,7 @@ def plan_for(seconds: float, operations: int) -> Plan:
 
 @dataclass
 class Member:
-    """A schedule of the population: makespan, topological order and machine predecessors, (N,)."""
+    """A schedule of the population: makespan, operations by start and machine predecessors, (N,)."""
 
     makespan: int
     order: Ints
@@ -103,13 +104,13 @@ class Population:
 
 
 def _child(search: Search, population: Population) -> Ints:
-    """A schedule halfway between two members, or a new one by a perturbed rule; (N,) order."""
+    """A schedule between two members, nearer to the other, or a new one by a perturbed rule; (N,) order."""
     if not population.is_full:
         return search.dispatched(NOISE)
     one, other = search.rng.choice(len(population.members), 2, replace=False)
     order = np.zeros(search.instance.num_operations, np.int64)
     orders = population.members[one].order, population.members[other].order
-    blend(*orders, 512, search.memory.random, order)
+    blend(*orders, SHARE, search.memory.random, order)
     return order
 
 
@@ -121,7 +122,8 @@ def relink(search: Search, orders: Sequence[Ints], plan: Plan) -> None:
     while not search.is_over:
         search.set_out_from(waiting.pop(0) if waiting else _child(search, population))
         makespan = search.descend(plan.patience)
-        order, previous = search.memory.best.copy(), np.zeros_like(search.memory.best)
+        order = search.by_start(search.memory.best)
+        previous = np.zeros_like(order)
         predecessors(search.shop, order, previous)
         population.add(Member(makespan, order, previous))
         population.thin()

@@ -9,7 +9,7 @@ import numpy as np
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.jobshop.bounds import heads_and_tails, lower_bound
 from graphsched.envs.jobshop.search.paths import set_order
-from graphsched.envs.jobshop.search.shop import END, shop_of
+from graphsched.envs.jobshop.search.shop import END, order_of, shop_of
 from graphsched.envs.jobshop.search.starts import dispatch
 from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION, empty_memory, run
 from graphsched.envs.jobshop.solution import JobShopSolution
@@ -81,6 +81,15 @@ class Search:
         m.facts[FOUND] = m.facts[ITERATION]
         self._keep()
         return found
+
+    def by_start(self, order: Ints) -> Ints:
+        """The same schedule's operations as they start, (N,), instead of in any topological order.
+
+        The schedule in hand is lost.
+        """
+        set_order(self.shop, order)
+        ends = self.shop.table[: len(order), END]
+        return order_of(ends - self.instance.duration, ends)
 
     def descend(self, patience: int) -> int:
         """Tabu search until so many moves brought nothing better; returns the least makespan."""
