@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphsched.envs.jobshop.solution import JobShopSolution
 
 NOISE = 0.3  # of the rule that fills the population
-LEAST = 2.5
+LEAST = 2.5  # effort, see `plan_for`, from which a population pays
 IDLE = 3  # schedules for each member that bring nothing before the population starts afresh
 SHARE = 256  # of the one parent in a child, in 1024
 NEAR = 0.05  # share of operations with another predecessor below which two schedules count as one
@@ -53,7 +53,7 @@ def plan_for(seconds: float, operations: int) -> Plan:
 
 @dataclass
 class Member:
-    """A schedule of the population: makespan, operations by start and machine predecessors, (N,)."""
+    """A schedule: makespan, operations by start, (N,), and their machine predecessors, (N,)."""
 
     makespan: int
     order: Ints
@@ -104,7 +104,7 @@ class Population:
 
 
 def _child(search: Search, population: Population) -> Ints:
-    """A schedule between two members, nearer to the other, or a new one by a perturbed rule; (N,) order."""
+    """(N,) order of a schedule between two members, or of a new one by a perturbed rule."""
     if not population.is_full:
         return search.dispatched(NOISE)
     one, other = search.rng.choice(len(population.members), 2, replace=False)
