@@ -115,7 +115,7 @@ def _child(search: Search, population: Population) -> Ints:
 
 
 def relink(search: Search, orders: Sequence[Ints], plan: Plan) -> None:
-    """Tabu search from the best orders, then from schedules between the best of them, until the end."""
+    """Tabu search from the best orders, then from schedules between what came of them."""
     population = Population(plan.members)
     makespans = [search.set_out_from(order) for order in orders]
     waiting = [orders[i] for i in np.argsort(makespans, kind="stable")[: plan.members]]

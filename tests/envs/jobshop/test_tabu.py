@@ -1,4 +1,4 @@
-"""Tabu search: feasible schedules, never worse than the start, moves and estimates as they should."""
+"""Tabu search: feasible, never worse than its start, moves and estimates as they should be."""
 
 from __future__ import annotations
 
