@@ -177,14 +177,14 @@ def compare(table: Table, solver: str, baseline: str, group: str = ALL) -> Versu
 def compare_all(table: Table, contenders: Sequence[Contender]) -> list[Versus]:
     """Every policy against every other contender; without a policy, each against each.
 
-    An exact solver that was given a policy's time is held against that policy only.
+    Only contenders that had the same time are compared.
     """
     policies = [c for c in contenders if c.kind == "policy"] or list(contenders)
     return [
         compare(table, policy.name, other.name, group)
         for policy in policies
         for other in contenders
-        if other.name != policy.name and other.time_of in (None, policy.name)
+        if other.name != policy.name and other.time_limit_s == policy.time_limit_s
         for group in table.groups
     ]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsched.eval.benchmark import Result
     from graphsched.eval.contenders import Contender
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def build_document(
@@ -47,7 +47,7 @@ def build_document(
         "seeds": sorted({row.seed for row in result.rows}),
         "gap_reference": dict(Counter(_references(result))),
         "solvers": [_facts(contender) for contender in contenders],
-        "summary": to_json(summarise(table)),
+        "summary": _summaries(table, contenders),
         "versus": to_json(compare_all(table, contenders)),
         "violations": result.violations,
         "policies": list(policies),
@@ -55,6 +55,19 @@ def build_document(
         "versions": installed_versions(),
         "rows": [row.to_json() for row in result.rows],
     }
+
+
+def _summaries(table: Table, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
+    """Means of each solver and group, with what makes curves over time of them."""
+    known = {contender.name: contender for contender in contenders}
+    return [
+        {
+            **entry,
+            "base": known[entry["solver"]].base,
+            "time_limit_s": known[entry["solver"]].time_limit_s,
+        }
+        for entry in to_json(summarise(table))
+    ]
 
 
 def _references(result: Result) -> list[str]:
@@ -66,8 +79,11 @@ def _references(result: Result) -> list[str]:
 def _facts(contender: Contender) -> dict[str, Any]:
     return {
         "name": contender.name,
+        "base": contender.base,
         "kind": contender.kind,
+        "learned": contender.learned,
         "samples": contender.samples,
+        "tries": contender.tries,
         "time_limit_s": contender.time_limit_s,
-        "time_of": contender.time_of,
+        "summary": contender.summary,
     }

@@ -31,6 +31,7 @@ def verdict(comparison: dict[str, Any]) -> Tone:
     return "bad" if comparison["ci_low"] > 0 else "even"
 
 
+FEWEST = 10  # instances from which a difference is called a win or a loss
 _VERBS = {"good": "beats", "bad": "loses to"}
 
 
@@ -40,16 +41,49 @@ def _sentence(view: View, solver: str, other: str, described: str) -> Finding | 
         return None
     tone = verdict(comparison)
     difference = comparison["mean_diff_pct"]
-    text = f"{solver} {_VERBS.get(tone, '')} {described} by {points(difference)}"
+    if comparison["n"] < FEWEST:
+        text = (
+            f"{solver} against {described}: {count(comparison['n'], 'instance')}, too few to tell"
+        )
+        return Finding("plain", text, _numbers(view, comparison))
+    if comparison["ci_low"] == comparison["ci_high"]:
+        tone = "even"  # nothing was drawn that differs: the interval says nothing
     if tone == "even":
         text = f"{solver} can't be told apart from {described}"
-    detail = (
+    else:
+        text = f"{solver} {_VERBS[tone]} {described} by {points(difference)}"
+    return Finding(tone, text, _numbers(view, comparison))
+
+
+def _numbers(view: View, comparison: dict[str, Any]) -> str:
+    """What backs a sentence; no interval where there is one number only."""
+    difference = percent(comparison["mean_diff_pct"])
+    within = ""
+    if comparison["ci_low"] != comparison["ci_high"]:
+        within = f", 95% interval {interval(comparison['ci_low'], comparison['ci_high'])}"
+    solver, other = comparison["solver"], comparison["baseline"]
+    return (
         f"mean gap {percent(view.gap(solver))}% against {percent(view.gap(other))}% on "
-        f"{count(comparison['n'], 'instance')}; difference {percent(difference)} points, "
-        f"95% interval {interval(comparison['ci_low'], comparison['ci_high'])}; "
+        f"{count(comparison['n'], 'instance')}; difference {difference} points{within}; "
         f"{comparison['wins']} won, {comparison['ties']} tied, {comparison['losses']} lost"
     )
-    return Finding(tone, text, detail)
+
+
+def _strongest(view: View, policy: dict[str, Any]) -> str | None:
+    """The best contender without a policy in the same time; None if there is no limit."""
+    limit = policy["time_limit_s"]
+    if limit is None:
+        return None
+    return view.best([s for s in view.solvers if not s["learned"] and s["time_limit_s"] == limit])
+
+
+def _first(view: View, policy: dict[str, Any]) -> Finding | None:
+    """The policy against the strongest rival; without limits, against the best rule."""
+    strongest = _strongest(view, policy)
+    if strongest is None:
+        return _against_rules(view, policy)
+    described = f"the strongest rival in the same time ({strongest})"
+    return _sentence(view, policy["name"], strongest, described)
 
 
 def _against_rules(view: View, policy: dict[str, Any]) -> Finding | None:
@@ -76,7 +110,7 @@ def _weak_groups(view: View, policy: str) -> Finding | None:
     """Groups in which some baseline that is not exact does better than the policy."""
     lost = []
     for group in view.groups:
-        others = [s for s in view.solvers if s["kind"] in ("rule", "heuristic")]
+        others = [s for s in view.solvers if s["kind"] in ("rule", "heuristic", "search")]
         ahead = [
             (found["mean_diff_pct"], other["name"])
             for other in others
@@ -94,16 +128,13 @@ def _weak_groups(view: View, policy: str) -> Finding | None:
 
 def policy_findings(view: View, policy: dict[str, Any]) -> list[Finding]:
     """Sentences on one policy: against rules, its cost, against others, where it is weak."""
-    name = policy["name"]
-    found = [_against_rules(view, policy), _cost(view, name)]
+    name, strongest = policy["name"], _strongest(view, policy)
+    found = [_first(view, policy), _cost(view, name)]
     found += [
         _sentence(view, name, other["name"], other["name"])
-        for other in view.of_kind("heuristic")
-        if other["samples"] == policy["samples"]
-    ]
-    found += [
-        _sentence(view, name, other, f"{other.partition(' in the time')[0]} at equal wall-clock")
-        for other in view.equal_time(name)
+        for other in view.of_kind("heuristic") + view.of_kind("search")
+        if other["samples"] == policy["samples"] or policy["time_limit_s"] is not None
+        if other["name"] != strongest
     ]
     found.append(_weak_groups(view, name))
     return [finding for finding in found if finding is not None]
@@ -115,7 +146,7 @@ def headline(view: View) -> Finding:
         number = len(view.document["violations"])
         return Finding("bad", f"{count(number, 'solution')} broke the rules of the problem")
     for policy in view.of_kind("policy"):
-        found = _against_rules(view, policy) or _cost(view, policy["name"])
+        found = _first(view, policy) or _cost(view, policy["name"])
         if found is not None:
             return found
     best = view.best(view.solvers)

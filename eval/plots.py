@@ -47,7 +47,7 @@ def _y_axis(scale: svg.Scale, left: float, right: float, title: str) -> str:
 
 def mean_gaps(view: View) -> str:
     """Mean gap of every solver with its confidence interval, best on top."""
-    rows = [s for name in view.plain_names if (s := view.summary(name)) and s["n"]]
+    rows = [s for name in view.names if (s := view.summary(name)) and s["n"]]
     top, bottom = 8.0, 8.0 + ROW * len(rows)
     highs = [row["ci_high"] for row in rows]
     scale = svg.Scale(_lowest([r["ci_low"] for r in rows]), _highest(highs), LABELS, WIDTH - 60)
@@ -67,14 +67,14 @@ def mean_gaps(view: View) -> str:
 def _foremost(view: View) -> list[str]:
     """Solvers whose lines are named in plots: all but the rules that are not the best one."""
     best = view.best_rule()
-    return [name for name in view.plain_names if view.kind[name] != "rule" or name == best]
+    return [name for name in view.names if view.kind[name] != "rule" or name == best]
 
 
 def gaps_by_group(view: View) -> str:
     """Mean gap over the groups, a line for each solver; rules but the best stay grey."""
     groups, named = view.groups, _foremost(view)
     left, right, top, bottom = 60.0, WIDTH - LABELS, 34.0, 330.0
-    gaps = {name: [view.gap(name, group) for group in groups] for name in view.plain_names}
+    gaps = {name: [view.gap(name, group) for group in groups] for name in view.names}
     flat = [gap for values in gaps.values() for gap in values]
     scale = svg.Scale(_lowest(flat), _highest(flat), bottom, top)
     step = (right - left) / len(groups)
@@ -104,7 +104,7 @@ def gaps_by_group(view: View) -> str:
 def _families(view: View) -> dict[str, list[str]]:
     """Solvers that differ in effort only (samples, time limit), joined by a line."""
     out: dict[str, list[str]] = {}
-    for name in view.plain_names:
+    for name in view.names:
         out.setdefault(re.sub(r"@[^+]*", "", name), []).append(name)
     return out
 
@@ -128,11 +128,9 @@ def gap_against_time(view: View) -> str:
     named = _foremost(view)
     heights = _free_heights({name: place[name] for name in named if name in place})
     for name, (px, py) in place.items():
-        kind, hollow = view.kind[name], "" if name in view.plain_names else " hollow"
+        kind = view.kind[name]
         tip = f"{name}: {percent(found[name]['mean_gap_pct'])}% in "
-        out.append(
-            svg.dot(px, py, f"f-{kind}{hollow}", tip + duration(found[name]["mean_seconds"]))
-        )
+        out.append(svg.dot(px, py, f"f-{kind}", tip + duration(found[name]["mean_seconds"])))
         if name in heights:
             cls = f"label t-{kind}"
             out.append(svg.label(px + 9, heights[name] + 4, name, "start", cls))

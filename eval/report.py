@@ -11,7 +11,6 @@ from markupsafe import Markup
 from graphsched.eval import plots
 from graphsched.eval.findings import headline, policy_findings, reference_note
 from graphsched.eval.tables import (
-    equal_time_table,
     gap_table,
     metrics_table,
     time_table,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from graphsched.eval.view import Document
 
 TEMPLATE = "report.html"
+KINDS = ("policy", "search", "heuristic", "rule", "exact")
 
 
 def render_report(document: Document, picture: Mapping[str, str] | None = None) -> str:
@@ -51,8 +51,7 @@ def render_report(document: Document, picture: Mapping[str, str] | None = None) 
         versus=versus_table(view),
         times=time_table(view),
         metrics=metrics_table(view),
-        equal_time=equal_time_table(view),
-        kinds=[kind for kind in ("policy", "heuristic", "rule", "exact") if view.of_kind(kind)],
+        kinds=[kind for kind in KINDS if view.of_kind(kind)],
         plots=_plots(view),
         curves=_curves(document),
         picture=picture,

@@ -16,13 +16,10 @@ def _columns(view: View) -> list[str]:
     return ["all", *view.groups] if len(view.groups) > 1 else ["all"]
 
 
-def gap_table(view: View, everyone: bool = False) -> dict[str, Any]:
-    """Mean gap with interval for each solver and group; the best of a column is marked.
-
-    Solvers whose time another one set have a table of their own and are here if ``everyone`` is.
-    """
+def gap_table(view: View) -> dict[str, Any]:
+    """Mean gap with interval for each solver and group; the best of a column is marked."""
     columns = _columns(view)
-    names = view.names if everyone else view.plain_names
+    names = view.names
     best = {
         group: min((g for name in names if (g := view.gap(name, group)) is not None), default=0)
         for group in columns
@@ -103,32 +100,3 @@ def time_table(view: View) -> dict[str, Any]:
             }
         )
     return {"columns": columns, "rows": rows}
-
-
-def equal_time_table(view: View) -> list[dict[str, Any]]:
-    """Policies against exact solvers that had the same time, and longer ones beside them."""
-    columns = _columns(view)
-    longer = [s["name"] for s in view.of_kind("exact") if s["time_of"] is None]
-    out = []
-    for policy in view.of_kind("policy"):
-        rivals = view.equal_time(policy["name"])
-        if not rivals:
-            continue
-        names = [policy["name"], *rivals, *longer]
-        rows = [
-            {
-                "name": name,
-                "kind": view.kind[name],
-                "cells": [_gap_and_time(view, name, group) for group in columns],
-            }
-            for name in names
-        ]
-        out.append({"policy": policy["name"], "columns": columns, "rows": rows})
-    return out
-
-
-def _gap_and_time(view: View, name: str, group: str) -> dict[str, str]:
-    found = view.summary(name, group)
-    if found is None:
-        return {"gap": DASH, "time": ""}
-    return {"gap": percent(found["mean_gap_pct"]), "time": duration(found["mean_seconds"])}

@@ -25,12 +25,6 @@ class View:
         return sorted(self.kind, key=lambda name: (self.gap(name) is None, self.gap(name) or 0.0))
 
     @property
-    def plain_names(self) -> list[str]:
-        """`names` without the solvers whose time another one set: they are shown apart."""
-        borrowed = {solver["name"] for solver in self.solvers if solver["time_of"]}
-        return [name for name in self.names if name not in borrowed]
-
-    @property
     def groups(self) -> list[str]:
         """Groups without ``all``, in the order of the instances."""
         return list(dict.fromkeys(row["group"] for row in self.document["rows"]))
@@ -64,10 +58,6 @@ class View:
             if chosen := self.best([rule for rule in rules if rule["samples"] == wanted]):
                 return chosen
         return self.best(rules)
-
-    def equal_time(self, policy: str) -> list[str]:
-        """Exact solvers that were given this policy's time."""
-        return [s["name"] for s in self.solvers if s["time_of"] == policy]
 
     def gaps_by_instance(self, solver: str) -> dict[str, float]:
         """Instance -> mean gap over seeds."""

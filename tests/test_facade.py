@@ -50,7 +50,7 @@ def test_an_evaluation_holds_them_against_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ({"policy": "default", "baseline": "spt"}, "policy and baseline"),
+        ({"policy": "default", "baseline": "spt"}, "--policy and --baseline"),
         ({"policy": "nowhere"}, "nowhere"),
         ({"baseline": "nothing"}, "nothing"),
     ],

@@ -42,6 +42,7 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
         "tabu": tabu.BASELINE,
     },
     improvers={"tabu": tabu.IMPROVER},
+    anytime=lambda instance: "tabu",
     symmetries={"reverse": REVERSE},
     render_text=render_text,
     render_rgb=render_rgb,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
 from graphsched.envs.soc import recipes
-from graphsched.envs.soc.baselines import cpsat, ga, linear, offline, runtime
+from graphsched.envs.soc.baselines import cpsat, ga, linear, offline, runtime, search
 from graphsched.envs.soc.bounds import cost, lower_bound
 from graphsched.envs.soc.checker import check
 from graphsched.envs.soc.features import SCHEMA, static_graph
@@ -15,6 +15,7 @@ from graphsched.envs.soc.library import LIBRARY, best_known, group
 from graphsched.envs.soc.measures import measure
 from graphsched.envs.soc.metrics import metrics
 from graphsched.envs.soc.options import SocOptions
+from graphsched.envs.soc.perturb import perturb
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
 from graphsched.envs.soc.simulator import SocSim
@@ -41,9 +42,12 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
         **offline.BASELINES,
         **runtime.BASELINES,
         "ga": ga.BASELINE,
+        "local-search": search.BASELINE,
         "es-linear": linear.BASELINE,
         "cp-sat": cpsat.BASELINE,
     },
+    improvers={"local-search": search.IMPROVER},
+    anytime=lambda i: "streaming" if i.is_stream else "local-search",
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,
@@ -54,4 +58,5 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     shipped=lambda i: "streaming" if i.is_stream else "static",
     metrics=metrics,
     measures=measure,
+    perturb=perturb,
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphsched.eval.benchmark import Result
 from graphsched.eval.contenders import Contender, Kind
+from graphsched.eval.contenders import contenders as contenders_of
 from graphsched.eval.document import build_document
+from graphsched.eval.entrants import Entrants
 from graphsched.eval.rows import Row, with_gaps
 from tests.toy_domain import DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def row(instance: str, solver: str, cost: float, **changes: Any) -> Row:
@@ -36,6 +41,11 @@ def contender(name: str, kind: Kind, **facts: Any) -> Contender:
     return Contender(name, kind, lambda seed, limit: lambda instance: None, **facts)
 
 
+def entered(words: Sequence[str], limits: Sequence[float] = ()) -> list[Contender]:
+    """Contenders of the toy domain."""
+    return contenders_of(Entrants(DOMAIN), words, time_limits_s=limits)
+
+
 def sample_document(
     policy_gap: float = 5.0, rule_gap: float = 10.0, spread: float = 0.1
 ) -> dict[str, Any]:
@@ -44,9 +54,26 @@ def sample_document(
         contender("policy p", "policy"),
         contender("best", "rule"),
         contender("worst", "rule"),
-        contender("cp in the time of policy p", "exact", time_of="policy p"),
+        contender("cp", "exact"),
     ]
     gaps = (policy_gap, rule_gap, rule_gap + 20, policy_gap + 3)
+    return _document(contenders, gaps, spread)
+
+
+def timed_document(tabu_gap: float, spread: float = 0.1) -> dict[str, Any]:
+    """A policy with a gap of 5%, a rule and a search, each with a second, and the search with ten."""
+    kinds: dict[str, Kind] = {"policy p": "policy", "best": "rule", "tabu": "search"}
+    contenders = [
+        contender(f"{name}@1s", kind, base=name, time_limit_s=1.0) for name, kind in kinds.items()
+    ]
+    contenders.append(contender("tabu@10s", "search", base="tabu", time_limit_s=10.0))
+    return _document(contenders, (5.0, 10.0, tabu_gap, 0.0), spread)
+
+
+def _document(
+    contenders: Sequence[Contender], gaps: Sequence[float], spread: float
+) -> dict[str, Any]:
+    """Two groups of six instances, each contender about so far above the best known value."""
     rows = [
         row(
             f"{group}-{i}",

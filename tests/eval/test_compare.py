@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsched.eval.compare import Table, bootstrap_interval, compare, compare_all, summarise
+from graphsched.eval.compare import Table, bootstrap_interval, compare, summarise
 from graphsched.eval.rows import with_gaps
-from tests.eval.samples import contender, row
+from tests.eval.samples import row
 
 GAPS = st.lists(st.floats(0, 100), min_size=2, max_size=12)
 
@@ -85,15 +85,3 @@ def test_groups_all_first_and_time_per_decision() -> None:
     assert [s.group for s in found] == ["all", "small", "large"]
     assert found[0].ms_per_decision == pytest.approx(2.0)
     assert found[2].ms_per_decision is None
-
-
-def test_an_exact_solver_is_compared_only_with_the_policy_whose_time_it_had() -> None:
-    contenders = [
-        contender("p", "policy"),
-        contender("q", "policy"),
-        contender("r", "rule"),
-        contender("e", "exact", time_of="p"),
-    ]
-    table = Table(with_gaps([row("a", c.name, 110) for c in contenders]))
-    pairs = {(v.solver, v.baseline) for v in compare_all(table, contenders)}
-    assert pairs == {("p", "q"), ("p", "r"), ("p", "e"), ("q", "p"), ("q", "r")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphsched.eval.findings import headline, policy_findings, reference_note
 from graphsched.eval.view import View, typical_instance
-from tests.eval.samples import sample_document
+from tests.eval.samples import sample_document, timed_document
 
 
 def test_a_clear_win_is_called_one() -> None:
@@ -33,13 +33,6 @@ def test_a_difference_within_the_noise_is_not_a_win() -> None:
     )
 
 
-def test_equal_wall_clock_has_a_sentence_of_its_own() -> None:
-    view = View(sample_document(5, 10))
-    texts = [f.text for f in policy_findings(view, view.of_kind("policy")[0])]
-    assert "policy p beats cp at equal wall-clock by 3.0 points" in texts
-    assert "policy p takes 100 ms per instance" in texts
-
-
 def test_broken_rules_come_before_everything() -> None:
     document = sample_document()
     document["violations"] = [{"instance": "a", "solver": "s", "seed": 0, "violations": []}]
@@ -59,3 +52,22 @@ def test_the_typical_instance_has_the_median_lead() -> None:
         if row["solver"] == "policy p":
             row["gap_pct"] = {"small-0": -90.0, "large-5": 9.0}.get(row["instance"], 0.0)
     assert typical_instance(View(document), "policy p", None) not in ("small-0", "large-5")
+
+
+def test_in_the_same_time_the_strongest_rival_is_named_whatever_it_is() -> None:
+    """A policy that loses to a search says so on top, not only what it costs."""
+    found = headline(View(timed_document(tabu_gap=2.0)))
+    assert found.tone == "bad"
+    assert found.text == (
+        "policy p@1s loses to the strongest rival in the same time (tabu@1s) by 3.0 points"
+    )
+
+
+def test_a_difference_that_is_the_same_everywhere_is_no_verdict() -> None:
+    """An interval without width holds no evidence, however many instances there are."""
+    found = headline(View(timed_document(tabu_gap=5.0, spread=0.0)))
+    assert (found.tone, found.text) == (
+        "even",
+        "policy p@1s can't be told apart from the strongest rival in the same time (tabu@1s)",
+    )
+    assert "interval" not in found.detail

@@ -8,11 +8,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from graphsched.eval.benchmark import run_benchmark
-from graphsched.eval.contenders import baseline_contenders
 from graphsched.eval.document import build_document
 from graphsched.eval.evaluate import evaluate
 from graphsched.eval.report import render_report, showcase
-from tests.eval.samples import sample_document
+from tests.eval.samples import entered, sample_document
 from tests.eval.test_benchmark import _toy
 from tests.toy_domain import DOMAIN
 
@@ -74,7 +73,7 @@ def test_the_document_survives_json() -> None:
 
 def test_the_document_has_the_promised_shape() -> None:
     document = sample_document()
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     row_keys = {"instance", "group", "solver", "seed", "cost", "best_known", "gap_pct", "seconds"}
     assert row_keys <= set(document["rows"][0])
     keys = {"solver", "group", "n", "mean_gap_pct", "ci_low", "ci_high"}
@@ -106,7 +105,7 @@ def test_a_training_curve_is_drawn_if_there_is_one() -> None:
 
 
 def test_one_solver_on_one_instance_makes_a_report_too(tmp_path: Path) -> None:
-    contenders = baseline_contenders(DOMAIN, ["first"], [1.0])
+    contenders = entered(["first"])
     document = evaluate(DOMAIN, [_toy()], contenders, out=tmp_path)
     assert json.loads((tmp_path / "report.json").read_text()) == document
     page = (tmp_path / "report.html").read_text()
@@ -115,7 +114,7 @@ def test_one_solver_on_one_instance_makes_a_report_too(tmp_path: Path) -> None:
 
 
 def test_the_showcase_is_a_solution_of_the_first_shown_solver() -> None:
-    contenders = baseline_contenders(DOMAIN, ["rules"], [1.0])
+    contenders = entered(["rules"])
     result = run_benchmark(DOMAIN, [_toy()], contenders, keep=["first"])
     shown = showcase(DOMAIN, result, build_document(DOMAIN, result, contenders))
     assert shown is not None

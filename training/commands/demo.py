@@ -90,7 +90,6 @@ def main(argv: Sequence[str]) -> int:
             baselines=plan.baselines,
             samples=plan.samples,
             symmetry=plan.symmetry,
-            equal_time=True,
             time_limit=plan.time_limit,
             out=report,
         ),

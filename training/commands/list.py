@@ -50,6 +50,7 @@ def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
             {"name": name, "summary": b.summary, "is_rule": b.is_rule, "is_exact": b.is_exact}
             for name, b in domain.baselines.items()
         ],
+        "improvers": {name: i.summary for name, i in domain.improvers.items()},
         "symmetries": list(domain.symmetries),
         "presets": list(presets.get("train", {})),
         "policies": list(shipped_policies(domain.name)),
@@ -76,4 +77,7 @@ def _page(facts: dict[str, Any]) -> str:
     lines += [f"  {name:<15}{words}" for name, words in rows.items() if words]
     lines.append("  baselines")
     lines += [f"    {item['name']:<13}{item['summary']}" for item in facts["baselines"]]
+    if facts["improvers"]:
+        lines.append("  searches that improve a solution")
+        lines += [f"    {name:<13}{summary}" for name, summary in facts["improvers"].items()]
     return "\n".join(lines)

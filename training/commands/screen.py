@@ -20,7 +20,13 @@ from graphsched.eval.tables import gap_table, metrics_table, time_table
 from graphsched.eval.view import View
 from graphsched.training.progress import Drawn
 
-STYLES = {"policy": "bold blue", "heuristic": "cyan", "rule": "", "exact": "yellow"}
+STYLES = {
+    "policy": "bold blue",
+    "heuristic": "cyan",
+    "search": "magenta",
+    "rule": "",
+    "exact": "yellow",
+}
 FEW = 6  # groups whose further measures are printed; a report has them all
 WIDE = 220  # columns where the output is no terminal: nothing must be cut off
 
@@ -49,6 +55,12 @@ class Bar(Drawn):
         self._bar.update(self._task, advance=1, description=words)
 
 
+def wide_console() -> Console:
+    """For tables; wide where the output isn't a terminal, so that nothing is cut off."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
+
+
 def _print_metrics(view: View, console: Console) -> None:
     metrics = metrics_table(view)
     if not metrics["rows"]:
@@ -65,10 +77,8 @@ def _print_metrics(view: View, console: Console) -> None:
 def print_summary(document: dict[str, Any]) -> None:
     """Mean gaps by group and the time per instance as a table, and the answer in a sentence."""
     view = View(document)
-    gaps, times = gap_table(view, everyone=True), time_table(view)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDE)
+    gaps, times = gap_table(view), time_table(view)
+    console = wide_console()
     title = f"{document['domain']}: mean gap % over {document['instances']} instances"
     table = Table(title=title, title_justify="left")
     table.add_column("solver", no_wrap=True)

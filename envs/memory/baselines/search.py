@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.clock import wall_s
-from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.clock import cpu_s, fitting
+from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import Arena, empty_arena
 from graphsched.envs.memory.mapping import solve_order
@@ -16,7 +16,7 @@ from graphsched.envs.memory.placing import decode
 from graphsched.envs.memory.problem import Problem, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from graphsched.envs.memory.solution import MemorySolution
 
     Ints = NDArray[np.int64]
-
-ROUND = 16  # moves between looks at the clock
 
 
 @kernel
@@ -38,12 +36,13 @@ def search(p: Problem, a: Arena, order: Ints, cost: float, moves: int, seed: int
         order: improved in place.
         cost: its latency, us.
         moves: tries.
-        seed: of the moves.
+        seed: of the moves; -1 to go on with the stream of the last call.
 
     Returns:
         The latency reached, us.
     """
-    np.random.seed(seed)  # noqa: NPY002  (numba has no Generator to pass by seed)
+    if seed >= 0:
+        np.random.seed(seed)  # noqa: NPY002  (numba has no Generator to pass by seed)
     trial = order.copy()
     for _ in range(moves if len(order) > 1 else 0):
         source = np.random.randint(len(order))  # noqa: NPY002
@@ -65,35 +64,83 @@ def search(p: Problem, a: Arena, order: Ints, cost: float, moves: int, seed: int
     return cost
 
 
-def improve(instance: MemoryInstance, order: Ints, seconds: float, seed: int) -> Ints:
-    """The order after so many seconds of search."""
-    began = wall_s()
-    p = problem_of(instance)
+def improve(
+    p: Problem, order: Ints, seconds: float, seed: int, moves: int = 2**62
+) -> tuple[Ints, float]:
+    """The order after so many seconds of search, or so many moves, and its latency, us."""
+    began = cpu_s()
     arena = empty_arena(len(p.compute), len(p.access_time))
     order = order.copy()
-    cost, round_ = decode(p, arena, order), 0
-    while wall_s() - began < seconds and len(order) > 1:
-        word = np.random.SeedSequence((seed, round_)).generate_state(1)[0]
-        cost = search(p, arena, order, cost, ROUND, int(word))
-        round_ += 1
-    return order
+    cost, done = decode(p, arena, order), 0
+    word = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    while (spent := cpu_s() - began) < seconds and done < moves and len(order) > 1:
+        # The first decoding counts as a move: programs differ a thousandfold in what one takes.
+        piece = min(fitting(done + 1, spent, seconds), moves - done)
+        cost = search(p, arena, order, cost, piece, -1 if done else word)
+        done += piece
+    return order, float(cost)
+
+
+def orders_of(p: Problem, solution: MemorySolution) -> list[Ints]:
+    """Orders from which a mapping may have come: the one it says, or by offset, start and time held.
+
+    Storages without a place follow, those first that promise most.
+    """
+    if solution.order is not None:
+        return [solution.order]
+    start, end, offset = solution.start, solution.end, solution.offset
+    held = end - start + 1.0
+    keys = [(start, offset), (offset, start), (offset, -held), (start, -held)]
+    rest = order_of(scores(p)[0])
+    out = []
+    for first, second in keys:
+        placed = solution.storage[np.lexsort((second, first))]
+        both = np.concatenate([placed, rest]).astype(np.int64)
+        out.append(both[np.sort(np.unique(both, return_index=True)[1])])
+    return out
+
+
+def _best_order(p: Problem, orders: Sequence[Ints]) -> Ints:
+    arena = empty_arena(len(p.compute), len(p.access_time))
+    return orders[int(np.argmin([decode(p, arena, order) for order in orders]))]
+
+
+def improve_mappings(
+    instance: MemoryInstance,
+    starts: Sequence[MemorySolution],
+    seconds: float,
+    seed: int,
+    moves: int = 2**62,
+) -> MemorySolution:
+    """The best mapping met from the best of given ones; see `Improver`.
+
+    A mapping that came of no order can't be had by placing storages one after another: the search
+    sets out from an order made of it, and the mapping itself comes back if that ends no better.
+    """
+    began = cpu_s()
+    p = problem_of(instance)
+    best = min(starts, key=lambda s: s.cost)
+    orders = [order for start in starts for order in orders_of(p, start)]
+    start = _best_order(p, orders)
+    order, _ = improve(p, start, seconds - (cpu_s() - began), seed, moves)
+    found = solve_order(instance, order)
+    return found if found.cost <= best.cost else best
 
 
 def local_search(options: SolverOptions) -> Callable[[MemoryInstance], MemorySolution]:
     """From the best of the fixed orders, until the time limit."""
 
     def solve(instance: MemoryInstance) -> MemorySolution:
-        began = wall_s()
+        began = cpu_s()
         p = problem_of(instance)
-        arena = empty_arena(len(p.compute), len(p.access_time))
-        orders = [order_of(row) for row in scores(p)]
-        start = orders[int(np.argmin([decode(p, arena, order) for order in orders]))]
-        left = options.time_limit_s - (wall_s() - began)
-        return solve_order(instance, improve(instance, start, left, options.seed))
+        start = _best_order(p, [order_of(row) for row in scores(p)])
+        left = options.time_limit_s - (cpu_s() - began)
+        order, _ = improve(p, start, left, options.seed)
+        return solve_order(instance, order)
 
     return solve
 
 
-BASELINE = Baseline(
-    make=local_search, summary="moves in the best fixed order until the time limit", is_exact=True
-)
+SUMMARY = "moves of storages in the order of their placing, until the time limit"
+BASELINE = Baseline(make=local_search, summary=SUMMARY, is_anytime=True)
+IMPROVER = Improver(search=improve_mappings, summary=SUMMARY)

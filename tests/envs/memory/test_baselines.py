@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
+from graphsched.envs.memory.baselines.search import improve_mappings
 from graphsched.envs.memory.generators import GENERATORS
 from graphsched.envs.memory.machine import MIB
 from graphsched.envs.memory.measures import measure
@@ -94,3 +96,30 @@ def test_library():
 @pytest.mark.compiled
 def test_measures():
     assert all(value > 0 for value in measure(0.01).values())
+
+
+@pytest.mark.parametrize("name", ["all-slow", "benefit-size", "es-linear"])
+def test_any_mapping_can_be_improved(instance, name):
+    """With its order or without, the search never ends worse than the mapping that it is given."""
+    start = DOMAIN.baseline(name)(instance)
+    for given in (start, replace(start, order=None)):
+        found = improve_mappings(instance, [given], np.inf, 3, moves=30)
+        assert DOMAIN.check(instance, found) == []
+        assert found.cost <= start.cost * (1 + 1e-12)
+
+
+def test_a_mapping_of_no_order_comes_back_if_the_search_finds_none_better(instance, best):
+    """Half of what placing gives stands for a mapping from elsewhere."""
+    given = replace(best, cost=best.cost * 0.5)
+    assert improve_mappings(instance, [best, given], np.inf, 0, moves=3) is given
+
+
+def test_a_seed_gives_the_same_moves(instance, best):
+    runs = [improve_mappings(instance, [best], np.inf, 5, moves=40) for _ in range(2)]
+    assert runs[0].to_json() == runs[1].to_json()
+
+
+def test_local_search_goes_on_until_its_limit_and_proves_nothing():
+    baseline = DOMAIN.baselines["local-search"]
+    assert baseline.is_anytime
+    assert not baseline.is_exact

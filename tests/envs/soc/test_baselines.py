@@ -110,7 +110,7 @@ def test_plans_of_every_baseline_are_feasible(name):
         instance = GENERATORS["random"](rng, size)
         for noise in (Noise(), Noise("gaussian", 0.3)):
             given_noise = replace(instance, noise=noise)
-            solution = DOMAIN.baseline(name)(given_noise)
+            solution = DOMAIN.baseline(name, SolverOptions(time_limit_s=0.02))(given_noise)
             assert DOMAIN.check(given_noise, solution) == []
 
 
@@ -124,7 +124,8 @@ def test_more_runs_never_hurt(name):
 def test_the_genetic_algorithm_starts_from_heft_and_peft():
     for seed in range(2):
         instance = GENERATORS["random"](np.random.default_rng(seed), "8x3@1")
-        assert DOMAIN.baseline("ga")(instance).cost <= DOMAIN.baseline("best3")(instance).cost
+        found = DOMAIN.baseline("ga", SolverOptions(time_limit_s=0.05))(instance)
+        assert found.cost <= DOMAIN.baseline("best3")(instance).cost
 
 
 @pytest.mark.compiled
