@@ -12,6 +12,7 @@ from graphsched.envs.jobshop.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
 from graphsched.envs.jobshop.library import LIBRARY, best_known, group
 from graphsched.envs.jobshop.measures import measure
+from graphsched.envs.jobshop.perturb import perturb
 from graphsched.envs.jobshop.readers import READERS
 from graphsched.envs.jobshop.render import render_html, render_rgb, render_text
 from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
@@ -51,4 +52,5 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.jobshop") / "presets.toml")),
     measures=measure,
+    perturb=perturb,
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.jobshop.bounds import heads_and_tails, lower_bound
 from graphsched.envs.jobshop.search.paths import set_order
 from graphsched.envs.jobshop.search.shop import END, order_of, shop_of
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
     from graphsched.envs.jobshop.search.shop import Ints
 
-CHUNK_S = 0.004  # of moves between two looks at the clock
-FIRST_CHUNK = 10  # moves, before it is known how long they take
 ENDLESS = 2**62
 
 
@@ -45,7 +43,8 @@ class Search:
             seconds: of processor time from now on.
             moves: limit on their number.
         """
-        self._until = cpu_s() + seconds
+        self._began = cpu_s()
+        self._seconds = seconds
         self._most = moves
         self.instance = instance
         self.rng = np.random.default_rng(seed)
@@ -57,12 +56,15 @@ class Search:
         self._bound = int(lower_bound(instance))
         self._work_after = heads_and_tails(instance)[1]
         self._tenure = 10 + instance.num_jobs // instance.num_machines
-        self._chunk = FIRST_CHUNK
+
+    @property
+    def _spent(self) -> float:
+        return cpu_s() - self._began
 
     @property
     def is_over(self) -> bool:
         """Whether the best schedule meets the lower bound, or the time or the moves are up."""
-        return self.best <= self._bound or self.moves >= self._most or cpu_s() >= self._until
+        return self.best <= self._bound or self.moves >= self._most or self._spent >= self._seconds
 
     def dispatched(self, noise: float = 0.0) -> Ints:
         """A schedule by the longest remaining work, perturbed by relative noise; (N,) order."""
@@ -96,20 +98,13 @@ class Search:
         facts = self.memory.facts
         while not self.is_over:
             left = int(facts[FOUND]) + patience - int(facts[ITERATION])
-            count = min(self._chunk, left, self._most - self.moves)
+            piece = fitting(self.moves, self._spent, self._seconds)
+            count = min(piece, left, self._most - self.moves)
             if count <= 0:
                 break
-            began = cpu_s()
             self.moves += run(self.shop, self.memory, count, self._tenure, self._bound)
             self._keep()
-            self._pace(count, began, cpu_s())
         return int(facts[BEST])
-
-    def _pace(self, count: int, began: float, now: float) -> None:
-        """Fit the next moves into the time until the next look at the clock."""
-        room = max(min(CHUNK_S, self._until - now), 0.0)
-        fitting = int(count * room / max(now - began, 1e-6))
-        self._chunk = max(1, min(2 * count, fitting))
 
     def solution(self) -> JobShopSolution:
         """The best schedule so far, every operation as early as it can be."""

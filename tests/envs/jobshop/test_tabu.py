@@ -17,9 +17,17 @@ from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.library import best_known, load
 from graphsched.envs.jobshop.measures import measure
+from graphsched.envs.jobshop.search import solver
 from graphsched.envs.jobshop.search.moves import estimate_before, estimate_behind, list_moves
 from graphsched.envs.jobshop.search.paths import move, set_order
-from graphsched.envs.jobshop.search.population import Member, Plan, Population, improve, relink
+from graphsched.envs.jobshop.search.population import (
+    IDLE,
+    Member,
+    Plan,
+    Population,
+    improve,
+    relink,
+)
 from graphsched.envs.jobshop.search.relink import blend
 from graphsched.envs.jobshop.search.shop import (
     DURATION,
@@ -186,20 +194,21 @@ def test_a_blend_keeps_what_its_parents_agree_on(
 @pytest.mark.parametrize("name", ["ft06", "la01", "la02", "la03", "la04", "la05"])
 def test_small_classics_are_solved(name: str) -> None:
     instance = load(name)
-    search = Search(instance, 0, LONG_S, moves=300_000)
-    relink(search, [search.dispatched()], Plan(members=4, patience=5000))
+    search = Search(instance, 0, LONG_S, moves=6000)
+    relink(search, [search.dispatched()], Plan(members=3, patience=200))
     assert check(instance, search.solution()) == []
     assert search.best == best_known(instance)
 
 
-def test_a_seed_and_a_number_of_moves_give_one_result() -> None:
-    instance = uniform(np.random.default_rng(3), "10x10")
+def test_a_seed_and_a_number_of_moves_give_one_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the search looks at the clock."""
+    instance = uniform(np.random.default_rng(3), "8x8")
     starts = []
-    for seed, chunk in ((1, 1), (1, 500), (2, 500)):
-        search = Search(instance, seed, LONG_S, moves=3000)
-        search._chunk = chunk  # looks at the clock must not matter
-        relink(search, [search.dispatched()], Plan(members=3, patience=200))
-        assert search.moves == 3000
+    for seed, piece in ((1, 1), (1, 70), (2, 70)):
+        monkeypatch.setattr(solver, "fitting", lambda *_, piece=piece: piece)
+        search = Search(instance, seed, LONG_S, moves=1000)
+        relink(search, [search.dispatched()], Plan(members=3, patience=100))
+        assert search.moves == 1000
         starts.append(search.solution().start.tolist())
     assert starts[0] == starts[1] != starts[2]
 
@@ -210,6 +219,15 @@ def test_the_best_of_several_starts_is_kept(serial: Serial) -> None:
     found = improve(instance, starts, 0.0, 0)
     assert found.makespan <= min(s.makespan for s in starts)
     assert check(instance, found) == []
+
+
+def test_no_move_without_time(serial: Serial) -> None:
+    instance = uniform(np.random.default_rng(4), "8x5")
+    start = serial(instance, [1, 2])
+    search = Search(instance, 0, 0.0)
+    relink(search, [order_of(start.start, start.end)], Plan(members=2, patience=9))
+    assert search.moves == 0
+    assert search.solution().makespan == start.makespan
 
 
 def test_the_best_start_comes_first(serial: Serial) -> None:
@@ -268,6 +286,18 @@ def test_a_population_keeps_apart_and_drops_the_worst() -> None:
     population.add(_member(11, 2, 1, 3))
     population.add(_member(10, 1, 2, 3))  # the same as the best, worse
     assert [m.makespan for m in population.members] == [9, 11]
+
+
+def test_an_idle_population_starts_afresh_from_its_best() -> None:
+    population = Population(2)
+    for makespan, *previous in ((10, 1, 2, 3), (9, 3, 1, 2)):
+        population.add(_member(makespan, *previous))
+    for _ in range(2 * IDLE):
+        assert population.is_full
+        population.add(_member(11, 2, 3, 1))
+        population.thin()
+    assert [m.makespan for m in population.members] == [9]
+    assert population.idle == 0
 
 
 def test_the_search_is_measured() -> None:
