@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.eval.compare import Table, compare_all, summarise, to_json
 from graphsched.eval.machine import installed_versions, machine_facts
+from graphsched.eval.wording import cost_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,18 +37,19 @@ def build_document(
         command: the command line that leads to this report.
         policies: name, path, configuration and training curve of each policy.
     """
-    table = Table(result.rows)
+    table = Table(result.rows, cost_unit(domain.objective))
     return {
         "schema": SCHEMA,
         "domain": domain.name,
         "objective": domain.objective,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
+        "unit": table.unit,
         "instances": len(result.instances),
         "seeds": sorted({row.seed for row in result.rows}),
         "gap_reference": dict(Counter(_references(result))),
         "solvers": [_facts(contender) for contender in contenders],
-        "summary": _summaries(table, contenders),
+        "summary": to_json(summarise(table, contenders)),
         "versus": to_json(compare_all(table, contenders)),
         "violations": result.violations,
         "policies": list(policies),
@@ -55,19 +57,6 @@ def build_document(
         "versions": installed_versions(),
         "rows": [row.to_json() for row in result.rows],
     }
-
-
-def _summaries(table: Table, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
-    """Means of each solver and group, with what makes curves over time of them."""
-    known = {contender.name: contender for contender in contenders}
-    return [
-        {
-            **entry,
-            "base": known[entry["solver"]].base,
-            "time_limit_s": known[entry["solver"]].time_limit_s,
-        }
-        for entry in to_json(summarise(table))
-    ]
 
 
 def _references(result: Result) -> list[str]:

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from graphsched.eval import plots
+from graphsched.eval import curves, plots
 from graphsched.eval.findings import headline, policy_findings, reference_note
+from graphsched.eval.learning import learning_table
+from graphsched.eval.rivals import KINDS, strongest
 from graphsched.eval.tables import (
     gap_table,
+    leaders,
     metrics_table,
+    shift_table,
+    time_limit_table,
     time_table,
     versus_table,
 )
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
     from graphsched.eval.view import Document
 
 TEMPLATE = "report.html"
-KINDS = ("policy", "search", "heuristic", "rule", "exact")
 
 
 def render_report(document: Document, picture: Mapping[str, str] | None = None) -> str:
@@ -45,11 +49,16 @@ def render_report(document: Document, picture: Mapping[str, str] | None = None) 
     return template.render(
         document=document,
         headline=headline(view),
-        answers=[(p["name"], policy_findings(view, p)) for p in view.of_kind("policy")],
+        measure=view.measure,
+        answers=[(p["name"], policy_findings(view, p)) for p in view.learned],
         reference=reference_note(view),
         gaps=gap_table(view),
         versus=versus_table(view),
         times=time_table(view),
+        limits=time_limit_table(view) if view.limits else None,
+        leaders=leaders(view) if view.limits else [],
+        learning=learning_table(view),
+        shifts=shift_table(view),
         metrics=metrics_table(view),
         kinds=[kind for kind in KINDS if view.of_kind(kind)],
         plots=_plots(view),
@@ -62,11 +71,12 @@ def _plots(view: View) -> dict[str, Markup]:
     """Plots by name; all of their texts are escaped where they are made."""
     made = {
         "mean_gaps": plots.mean_gaps(view),
-        "gap_against_time": plots.gap_against_time(view),
+        "quality_against_time": curves.quality_against_time(view),
         "gap_distribution": plots.gap_distribution(view),
     }
     if len(view.groups) > 1:
         made["gaps_by_group"] = plots.gaps_by_group(view)
+        made["panels"] = curves.panels(view)
     return {name: Markup(text) for name, text in made.items()}
 
 
@@ -86,7 +96,8 @@ def showcase(domain: Domain[Any, Any], result: Result, document: Document) -> di
     if not kept:
         return None
     solver = kept[0]
-    name = typical_instance(view, solver, view.best_rule())
+    facts = view.facts[solver]
+    name = typical_instance(view, solver, strongest(view, facts) if facts["learned"] else None)
     if name is None:
         return None
     instance, solution = result.instances[name], result.solutions[solver, name]

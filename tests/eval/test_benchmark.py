@@ -114,5 +114,5 @@ def test_a_search_has_its_place_in_the_table_and_the_report(
     assert "swarm" in capsys.readouterr().out
     page = (tmp_path / "report.html").read_text()
     assert "k-search" in page
-    assert "Policy p against swarm: 1 instance, too few to tell" in page
+    assert "behind swarm, a search, on average, but 1 instance: too few to tell" in page
     assert "95% interval" not in page.partition("too few to tell")[2].partition("</li>")[0]
