@@ -11,6 +11,7 @@ from graphsched.envs.jobshop.features import SCHEMA, static_graph
 from graphsched.envs.jobshop.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
 from graphsched.envs.jobshop.library import LIBRARY, best_known, group
+from graphsched.envs.jobshop.measures import measure
 from graphsched.envs.jobshop.perturb import perturb
 from graphsched.envs.jobshop.readers import READERS
 from graphsched.envs.jobshop.render import render_html, render_rgb, render_text
@@ -50,5 +51,6 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.jobshop") / "presets.toml")),
+    measures=measure,
     perturb=perturb,
 )

@@ -1,4 +1,4 @@
-"""Tabu search, from a quick rule's schedule or from given ones."""
+"""Tabu search with path relinking, from a quick rule's schedule or from given ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
-from graphsched.envs.jobshop.search.solver import improve
+from graphsched.envs.jobshop.search.population import improve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
     from graphsched.envs.jobshop.solution import JobShopSolution
 
-SUMMARY = "tabu search, N7 moves (Zhang et al. 2007), estimated as by Taillard (1994)"
+SUMMARY = "tabu search (N7, Zhang et al. 2007) with path relinking (Peng, Lü, Cheng 2015)"
 
 
 def _solve(instance: JobShopInstance, options: SolverOptions) -> JobShopSolution:

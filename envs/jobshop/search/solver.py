@@ -1,4 +1,4 @@
-"""Tabu search under a limit of processor time."""
+"""Tabu search under a limit of processor time: one schedule in hand, the best one kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.jobshop.bounds import heads_and_tails, lower_bound
 from graphsched.envs.jobshop.search.paths import set_order
 from graphsched.envs.jobshop.search.shop import END, order_of, shop_of
@@ -15,42 +15,66 @@ from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION,
 from graphsched.envs.jobshop.solution import JobShopSolution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from graphsched.envs.jobshop.instance import JobShopInstance
     from graphsched.envs.jobshop.search.shop import Ints
 
-CHUNK_S = 0.004  # between two looks at the clock
-FIRST_CHUNK = 20
+ENDLESS = 2**62
 
 
 class Search:
-    """One search: the instance, the schedule in hand and the best so far.
+    """One search of an instance; moves depend on the seed only, their number on the time as well.
 
     Attributes:
+        instance: that is solved.
+        rng: for everything but the tabu search, which has its own.
         best: makespan of the best schedule so far.
-        iterations: moves made so far.
+        best_order: (N,) its operations in a topological order.
+        moves: made so far.
     """
 
-    def __init__(self, instance: JobShopInstance, seed: int) -> None:
-        """Without a schedule yet; give it at least one."""
+    def __init__(
+        self, instance: JobShopInstance, seed: int, seconds: float, moves: int = ENDLESS
+    ) -> None:
+        """Set out without a schedule; the clock runs.
+
+        Args:
+            instance: to solve.
+            seed: of the random numbers.
+            seconds: of processor time from now on.
+            moves: limit on their number.
+        """
+        self._began = cpu_s()
+        self._seconds = seconds
+        self._most = moves
         self.instance = instance
+        self.rng = np.random.default_rng(seed)
         self.shop = shop_of(instance)
-        self.memory = empty_memory(instance.num_operations, instance.num_jobs, seed)
-        self.bound = int(lower_bound(instance))
-        self.tenure = 10 + instance.num_jobs // instance.num_machines
-        self.best = int(np.iinfo(np.int64).max)
+        self.memory = empty_memory(instance.num_operations, instance.num_jobs, self.rng)
+        self.best = ENDLESS
         self.best_order = np.zeros(instance.num_operations, np.int64)
-        self.iterations = 0
-        self._chunk = FIRST_CHUNK
+        self.moves = 0
+        self._bound = int(lower_bound(instance))
+        self._work_after = heads_and_tails(instance)[1]
+        self._tenure = 10 + instance.num_jobs // instance.num_machines
 
     @property
-    def is_optimal(self) -> bool:
-        """Whether the best schedule meets the lower bound."""
-        return self.best <= self.bound
+    def _spent(self) -> float:
+        return cpu_s() - self._began
 
-    def set_out_from(self, order: Ints) -> None:
-        """Take up the schedule of a topological order, with an empty memory."""
+    @property
+    def is_over(self) -> bool:
+        """Whether the best schedule meets the lower bound, or the time or the moves are up."""
+        return self.best <= self._bound or self.moves >= self._most or self._spent >= self._seconds
+
+    def dispatched(self, noise: float = 0.0) -> Ints:
+        """A schedule by the longest remaining work, perturbed by relative noise; (N,) order."""
+        order = np.zeros(self.instance.num_operations, np.int64)
+        factor = np.exp(noise * self.rng.standard_normal(len(order)))
+        dispatch(self.shop, (self._work_after * factor).astype(np.int64), order)
+        return order
+
+    def set_out_from(self, order: Ints) -> int:
+        """Take up the schedule of a topological order, (N,), with nothing tabu; its makespan."""
         m = self.memory
         found = set_order(self.shop, order)
         m.tabu[:] = 0
@@ -58,23 +82,29 @@ class Search:
         m.facts[BEST] = m.facts[CURRENT] = found
         m.facts[FOUND] = m.facts[ITERATION]
         self._keep()
+        return found
 
-    def run(self, iterations: int, until: float) -> int:
-        """Tabu search for some iterations or until the clock says so; the makespan it reached."""
-        m, left = self.memory, iterations
-        while left > 0 and not self.is_optimal:
-            began = cpu_s()
-            if began >= until:
+    def by_start(self, order: Ints) -> Ints:
+        """The same schedule's operations as they start, (N,), instead of in any topological order.
+
+        The schedule in hand is lost.
+        """
+        set_order(self.shop, order)
+        ends = self.shop.table[: len(order), END]
+        return order_of(ends - self.instance.duration, ends)
+
+    def descend(self, patience: int) -> int:
+        """Tabu search until so many moves brought nothing better; returns the least makespan."""
+        facts = self.memory.facts
+        while not self.is_over:
+            left = int(facts[FOUND]) + patience - int(facts[ITERATION])
+            piece = fitting(self.moves, self._spent, self._seconds)
+            count = min(piece, left, self._most - self.moves)
+            if count <= 0:
                 break
-            count = min(self._chunk, left)
-            run(self.shop, m, count, self.tenure, self.bound)
-            took = cpu_s() - began
-            room = min(CHUNK_S, max(until - began - took, 0.0))
-            self._chunk = max(1, min(2 * count, int(count * room / max(took, 1e-6))))
-            left -= count
-            self.iterations += count
+            self.moves += run(self.shop, self.memory, count, self._tenure, self._bound)
             self._keep()
-        return int(m.facts[BEST])
+        return int(facts[BEST])
 
     def solution(self) -> JobShopSolution:
         """The best schedule so far, every operation as early as it can be."""
@@ -86,25 +116,3 @@ class Search:
         if self.memory.facts[BEST] < self.best:
             self.best = int(self.memory.facts[BEST])
             self.best_order[:] = self.memory.best
-
-
-def improve(
-    instance: JobShopInstance, starts: Sequence[JobShopSolution], seconds: float, seed: int
-) -> JobShopSolution:
-    """The best schedule found from the given ones within some processor time."""
-    until = cpu_s() + seconds
-    search = Search(instance, seed)
-    orders = [order_of(np.asarray(s.start), np.asarray(s.end)) for s in starts]
-    for order in orders[::-1]:  # usually given best first: the search goes on from the last one
-        search.set_out_from(order)
-    if not orders:
-        search.set_out_from(first_order(instance))
-    search.run(2**62, until)
-    return search.solution()
-
-
-def first_order(instance: JobShopInstance) -> Ints:
-    """A schedule by a quick rule, as a topological order."""
-    order = np.zeros(instance.num_operations, np.int64)
-    dispatch(shop_of(instance), heads_and_tails(instance)[1], order)
-    return order

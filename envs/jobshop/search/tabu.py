@@ -36,13 +36,13 @@ class Memory(NamedTuple):
     ends: Ints  # (N,) scratch
 
 
-def empty_memory(operations: int, jobs: int, seed: int) -> Memory:
-    """A memory without anything in it."""
+def empty_memory(operations: int, jobs: int, rng: np.random.Generator) -> Memory:
+    """A memory without anything in it, with random numbers of its own."""
     return Memory(
         tabu=np.zeros((operations, jobs), np.int64),
         best=np.zeros(operations, np.int64),
         facts=np.zeros(4, np.int64),
-        random=np.array([(seed * 2654435761 + 88675123) % (2**32 - 1) + 1], np.int64),
+        random=rng.integers(1, 2**32, 1),
         path=np.zeros(operations, np.int64),
         moves=np.zeros((4 * operations, 3), np.int64),
         ends=np.zeros(operations, np.int64),
