@@ -10,10 +10,11 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance, parse_instances
-from graphsched.eval.contenders import check_served, contenders
+from graphsched.envs.core.suites import open_suite
+from graphsched.eval.contenders import RULES, check_served, contenders
 from graphsched.eval.entrants import open_entrants
 from graphsched.eval.request import Request, request_contender
-from graphsched.eval.words import Start, Word
+from graphsched.eval.words import Start, Word, named_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +80,11 @@ def solve(
 
 def evaluate(
     domain: str | AnyDomain,
-    instances: Any,
+    instances: Any = None,
     *,
-    policies: Sequence[Path | str] = (),
-    baselines: Sequence[str] = ("rules",),
+    suite: Path | str | None = None,
+    policies: Sequence[Path | str] | None = None,
+    baselines: Sequence[str] | None = None,
     samples: int = 1,
     seeds: Sequence[int] = (0,),
     symmetries: Sequence[str] = (),
@@ -97,10 +99,12 @@ def evaluate(
     Args:
         domain: or its name.
         instances: of the domain; or a text that names some, as on the command line.
+        suite: in place of instances: the name of one of the domain's suites, or a TOML file of one.
         policies: their bundles, or names of shipped ones; ``default`` is the one that ships for
-            such instances.
+            such instances. None: those of the suite, without one no policy.
         baselines: as on the command line: names, ``NAME@N`` for the best of N runs,
-            ``NAME+SYMMETRY``, ``NAME>IMPROVER``, ``rules``.
+            ``NAME+SYMMETRY``, ``NAME>IMPROVER``, ``rules``. None: those of the suite, without one
+            all rules.
         samples: runs of each policy of which the best is kept.
         symmetries: names of equivalent views that policies solve as well.
         improve: names of searches to go on with from each policy and each named baseline.
@@ -121,8 +125,17 @@ def evaluate(
     from graphsched.eval.files import prepare_folder
 
     domain = _domain(domain)
-    if isinstance(instances, str | Path):
+    if (instances is None) == (suite is None):
+        raise InputError("evaluate", "expected instances or a suite, and not both")
+    opened = None if suite is None else open_suite(domain, str(suite))
+    groups: list[str] | None = None
+    if opened is not None:
+        instances, groups = opened.instances(domain)
+        policies = named_words(opened.policy) if policies is None else policies
+        baselines = named_words(opened.baselines) if baselines is None else baselines
+    elif isinstance(instances, str | Path):
         instances = parse_instances(domain, str(instances))
+    policies, baselines = policies or (), (RULES,) if baselines is None else baselines
     if out is not None:
         require("out", "jinja2")
     entrants = open_entrants(domain, instances, [str(p) for p in policies], baselines)
@@ -140,7 +153,9 @@ def evaluate(
         seeds=seeds,
         out=prepare_folder(Path(out)) if out is not None else None,
         policies=policy_facts(entrants),
-        reference=reference,
+        reference=reference or (opened.reference if opened else None) or None,
+        groups=groups,
+        suite=None if opened is None else opened.name,
         resume=resume,
     )
 

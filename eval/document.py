@@ -27,6 +27,7 @@ def build_document(
     *,
     command: str = "",
     policies: Sequence[dict[str, Any]] = (),
+    suite: str | None = None,
 ) -> dict[str, Any]:
     """The report as data.
 
@@ -35,6 +36,7 @@ def build_document(
         result: of the benchmark.
         contenders: who took part.
         command: the command line that leads to this report.
+        suite: name of the suite that the groups are shifts of.
         policies: name, path, configuration and training curve of each policy.
     """
     table = Table(result.rows, cost_unit(domain.objective))
@@ -44,6 +46,7 @@ def build_document(
         "objective": domain.objective,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
+        "suite": suite,
         "unit": table.unit,
         "instances": len(result.instances),
         "seeds": sorted({row.seed for row in result.rows}),

@@ -34,6 +34,7 @@ def evaluate(
     on_row: Callable[[Row], None] | None = None,
     reference: str | None = None,
     groups: Sequence[str] | None = None,
+    suite: str | None = None,
     resume: bool = False,
 ) -> Document:
     """Run a benchmark and, given a folder, write report.json and report.html into it.
@@ -50,6 +51,7 @@ def evaluate(
         on_row: called after each solve.
         reference: contender whose costs gaps are measured against; bounds by default.
         groups: label of each instance in tables; `Domain.group` by default.
+        suite: name of the suite that the groups are shifts of.
         resume: go on with an unfinished evaluation in the folder.
 
     Returns:
@@ -64,7 +66,9 @@ def evaluate(
     result = run_benchmark(
         domain, instances, contenders, seeds, shown[:1], on_row, reference, groups, journal
     )
-    document = build_document(domain, result, contenders, command=command, policies=policies)
+    document = build_document(
+        domain, result, contenders, command=command, policies=policies, suite=suite
+    )
     if out is not None:
         from graphsched.eval.report import render_report, showcase  # jinja2 is an extra
 

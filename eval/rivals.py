@@ -30,10 +30,11 @@ def on_equal_terms(view: View, policy: Facts) -> list[Facts]:
     one: those without, of at most as many runs.
     """
     limit = policy["time_limit_s"]
-    free = [rival for rival in rivals(view) if rival["time_limit_s"] is None]
+    others = [rival for rival in rivals(view) if rival["name"] != policy["name"]]
+    free = [rival for rival in others if rival["time_limit_s"] is None]
     if limit is None:
         return [rival for rival in free if rival["tries"] <= policy["tries"]]
-    same = [rival for rival in rivals(view) if rival["time_limit_s"] == limit]
+    same = [rival for rival in others if rival["time_limit_s"] == limit]
     return same + [rival for rival in free if view.seconds(rival["name"]) <= limit]
 
 

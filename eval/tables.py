@@ -126,12 +126,13 @@ def versus_table(view: View) -> list[dict[str, Any]]:
 def shift_table(view: View) -> list[dict[str, Any]]:
     """Where policies stop to help: for each, a row of each shift against its strongest rival.
 
-    Empty unless the report is of a suite, whose groups are shifts.
+    Without a policy the first contender is judged. Empty unless the report is of a suite, whose
+    groups are shifts.
     """
     if not view.document.get("suite"):
         return []
     out = []
-    for policy in view.learned:
+    for policy in view.learned or view.solvers[:1]:
         rows = [row for group in view.groups if (row := _shift(view, policy, group))]
         if rows:
             out.append({"policy": policy["name"], "answer": _stops(rows), "rows": rows})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
 
+NONE = "none"  # stands for no contender
 LONGEST_S = 86_400.0  # of a time limit: a day
 _LIMIT = re.compile(r"(?P<base>.+)@(?P<seconds>\d+(\.\d+)?)s")
 _START = re.compile(r"(?P<name>[^@+]+)(@(?P<samples>\d+))?(?P<views>(\+[^@+]+)*)")
@@ -109,3 +110,8 @@ def check_limit(where: str, seconds: float) -> float:
 def split_words(text: str) -> list[str]:
     """Comma-separated words, blanks dropped, repetitions too."""
     return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def named_words(text: str) -> list[str]:
+    """Comma-separated words but `NONE`."""
+    return [word for word in split_words(text) if word != NONE]

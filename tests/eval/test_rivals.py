@@ -9,7 +9,7 @@ import pytest
 from graphsched.eval.rivals import described, own_search, strongest, strongest_search
 from graphsched.eval.tables import leaders, shift_table, time_limit_table
 from graphsched.eval.view import View
-from tests.eval.samples import FIELD, field_document
+from tests.eval.samples import FIELD, contender, document_of, field_document, row
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,13 @@ def test_a_suite_tells_where_a_policy_stops_to_help(document: dict[str, Any]) ->
     )
     assert [row["verdict"] for row in first["rows"]] == ["better", "can't be told apart", "worse"]
     assert shift_table(View(field_document(per_group=2))) == []
+
+
+def test_without_a_policy_a_suite_judges_its_first_contender() -> None:
+    """An evolved rule where no policy ships; it is no rival of itself."""
+    contenders = [contender("evolved", "heuristic"), contender("a", "rule"), contender("b", "rule")]
+    costs = {"evolved": 104, "a": 109, "b": 106}
+    rows = [row(f"g-{i}", c.name, costs[c.name] + i % 3) for c in contenders for i in range(12)]
+    (part,) = shift_table(View(document_of(contenders, rows, suite="robustness")))
+    assert part["policy"] == "evolved"
+    assert all(found["rival"].startswith("b, a rule") for found in part["rows"])

@@ -169,6 +169,26 @@ def test_a_beam_keeps_to_the_limit_and_does_not_sample(
     assert "samples: expected 1 with a beam, found 4" in capsys.readouterr().err
 
 
+def test_eval_of_a_suite_tells_where_a_policy_stops_to_help(
+    bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words of the suite hold where the command line says nothing else."""
+    file, out = tmp_path / "mine.toml", tmp_path / "report"
+    shifts = '"small" = "uniform:3x3:n=10"\n"wide" = "uniform:2x5:n=10"\n'
+    file.write_text(f'policy = "{bundle}"\nbaselines = "spt,mwkr"\n[shifts]\n{shifts}')
+    assert main(["eval", "jobshop", "--suite", str(file), "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "suite mine: mean gap, %, where policy tiny helps" in told
+    assert all(label in told for label in ("small", "wide"))
+    document = json.loads((out / "report.json").read_text())
+    assert document["suite"] == "mine"
+    assert [s["name"] for s in document["solvers"]] == ["policy tiny", "spt", "mwkr"]
+    assert {row["group"] for row in document["rows"]} == {"small", "wide"}
+    assert "Where it stops to help" in (out / "report.html").read_text()
+    assert main(["eval", "jobshop", "--suite", str(file), "--baselines", "lpt"]) == 0
+    assert "mwkr" not in capsys.readouterr().out
+
+
 def test_eval_writes_a_report(
     bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,6 +307,8 @@ def test_bench_prints_metrics_of_the_simulator(capsys: pytest.CaptureFixture[str
         ("solve jobshop ft06 --baseline spt --sampels 2", "--sampels"),
         ("solve jobshop ft06 --policy no-such-bundle", "no such bundle, and not one of default"),
         ("eval jobshop", "--instances"),
+        ("eval jobshop --suite robustness --instances ft06", "expected one of them, found both"),
+        ("eval jobshop --suite robust", "expected one of robustness, or a TOML file"),
         ("eval jobshop --policy none --instances ft06 --baselines none", "found neither"),
         ("eval jobshop --policy none --instances ft06 --baselines spt,", "Spt"),
         ("eval jobshop --policy none --instances ft06 --baselines spt@0", "'spt@0'"),

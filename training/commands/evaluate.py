@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 - read at run time by tyro
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +13,12 @@ import tyro
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
-from graphsched.envs.core.specs import parse_instances
+from graphsched.envs.core.suites import Suite, open_suite
 from graphsched.eval.contenders import check_served, contenders
 from graphsched.eval.entrants import open_entrants
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
-from graphsched.eval.words import Start, Word, split_words
+from graphsched.eval.words import NONE, Start, Word, named_words, split_words
 from graphsched.training.commands.arguments import DomainWord, numbers, parse, time_limits
 from graphsched.training.commands.screen import Bar, print_summary
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.contenders import Contender
     from graphsched.eval.entrants import Entrants
-
-NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,16 @@ class EvalArguments:
 
     domain: DomainWord
     """Domain of the instances, e.g. jobshop."""
-    instances: str
+    instances: str | None = None
     """Sets, names, generators and files, joined by commas: taillard:15x15,ft06,my/folder."""
-    policy: str = "default"
+    suite: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
+    """In place of --instances: a named suite, which shifts them away from what a policy was trained
+    for and asks where it stops to help; `graphsched list` names them. Or a TOML file of one."""
+    policy: str | None = None
     """Bundles or names of shipped policies, joined by commas; `default` is the one that ships for
-    such instances, `none` evaluates no policy."""
-    baselines: str = "rules"
-    """Names, joined by commas, and `rules` for all rules. NAME@N is the best of N runs,
+    such instances, `none` evaluates no policy. By default `default`, or what the suite says."""
+    baselines: str | None = None
+    """Names, joined by commas, and `rules` for all rules, the default unless a suite says more. NAME@N is the best of N runs,
     NAME+reverse solves an equivalent view as well, NAME@Ts gives a search or an exact solver T
     seconds, NAME>SEARCH goes on with a search, A&B>SEARCH from several solvers."""
     improve: str = "none"
@@ -96,13 +97,14 @@ def run(arguments: EvalArguments, command: str = "") -> int:
         require("--out", "jinja2")
     elif arguments.resume:
         raise InputError("--resume", "needs --out, the folder of the interrupted evaluation")
-    instances = parse_instances(domain, arguments.instances)
+    asked = _asked(domain, arguments)
+    instances, groups = asked.instances(domain)
     seeds = numbers("--seed", arguments.seed, int, 0)
-    entrants, found = _contenders(domain, arguments, instances)
+    entrants, found = _contenders(domain, arguments, asked, instances)
     names = [contender.name for contender in found]
-    if arguments.reference is not None and arguments.reference not in names:
+    if asked.reference and asked.reference not in names:
         known = ", ".join(names)
-        raise InputError("--reference", f"{arguments.reference!r:.40} is not one of {known}")
+        raise InputError("--reference", f"{asked.reference!r:.40} is not one of {known}")
     if arguments.out is not None:
         prepare_folder(arguments.out)
     with Bar("evaluating", len(found) * len(seeds) * len(instances)) as bar:
@@ -115,7 +117,9 @@ def run(arguments: EvalArguments, command: str = "") -> int:
             command=command,
             policies=policy_facts(entrants),
             on_row=lambda row: bar.advance(row.solver),
-            reference=arguments.reference,
+            reference=asked.reference or None,
+            groups=groups if arguments.suite else None,
+            suite=asked.name if arguments.suite else None,
             resume=arguments.resume,
         )
     print_summary(document)
@@ -128,15 +132,30 @@ def run(arguments: EvalArguments, command: str = "") -> int:
     return 1 if document["violations"] else 0
 
 
+def _asked(domain: Domain[Any, Any], arguments: EvalArguments) -> Suite:
+    """The suite, or the instances as one without shifts."""
+    if (arguments.suite is None) == (arguments.instances is None):
+        given = "neither" if arguments.suite is None else "both"
+        raise InputError("--instances and --suite", f"expected one of them, found {given}")
+    if arguments.suite is not None:
+        suite = open_suite(domain, arguments.suite)
+    else:
+        suite = Suite("", "", "default", "rules", "", {"": arguments.instances or ""})
+    policy = suite.policy if arguments.policy is None else arguments.policy
+    baselines = suite.baselines if arguments.baselines is None else arguments.baselines
+    reference = arguments.reference or suite.reference
+    return replace(suite, policy=policy, baselines=baselines, reference=reference)
+
+
 def _contenders(
-    domain: Domain[Any, Any], arguments: EvalArguments, instances: Sequence[Any]
+    domain: Domain[Any, Any], arguments: EvalArguments, asked: Suite, instances: Sequence[Any]
 ) -> tuple[Entrants, list[Contender]]:
     if arguments.workers < 1:
         raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
     limits = time_limits("--time-limit", arguments.time_limit)
-    policies = [word for word in split_words(arguments.policy) if word != NONE]
-    words = [word for word in split_words(arguments.baselines) if word != NONE]
-    improvers = [word for word in split_words(arguments.improve) if word != NONE]
+    policies = named_words(asked.policy)
+    words = named_words(asked.baselines)
+    improvers = named_words(arguments.improve)
     entrants = open_entrants(
         domain,
         instances,

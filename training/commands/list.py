@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.shipped import shipped_policies
 from graphsched.envs.core.registry import domain_names, get_domain
+from graphsched.envs.core.suites import suites
 from graphsched.training.commands.arguments import parse
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
         ],
         "improvers": {name: i.summary for name, i in domain.improvers.items()},
         "symmetries": list(domain.symmetries),
+        "suites": {name: suite.summary for name, suite in suites(domain).items()},
         "presets": list(presets.get("train", {})),
         "policies": list(shipped_policies(domain.name)),
         "commands": list(domain.commands),
@@ -80,4 +82,7 @@ def _page(facts: dict[str, Any]) -> str:
     if facts["improvers"]:
         lines.append("  searches that improve a solution")
         lines += [f"    {name:<13}{summary}" for name, summary in facts["improvers"].items()]
+    if facts["suites"]:
+        lines.append("  suites")
+        lines += [f"    {name:<13}{summary}" for name, summary in facts["suites"].items()]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Table
 
 from graphsched.eval.findings import headline
-from graphsched.eval.tables import metrics_table, time_limit_table
+from graphsched.eval.tables import metrics_table, shift_table, time_limit_table
 from graphsched.eval.verdicts import verdict
 from graphsched.eval.view import View
 from graphsched.eval.wording import DASH, count, duration, interval, number, sentence
@@ -33,6 +33,7 @@ STYLES = {
     "search": "magenta",
     "exact": "yellow",
 }
+_TONES = {"good": "green", "bad": "red", "even": "", "plain": "dim"}
 WIDE = 220  # columns where the output is no terminal: names are kept whole
 BORDER = 3  # columns between two cells
 
@@ -142,6 +143,21 @@ def _metrics_tables(view: View, width: int) -> list[Table]:
     return out
 
 
+def _shift_tables(view: View) -> list[Table]:
+    """For each that a suite judges, a row of each shift against its strongest rival."""
+    out = []
+    for part in shift_table(view):
+        title = f"suite {view.document['suite']}: {view.measure.axis}, where {part['policy']} helps"
+        columns = ("shift", "n", part["policy"], "strongest rival", "its", "difference", "verdict")
+        table = _new_table(title, columns)
+        for row in part["rows"]:
+            ends = f"{row['difference']} ({row['interval']})"
+            cells = (row["ours"], escape(row["rival"]), row["theirs"], ends, row["verdict"])
+            table.add_row(escape(row["group"]), str(row["n"]), *cells, style=_TONES[row["tone"]])
+        out.append(table)
+    return out
+
+
 def _parts(widths: Sequence[int], room: int) -> list[slice]:
     """Slices of neighbours that fit the room together, one at least in each."""
     out: list[slice] = []
@@ -162,7 +178,7 @@ def print_summary(document: dict[str, Any], console: Console | None = None) -> N
         console.print(KEY, style="dim", highlight=False, soft_wrap=True)
     if len(view.limits) > 1:
         console.print(_limit_table(view))
-    for table in _metrics_tables(view, console.width):
+    for table in (*_shift_tables(view), *_metrics_tables(view, console.width)):
         console.print(table)
     answer = headline(view)
     console.print(sentence(answer.text), markup=False, highlight=False, soft_wrap=True)
