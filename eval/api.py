@@ -11,7 +11,7 @@ from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance, parse_instances
 from graphsched.envs.core.suites import open_suite
-from graphsched.eval.contenders import RULES, check_served, contenders
+from graphsched.eval.contenders import RULES, check_served, contenders, with_reference
 from graphsched.eval.entrants import open_entrants
 from graphsched.eval.request import Request, request_contender
 from graphsched.eval.words import Start, Word, named_words
@@ -110,7 +110,8 @@ def evaluate(
         improve: names of searches to go on with from each policy and each named baseline.
         time_limits_s: processor time for every solver; each runs once for each.
         seeds: each solver runs with each.
-        reference: baseline whose costs gaps are measured against; bounds by default.
+        reference: baseline whose costs gaps are measured against; bounds by default. It runs to
+            its end if it isn't among the others.
         out: folder for report.json and report.html; nothing is written without one.
         resume: go on with an evaluation that was interrupted.
 
@@ -145,6 +146,8 @@ def evaluate(
     found = contenders(entrants, [*starts, *baselines], improve, time_limits_s)
     if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
+    reference = reference or (opened.reference if opened else None) or None
+    found = with_reference(entrants, found, reference)
     check_served(domain, found, instances)
     return run(
         domain,
@@ -153,7 +156,7 @@ def evaluate(
         seeds=seeds,
         out=prepare_folder(Path(out)) if out is not None else None,
         policies=policy_facts(entrants),
-        reference=reference or (opened.reference if opened else None) or None,
+        reference=reference,
         groups=groups,
         suite=None if opened is None else opened.name,
         resume=resume,

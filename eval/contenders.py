@@ -92,6 +92,19 @@ def contenders(
     return list(found.values())
 
 
+def with_reference(
+    entrants: Entrants, found: Sequence[Contender], reference: str | None
+) -> list[Contender]:
+    """The contenders and, unless it is one of them, the one that gaps are measured against.
+
+    It runs to its end, whatever limits the others have; raises InputError as `contenders` does.
+    """
+    if reference is None or any(contender.name == reference for contender in found):
+        return list(found)
+    (added,) = contenders(entrants, [reference])
+    return [*found, replace(added, name=reference)]
+
+
 def _composed(
     entrants: Entrants, words: Sequence[str | Word], improvers: Sequence[str]
 ) -> list[Word]:

@@ -239,8 +239,23 @@ def test_eval_measures_against_a_solver_and_shows_further_measures(
     page = (tmp_path / "report" / "report.html").read_text()
     assert "the cost of met on 2 instances" in page
     assert "oldest unfinished" in page
-    assert main([*words.split(), "--reference", "heft"]) == 2
-    assert "--reference: 'heft' is not one of met, etf" in _error(capsys)
+    assert main([*words.split(), "--reference", "nothing"]) == 2
+    assert "'nothing'" in _error(capsys)
+
+
+def test_a_reference_runs_to_its_end_beside_contenders_with_limits(tmp_path: Path) -> None:
+    """So that every time limit is measured against the same costs."""
+    words = "eval soc --policy none --instances random:8x3@1:n=2 --baselines local-search"
+    words += f" --time-limit 0.02,0.04 --reference heft --out {tmp_path}"
+    assert main(words.split()) == 0
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert [(s["name"], s["time_limit_s"]) for s in document["solvers"]] == [
+        ("local-search@0.02s", 0.02),
+        ("local-search@0.04s", 0.04),
+        ("heft", None),
+    ]
+    assert document["gap_reference"] == {"heft": 2}
+    assert all(row["gap_pct"] <= 0 for row in document["rows"])
 
 
 def test_the_shipped_policy_fits_the_instance(capsys: pytest.CaptureFixture[str]) -> None:

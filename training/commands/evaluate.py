@@ -14,7 +14,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.suites import Suite, open_suite
-from graphsched.eval.contenders import check_served, contenders
+from graphsched.eval.contenders import check_served, contenders, with_reference
 from graphsched.eval.entrants import open_entrants
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
@@ -72,7 +72,8 @@ class EvalArguments:
     workers: int = 1
     """Threads of exact solvers."""
     reference: str | None = None
-    """Baseline whose cost gaps are measured against, in place of bounds."""
+    """Baseline whose cost gaps are measured against, in place of bounds; it runs to its end if it
+    isn't among the others."""
     seed: str = "0"
     """Seeds, joined by commas; results are averaged over them."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
@@ -101,10 +102,6 @@ def run(arguments: EvalArguments, command: str = "") -> int:
     instances, groups = asked.instances(domain)
     seeds = numbers("--seed", arguments.seed, int, 0)
     entrants, found = _contenders(domain, arguments, asked, instances)
-    names = [contender.name for contender in found]
-    if asked.reference and asked.reference not in names:
-        known = ", ".join(names)
-        raise InputError("--reference", f"{asked.reference!r:.40} is not one of {known}")
     if arguments.out is not None:
         prepare_folder(arguments.out)
     with Bar("evaluating", len(found) * len(seeds) * len(instances)) as bar:
@@ -171,6 +168,7 @@ def _contenders(
     found += contenders(entrants, [*starts, *words], improvers, limits)
     if not found:
         raise InputError("eval", "expected a policy or baselines, found neither")
+    found = with_reference(entrants, found, asked.reference or None)
     check_served(domain, found, instances)
     return entrants, found
 
