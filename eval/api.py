@@ -90,6 +90,7 @@ def evaluate(
     symmetries: Sequence[str] = (),
     improve: Sequence[str] = (),
     time_limits_s: Sequence[float] = (),
+    tune_temperature: Any = (),
     reference: str | None = None,
     out: Path | str | None = None,
     resume: bool = False,
@@ -110,6 +111,8 @@ def evaluate(
         improve: names of searches to go on with from each policy and each named baseline.
         time_limits_s: processor time for every solver; each runs once for each.
         seeds: each solver runs with each.
+        tune_temperature: instances, or a text that names some, apart from those that are solved, on
+            which the temperature of every policy and baseline that samples is chosen.
         reference: baseline whose costs gaps are measured against; bounds by default. It runs to
             its end if it isn't among the others.
         out: folder for report.json and report.html; nothing is written without one.
@@ -143,7 +146,10 @@ def evaluate(
     starts = [
         Word((Start(entrants.aliases[str(p)], samples, tuple(symmetries)),)) for p in policies
     ]
-    found = contenders(entrants, [*starts, *baselines], improve, time_limits_s)
+    if isinstance(tune_temperature, str | Path):
+        tune_temperature = parse_instances(domain, str(tune_temperature))
+    words: list[str | Word] = [*starts, *baselines]
+    found = contenders(entrants, words, improve, time_limits_s, tune_temperature)
     if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
     reference = reference or (opened.reference if opened else None) or None

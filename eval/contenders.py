@@ -10,6 +10,7 @@ from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.counting import Counter, counted
 from graphsched.eval.pools import ANYTIME_S, Ask, baseline_pool, policy_pool
+from graphsched.eval.tempering import tuned_temperatures
 from graphsched.eval.words import Start, Word, parse_word
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def contenders(
     words: Sequence[str | Word],
     improvers: Sequence[str] = (),
     time_limits_s: Sequence[float] = (),
+    tune_on: Sequence[Any] = (),
 ) -> list[Contender]:
     """Contenders of words; each once for every time limit, and once more for every improver.
 
@@ -79,13 +81,19 @@ def contenders(
         improvers: names of searches to go on with from each solution.
         time_limits_s: processor time for each; without any, contenders that end by themselves
             run to their end, others for `ANYTIME_S`.
+        tune_on: instances apart from those of the evaluation, on which the temperature of all
+            that sample is chosen; without any, the entrants' temperatures hold.
 
     Raises:
         InputError: an unknown name, a malformed word, a limit for a contender that doesn't
             improve with time, or a solver that can't run here.
     """
     found: dict[str, Contender] = {}
-    for word in _composed(entrants, words, improvers):
+    composed = _composed(entrants, words, improvers)
+    if tune_on:
+        drawing = [s for w in composed for s in _drawing(entrants, w, time_limits_s)]
+        entrants = replace(entrants, tuned=tuned_temperatures(entrants, drawing, tune_on))
+    for word in composed:
         for limit in _limits(entrants, word, time_limits_s):
             contender = make_contender(entrants, replace(word, time_limit_s=limit))
             found.setdefault(contender.name, contender)
@@ -122,6 +130,13 @@ def _composed(
     return out
 
 
+def _drawing(entrants: Entrants, word: Word, limits: Sequence[float]) -> list[Start]:
+    """The starts of a word that draw samples: more than one, or as many as fit the time."""
+    timed = bool(limits) and word.improver is None
+    plain = [start for start in word.starts if not start.beam and not _improves(entrants, start)]
+    return [start for start in plain if start.samples > 1 or timed]
+
+
 def _limits(entrants: Entrants, word: Word, limits: Sequence[float]) -> Sequence[float | None]:
     if word.time_limit_s is not None:
         if not _is_anytime(entrants, word):
@@ -134,11 +149,13 @@ def _limits(entrants: Entrants, word: Word, limits: Sequence[float]) -> Sequence
 
 
 def _is_anytime(entrants: Entrants, word: Word) -> bool:
+    return word.improver is not None or any(_improves(entrants, start) for start in word.starts)
+
+
+def _improves(entrants: Entrants, start: Start) -> bool:
+    """Whether it goes on to improve with time by itself."""
     baselines = entrants.domain.baselines
-    names = [start.name for start in word.starts]
-    return word.improver is not None or any(
-        name in baselines and baselines[name].is_anytime for name in names
-    )
+    return start.name in baselines and baselines[start.name].is_anytime
 
 
 def make_contender(entrants: Entrants, word: Word) -> Contender:
@@ -165,8 +182,10 @@ def make_contender(entrants: Entrants, word: Word) -> Contender:
 def _pool(entrants: Entrants, start: Start, counter: Counter) -> Pool:
     if start.name in entrants.policies:
         watched = counted(entrants.domain, counter)
-        return policy_pool(watched, entrants.policies[start.name], start, entrants.temperature)
-    return baseline_pool(entrants.domain, start, entrants.workers, entrants.rule_temperature)
+        temperature = entrants.tuned.get(start.word, entrants.temperature)
+        return policy_pool(watched, entrants.policies[start.name], start, temperature)
+    noise = entrants.tuned.get(start.word, entrants.rule_temperature)
+    return baseline_pool(entrants.domain, start, entrants.workers, noise)
 
 
 def _kind(entrants: Entrants, word: Word) -> Kind:
@@ -182,8 +201,12 @@ def _kind(entrants: Entrants, word: Word) -> Kind:
 
 def _summary(entrants: Entrants, word: Word) -> str:
     baselines = entrants.domain.baselines
-    names = [start.name for start in word.starts]
-    parts = [baselines[name].summary if name in baselines else "a policy" for name in names]
+    parts = []
+    for start in word.starts:
+        known = start.name in baselines
+        part = baselines[start.name].summary if known else "a policy"
+        chosen = entrants.tuned.get(start.word)
+        parts.append(part if chosen is None else f"{part}, temperature {chosen:g} as tuned")
     if word.improver is not None:
         parts.append(f"then {entrants.domain.improvers[word.improver].summary}")
     return "; ".join(parts)

@@ -28,6 +28,7 @@ class Entrants:
         workers: threads of exact solvers.
         temperature: of policies' samples.
         rule_temperature: of baselines' samples, see `SolverOptions`.
+        tuned: word of a start -> its own temperature, see `tempering`.
     """
 
     domain: Domain[Any, Any]
@@ -37,6 +38,7 @@ class Entrants:
     workers: int = 1
     temperature: float = 1.0
     rule_temperature: float | None = None
+    tuned: Mapping[str, float] = field(default_factory=dict)
 
     def named(self, word: Word) -> Word:
         """The word with every policy called by its name."""

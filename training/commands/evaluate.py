@@ -13,6 +13,7 @@ import tyro
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
+from graphsched.envs.core.specs import parse_instances
 from graphsched.envs.core.suites import Suite, open_suite
 from graphsched.eval.contenders import check_served, contenders, with_reference
 from graphsched.eval.entrants import open_entrants
@@ -66,6 +67,9 @@ class EvalArguments:
     """Of the policies' samples."""
     rule_temperature: float | None = None
     """Strength of the noise in rules' samples; each baseline's own by default."""
+    tune_temperature: Annotated[str | None, tyro.conf.arg(metavar="INSTANCES")] = None
+    """Instances apart from --instances on which the temperature of every policy and baseline that
+    samples is chosen; in place of the two above."""
     time_limit: Annotated[str | None, tyro.conf.arg(metavar="SECONDS")] = None
     """Processor time that every contender gets on every instance; several, joined by commas, are
     evaluated each. Without it contenders run to their end, searches and exact solvers for 10 s."""
@@ -165,7 +169,9 @@ def _contenders(
     names = list(dict.fromkeys(entrants.aliases[word] for word in policies))
     beams, starts = _beams(arguments, names), _starts(arguments, names)
     found = contenders(entrants, beams, (), limits)
-    found += contenders(entrants, [*starts, *words], improvers, limits)
+    apart = arguments.tune_temperature
+    tune_on = [] if apart is None else parse_instances(domain, apart)
+    found += contenders(entrants, [*starts, *words], improvers, limits, tune_on)
     if not found:
         raise InputError("eval", "expected a policy or baselines, found neither")
     found = with_reference(entrants, found, asked.reference or None)
