@@ -61,6 +61,7 @@ class DemoPlan:
         train: preset to train with.
         instances, baselines, samples, symmetry, time_limit: options of ``graphsched eval``.
         solve: instance to solve with the exported policy.
+        note: what to make of the result, printed in the end.
     """
 
     train: str
@@ -69,7 +70,8 @@ class DemoPlan:
     baselines: str = "rules"
     samples: str = "1"
     symmetry: str = "none"
-    time_limit: str = "1"
+    time_limit: str | None = None
+    note: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -96,6 +98,8 @@ def main(argv: Sequence[str]) -> int:
         command=f"graphsched demo {domain.name}",
     )
     status = status or _solve(domain, plan, policy, out)
+    if plan.note:
+        print(f"\n{plan.note.strip()}")
     print(f"\nThe report: {report.resolve() / HTML}")
     return status
 
