@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.clock import wall_s
+from graphsched.envs.core.clock import cpu_s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def beam_search(
     best: list[SolutionT] = []
     best_cost = np.inf
     while beam.open.any():
-        if wall_s() > deadline:
+        if cpu_s() > deadline:
             return []
         obs = sim.observe()
         logits, _ = session.logits(obs)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
@@ -138,7 +139,18 @@ def _export(
         assert program is not None
         path = Path(folder) / "model.onnx"
         program.save(str(path), external_data=False)
-        return path.read_bytes()
+        return _without_traces(path.read_bytes())
+
+
+def _without_traces(network: bytes) -> bytes:
+    """The network without what the exporter notes on each node, such as paths of source files."""
+    model = onnx.load_model_from_string(network)
+    graph = model.graph
+    for item in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    stripped: bytes = model.SerializeToString()
+    return stripped
 
 
 @contextmanager

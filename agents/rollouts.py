@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import numpy as np
 
 from graphsched.agents.runtime import Session
-from graphsched.envs.core.clock import wall_s
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Lane(Generic[InstanceT, SolutionT]):
             sim.step(session.act(obs, none, greedy=True).actions)
         return [sim.solution(0)]
 
-    def sample(self, first: int, count: int, deadline: float) -> list[SolutionT]:
-        """The best of the samples [first, first + count); nothing if they take too long.
+    def sample(self, first: int, count: int, deadline: float, number: int = 1) -> list[SolutionT]:
+        """The best ``number`` of the samples [first, first + count); none if they take too long.
 
         A sample's draws depend on its number alone, not on which others are drawn with it.
         """
@@ -66,11 +66,12 @@ class Lane(Generic[InstanceT, SolutionT]):
         draws = _Draws(self._decoding.seed, first, count)
         temperature = self._decoding.temperature
         while len((obs := sim.observe())["slot"]):
-            if wall_s() > deadline:
+            if cpu_s() > deadline:
                 return []
             uniforms = draws.next()[obs["slot"]]
             sim.step(session.act(obs, uniforms, temperature=temperature).actions)
-        return [sim.solution(int(np.argmin(sim.costs()[:count])))]
+        ranked = np.argsort(sim.costs()[:count], kind="stable")
+        return [sim.solution(slot) for slot in ranked[:number].tolist()]
 
 
 class _Draws:

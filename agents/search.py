@@ -7,14 +7,13 @@ simulator, and the best solution met is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
 from graphsched.agents.beam import beam_search
 from graphsched.agents.rollouts import Lane
-from graphsched.envs.core.clock import wall_s
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 from graphsched.envs.core.errors import InputError
 
@@ -42,8 +41,8 @@ class Decoding:
             split evenly between the views; of a single sample, every view gets its own.
         temperature: divides the logits that are sampled from.
         seed: of all draws, and of the world if the domain has a random one.
-        time_limit_s: sample until this time is over, however many; a search that is not
-            complete then does not count, the greedy rollouts always do.
+        time_limit_s: sample until so much processor time of this process is over, however many;
+            a search that is not complete then does not count, the greedy rollouts always do.
     """
 
     samples: int = 1
@@ -88,21 +87,33 @@ def policy_solver(
     Raises:
         InputError: the domain has no symmetry of a given name.
     """
+    solve = policy_pool(domain, policy, decoding, options)
+    return lambda instance: solve(instance, 1)[0]
+
+
+def policy_pool(
+    domain: Domain[InstanceT, SolutionT],
+    policy: Policy,
+    decoding: Decoding | None = None,
+    options: Any = None,
+) -> Callable[[InstanceT, int], list[SolutionT]]:
+    """As `policy_solver`, but (instance, number) -> the best so many solutions, best first.
+
+    Fewer where fewer were drawn. A search that improves solutions starts from them.
+    """
     decoding = decoding or Decoding()
     for name in decoding.symmetries:
-        if name not in domain.symmetries:
-            known = ", ".join(sorted(domain.symmetries)) or "none"
-            raise InputError(f"symmetry {name!r}", f"not one of {known}")
+        domain.symmetry(name)  # complains now rather than at the first instance
     chosen = policy.simulator_options if options is None else options
 
-    def solve(instance: InstanceT) -> SolutionT:
-        return _Search(domain, policy, decoding, chosen, instance).run()
+    def solve(instance: InstanceT, number: int) -> list[SolutionT]:
+        return _Search(domain, policy, decoding, chosen, instance, number).run()
 
     return solve
 
 
 class _Search(Generic[InstanceT, SolutionT]):
-    """One instance being solved: its views, the best solution so far and the clock."""
+    """One instance being solved: its views, the best solutions so far and the clock."""
 
     def __init__(
         self,
@@ -111,30 +122,20 @@ class _Search(Generic[InstanceT, SolutionT]):
         decoding: Decoding,
         options: Any,
         instance: InstanceT,
+        number: int,
     ) -> None:
         limit = decoding.time_limit_s
-        self.deadline = np.inf if limit is None else wall_s() + limit
+        self.deadline = np.inf if limit is None else cpu_s() + limit
         self.domain = domain
         self.decoding = decoding
         self.instance = instance
-        self.best: SolutionT | None = None
-        self.best_cost = np.inf
-        self.views = list(self._views())
+        self.number = number
+        self.best: list[tuple[float, SolutionT]] = []  # the cheapest first
+        self.views = domain.views(decoding.symmetries, instance)
         self.lanes = [Lane(domain, policy, options, view, decoding) for view, _ in self.views]
 
-    def _views(self) -> Iterator[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]:
-        """The instance and those of its asked-for views that exist."""
-        yield self.instance, lambda solution: solution
-        for name in self.decoding.symmetries:
-            symmetry = self.domain.symmetries[name]
-            try:
-                view = symmetry.apply(self.instance)
-            except InputError:
-                continue  # the symmetry does not hold here
-            yield view, partial(symmetry.restore, self.instance)
-
-    def run(self) -> SolutionT:
-        """The best solution."""
+    def run(self) -> list[SolutionT]:
+        """The best solutions, the cheapest first."""
         for view in range(len(self.lanes)):
             self._keep(view, self.lanes[view].greedy())
         if self.decoding.beam:
@@ -144,31 +145,33 @@ class _Search(Generic[InstanceT, SolutionT]):
             self._sample_until_deadline()
         else:
             for view, first, count in _shares(self.decoding.samples, len(self.lanes)):
-                self._keep(view, self.lanes[view].sample(first, count, self.deadline))
-        assert self.best is not None
-        return self.best
+                self._sample(view, first, count)
+        return [solution for _, solution in self.best]
 
     def _sample_until_deadline(self) -> None:
         """Chunks that grow while they are expected to be done in time, views in turn."""
         count, pace = 4.0, 0.0  # rollouts of the next chunk, seconds a rollout
         done = [1] * len(self.lanes)
         view = 0
-        while (left := self.deadline - wall_s()) > 0:
+        while (left := self.deadline - cpu_s()) > 0:
             size = int(max(1, min(count, CHUNK, left / pace if pace else count)))
-            begun = wall_s()
-            self._keep(view, self.lanes[view].sample(done[view], size, self.deadline))
-            pace = (wall_s() - begun) / size
+            begun = cpu_s()
+            self._sample(view, done[view], size)
+            pace = (cpu_s() - begun) / size
             done[view] += size
             count = size * 2.0
             view = (view + 1) % len(self.lanes)
+
+    def _sample(self, view: int, first: int, count: int) -> None:
+        self._keep(view, self.lanes[view].sample(first, count, self.deadline, self.number))
 
     def _keep(self, view: int, found: Sequence[SolutionT]) -> None:
         """Compare solutions of a view by their cost for the instance itself."""
         for solution in found:
             restored = self.views[view][1](solution)
-            cost = self.domain.cost(self.instance, restored)
-            if self.best is None or cost < self.best_cost:
-                self.best, self.best_cost = restored, cost
+            self.best.append((self.domain.cost(self.instance, restored), restored))
+        self.best.sort(key=lambda pair: pair[0])  # stable: of equals the first met stays ahead
+        del self.best[self.number :]
 
 
 def _shares(samples: int, views: int) -> Iterator[tuple[int, int, int]]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import DEFAULT
-from graphsched.envs.core.domain import Domain, SolverOptions
+from graphsched.envs.core.domain import Domain
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance, parse_instances
-from graphsched.eval.policies import open_policies, open_policy, policy_word
+from graphsched.envs.core.suites import open_suite
+from graphsched.eval.contenders import RULES, check_served, contenders, with_reference
+from graphsched.eval.entrants import open_entrants
+from graphsched.eval.request import Request, request_contender
+from graphsched.eval.words import Start, Word, named_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +34,8 @@ def solve(
     samples: int = 1,
     seed: int = 0,
     time_limit_s: float | None = None,
+    symmetries: Sequence[str] = (),
+    improve: str | None = None,
 ) -> Any:
     """Solution of an instance, checked.
 
@@ -38,12 +43,17 @@ def solve(
         domain: or its name.
         instance: of the domain; or a text that names one, as on the command line.
         policy: that decides, or its bundle, or the name of a shipped one; the shipped policy that
-            serves the instance if neither this nor a baseline is given.
-        baseline: name of a baseline instead.
+            serves the instance if neither this nor a baseline is given, nor a time limit.
+        baseline: name of a baseline instead, or a contender's word such as
+            ``heft>local-search``.
         samples: runs of which the best is kept.
         seed: of all draws.
-        time_limit_s: for solvers that improve with time (60 by default), or for a policy to go on
-            sampling.
+        time_limit_s: processor time in which to find the best solution. Where neither policy nor
+            baseline is given, the domain's best solver for that takes it (see `Domain.anytime`);
+            else a policy or rule goes on sampling, and searches and exact solvers, which take
+            10 s by default, go on.
+        symmetries: names of equivalent views to solve as well.
+        improve: name of a search to go on with from what the policy or baseline finds.
 
     Raises:
         InputError: something isn't there, or doesn't fit.
@@ -52,20 +62,17 @@ def solve(
     domain = _domain(domain)
     if isinstance(instance, str | Path):
         instance = parse_instance(domain, str(instance))
-    if baseline is not None:
-        if policy is not None:
-            raise InputError("policy and baseline", "expected one of them, found both")
-        limit = 60.0 if time_limit_s is None else time_limit_s
-        options = SolverOptions(seed=seed, samples=samples, time_limit_s=limit)
-        solution = domain.baseline(baseline, options)(instance)
-    else:
-        from graphsched.agents.search import Decoding, policy_solver
-
-        if policy is None or isinstance(policy, str | Path):
-            word = policy_word(domain, str(policy or DEFAULT), [instance])
-            _, policy = open_policy(domain, word)
-        decoding = Decoding(samples=samples, seed=seed, time_limit_s=time_limit_s)
-        solution = policy_solver(domain, policy, decoding)(instance)
+    asked = Request(
+        policy=str(policy) if isinstance(policy, str | Path) else None,
+        baseline=baseline,
+        samples=samples,
+        symmetries=tuple(symmetries),
+        improve=improve,
+        time_limit_s=time_limit_s,
+    )
+    opened = None if policy is None or isinstance(policy, str | Path) else policy
+    contender = request_contender(domain, instance, asked, opened)
+    solution = contender.make(seed, contender.time_limit_s)(instance)
     if violations := domain.check(instance, solution):
         raise RuntimeError(f"{violations[0].kind}: {violations[0].message}")
     return solution
@@ -73,27 +80,43 @@ def solve(
 
 def evaluate(
     domain: str | AnyDomain,
-    instances: Any,
+    instances: Any = None,
     *,
-    policies: Sequence[Path | str] = (),
-    baselines: Sequence[str] = ("rules",),
+    suite: Path | str | None = None,
+    policies: Sequence[Path | str] | None = None,
+    baselines: Sequence[str] | None = None,
     samples: int = 1,
     seeds: Sequence[int] = (0,),
+    symmetries: Sequence[str] = (),
+    improve: Sequence[str] = (),
+    time_limits_s: Sequence[float] = (),
+    tune_temperature: Any = (),
     reference: str | None = None,
     out: Path | str | None = None,
+    resume: bool = False,
 ) -> Document:
     """Hold policies against baselines on the same instances; every solution is checked.
 
     Args:
         domain: or its name.
         instances: of the domain; or a text that names some, as on the command line.
+        suite: in place of instances: the name of one of the domain's suites, or a TOML file of one.
         policies: their bundles, or names of shipped ones; ``default`` is the one that ships for
-            such instances.
-        baselines: as on the command line: names, ``NAME@N`` for the best of N runs, ``rules``.
+            such instances. None: those of the suite, without one no policy.
+        baselines: as on the command line: names, ``NAME@N`` for the best of N runs,
+            ``NAME+SYMMETRY``, ``NAME>IMPROVER``, ``rules``. None: those of the suite, without one
+            all rules.
         samples: runs of each policy of which the best is kept.
+        symmetries: names of equivalent views that policies solve as well.
+        improve: names of searches to go on with from each policy and each named baseline.
+        time_limits_s: processor time for every solver; each runs once for each.
         seeds: each solver runs with each.
-        reference: baseline whose costs gaps are measured against; bounds by default.
+        tune_temperature: instances, or a text that names some, apart from those that are solved, on
+            which the temperature of every policy and baseline that samples is chosen.
+        reference: baseline whose costs gaps are measured against; bounds by default. It runs to
+            its end if it isn't among the others.
         out: folder for report.json and report.html; nothing is written without one.
+        resume: go on with an evaluation that was interrupted.
 
     Returns:
         The content of report.json.
@@ -101,34 +124,48 @@ def evaluate(
     Raises:
         InputError: something isn't there, or doesn't fit.
     """
-    from graphsched.eval.contenders import baseline_contenders, policy_contender
     from graphsched.eval.evaluate import evaluate as run
     from graphsched.eval.evaluate import policy_facts
     from graphsched.eval.files import prepare_folder
 
     domain = _domain(domain)
-    if isinstance(instances, str | Path):
+    if (instances is None) == (suite is None):
+        raise InputError("evaluate", "expected instances or a suite, and not both")
+    opened = None if suite is None else open_suite(domain, str(suite))
+    groups: list[str] | None = None
+    if opened is not None:
+        instances, groups = opened.instances(domain)
+        policies = named_words(opened.policy) if policies is None else policies
+        baselines = named_words(opened.baselines) if baselines is None else baselines
+    elif isinstance(instances, str | Path):
         instances = parse_instances(domain, str(instances))
+    policies, baselines = policies or (), (RULES,) if baselines is None else baselines
     if out is not None:
         require("out", "jinja2")
-    opened = open_policies(domain, [policy_word(domain, str(p), instances) for p in policies])
-    contenders = baseline_contenders(domain, baselines, [10.0])
-    if opened:
-        from graphsched.agents.search import Decoding
-
-        decoding = Decoding(samples=samples)
-        ours = [policy_contender(domain, p, decoding, name) for name, (_, p) in opened.items()]
-        contenders = [*ours, *contenders]
-    if not contenders:
+    entrants = open_entrants(domain, instances, [str(p) for p in policies], baselines)
+    starts = [
+        Word((Start(entrants.aliases[str(p)], samples, tuple(symmetries)),)) for p in policies
+    ]
+    if isinstance(tune_temperature, str | Path):
+        tune_temperature = parse_instances(domain, str(tune_temperature))
+    words: list[str | Word] = [*starts, *baselines]
+    found = contenders(entrants, words, improve, time_limits_s, tune_temperature)
+    if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
+    reference = reference or (opened.reference if opened else None) or None
+    found = with_reference(entrants, found, reference)
+    check_served(domain, found, instances)
     return run(
         domain,
         instances,
-        contenders,
+        found,
         seeds=seeds,
         out=prepare_folder(Path(out)) if out is not None else None,
-        policies=[policy_facts(name, word, policy) for name, (word, policy) in opened.items()],
+        policies=policy_facts(entrants),
         reference=reference,
+        groups=groups,
+        suite=None if opened is None else opened.name,
+        resume=resume,
     )
 
 

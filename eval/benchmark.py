@@ -6,16 +6,16 @@ from collections import Counter as Multiset
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphsched.envs.core.clock import wall_s
+from graphsched.envs.core.clock import cpu_s
 from graphsched.eval.rows import Row, with_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.contenders import Contender
+    from graphsched.eval.journal import Journal
 
-LEAST_LIMIT_S = 1e-3  # a limit of zero would mean none to some solvers
 WARM_UP_S = 0.1  # for solvers that take as long as they are given
 
 
@@ -37,6 +37,15 @@ class Result:
     instances: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Solved:
+    """One solve: its row, the broken rules if any, and the solution if it is to be kept."""
+
+    row: Row
+    violations: list[dict[str, str]]
+    solution: Any = None
+
+
 def unique_names(instances: Sequence[Any]) -> dict[str, Any]:
     """Instances by name; of several with the same name, the later ones get ``#2``, ``#3``, ..."""
     out: dict[str, Any] = {}
@@ -56,37 +65,61 @@ def run_benchmark(
     keep: Sequence[str] = (),
     on_row: Callable[[Row], None] | None = None,
     reference: str | None = None,
+    groups: Sequence[str] | None = None,
+    journal: Journal | None = None,
 ) -> Result:
     """Solve every instance with every contender and seed, one after the other.
 
     Args:
         domain: the domain of the instances.
         instances: what to solve; names need not be unique.
-        contenders: in the order to run; one that is timed after another comes later.
+        contenders: in the order to run.
         seeds: each contender runs once with each.
         keep: names of contenders whose solutions are kept.
         on_row: called after each solve, with the gap not yet filled in.
         reference: contender whose costs gaps are measured against; bounds by default.
+        groups: label of each instance in tables; `Domain.group` by default.
+        journal: writes solves down as they come, and knows those that are already there.
     """
     result = Result(instances=unique_names(instances))
-    seconds: dict[tuple[str, int, str], float] = {}
+    labels = _labels(domain, result.instances, groups)
     smallest = _smallest(domain, result.instances.values())
     for contender in contenders:
-        _warm_up(contender, smallest)
+        warm = False
         for seed in seeds:
             for name, instance in result.instances.items():
-                limit = contender.time_limit_s
-                if contender.time_of is not None:
-                    limit = max(seconds[contender.time_of, seed, name], LEAST_LIMIT_S)
-                row, solution = _solve(domain, contender, name, instance, seed, limit, result)
-                seconds[contender.name, seed, name] = row.seconds
-                result.rows.append(row)
-                if contender.name in keep and seed == seeds[0]:
-                    result.solutions[contender.name, name] = solution
+                wanted = contender.name in keep and seed == seeds[0]
+                solved = journal.find(contender.name, seed, name) if journal else None
+                if solved is None:
+                    if not warm:
+                        _warm_up(contender, smallest)
+                        warm = True
+                    solved = _solve(domain, contender, (name, labels[name]), instance, seed, wanted)
+                    if journal is not None:
+                        journal.add(solved)
+                _take(result, solved)
                 if on_row is not None:
-                    on_row(row)
+                    on_row(solved.row)
     result.rows = with_gaps(result.rows, reference)
     return result
+
+
+def _take(result: Result, solved: Solved) -> None:
+    row = solved.row
+    result.rows.append(row)
+    if solved.violations:
+        place = {"instance": row.instance, "solver": row.solver, "seed": row.seed}
+        result.violations.append({**place, "violations": solved.violations})
+    if solved.solution is not None:
+        result.solutions[row.solver, row.instance] = solved.solution
+
+
+def _labels(
+    domain: Domain[Any, Any], instances: Mapping[str, Any], groups: Sequence[str] | None
+) -> dict[str, str]:
+    if groups is not None:
+        return dict(zip(instances, groups, strict=True))
+    return {name: domain.group(instance) for name, instance in instances.items()}
 
 
 def _warm_up(contender: Contender, instance: Any) -> None:
@@ -101,26 +134,22 @@ def _smallest(domain: Domain[Any, Any], instances: Iterable[Any]) -> Any:
 def _solve(
     domain: Domain[Any, Any],
     contender: Contender,
-    name: str,
+    place: tuple[str, str],
     instance: Any,
     seed: int,
-    limit: float | None,
-    result: Result,
-) -> tuple[Row, Any]:
-    solver = contender.make(seed, limit)
+    wanted: bool,
+) -> Solved:
+    """Solve, timed, and check. Args: place: name and group. wanted: keep the solution."""
+    solver = contender.make(seed, contender.time_limit_s)
     if contender.counter is not None:
         contender.counter.decisions = 0
-    began = wall_s()
+    began = cpu_s()
     solution = solver(instance)
-    seconds = wall_s() - began
+    seconds = cpu_s() - began
     violations = domain.check(instance, solution)
-    if violations:
-        broken = [{"kind": v.kind, "message": v.message} for v in violations]
-        place = {"instance": name, "solver": contender.name, "seed": seed}
-        result.violations.append({**place, "violations": broken})
     row = Row(
-        instance=name,
-        group=domain.group(instance),
+        instance=place[0],
+        group=place[1],
         solver=contender.name,
         seed=seed,
         cost=float(domain.cost(instance, solution)),
@@ -130,8 +159,9 @@ def _solve(
         gap_reference=None,
         seconds=seconds,
         decisions=(contender.counter.decisions or None) if contender.counter else None,
-        time_limit_s=limit,
+        time_limit_s=contender.time_limit_s,
         feasible=not violations,
         metrics=dict(domain.metrics(instance, solution)) if domain.metrics else {},
     )
-    return row, solution
+    broken = [{"kind": v.kind, "message": v.message} for v in violations]
+    return Solved(row, broken, solution if wanted else None)

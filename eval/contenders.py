@@ -1,25 +1,29 @@
-"""Who takes part in a benchmark, parsed from the words of a command line."""
+"""Who takes part in a benchmark, made from the words of a command line."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphsched.envs.core.domain import SolverOptions
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.counting import Counter, counted
+from graphsched.eval.pools import ANYTIME_S, Ask, baseline_pool, policy_pool
+from graphsched.eval.tempering import tuned_temperatures
+from graphsched.eval.words import Start, Word, parse_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from graphsched.agents.runtime import Policy
-    from graphsched.agents.search import Decoding
     from graphsched.envs.core.domain import Domain
+    from graphsched.eval.entrants import Entrants
+    from graphsched.eval.pools import Pool
 
-Kind = Literal["policy", "rule", "heuristic", "exact"]
+Kind = Literal["policy", "rule", "heuristic", "search", "exact"]
 RULES = "rules"  # stands for every baseline that is a rule
-_WORD = re.compile(r"(?P<name>[^@]+)(@(?P<number>\d+(\.\d+)?)(?P<seconds>s)?)?")
+POPULATION = 16  # solutions at most that a search starts from
+LEAST_S = 1e-6  # what is left to a search whose start took all of the time
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,14 @@ class Contender:
 
     Attributes:
         name: unique; ``rule@64`` is the best of 64 runs, ``cp-sat@10s`` has ten seconds.
-        kind: how reports sort and colour it.
-        make: (seed, time limit in seconds or None) -> solver; the limit is meant for anytime
-            solvers, others ignore it.
-        samples: runs of which the best is kept.
-        time_limit_s: wall-clock limit of an anytime solver.
-        time_of: name of an earlier contender whose time on the instance is this one's limit.
+        kind: how reports sort and colour it; ``policy`` wherever a policy takes part.
+        make: (seed, time limit in seconds of processor time or None) -> solver.
+        samples: runs of which the best is kept, a start's views not counted.
+        tries: runs in all, views counted.
+        base: name without the limit: the same contender with more or less time.
+        time_limit_s: processor time that each instance may take; None: as long as it takes.
+        summary: one line on what it is.
+        improver: name of the search that it ends with, if any.
         counter: counts the decisions that the solver takes in the simulator.
     """
 
@@ -41,137 +47,202 @@ class Contender:
     kind: Kind
     make: Callable[[int, float | None], Callable[[Any], Any]]
     samples: int = 1
+    tries: int = 1
+    base: str = ""
     time_limit_s: float | None = None
-    time_of: str | None = None
+    summary: str = ""
+    improver: str | None = None
     counter: Counter | None = None
 
+    def __post_init__(self) -> None:
+        """A contender without a base is the only one of it."""
+        if not self.base:
+            object.__setattr__(self, "base", self.name)
 
-def split_words(text: str) -> list[str]:
-    """Comma-separated words, blanks dropped, repetitions too."""
-    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-
-
-def _parse(word: str) -> tuple[str, int, float | None]:
-    """``name``, ``name@N`` or ``name@Ts`` -> name, samples, time limit in seconds."""
-    match = _WORD.fullmatch(word)
-    if match is None:
-        raise InputError(f"baseline {word!r:.60}", "expected NAME, NAME@SAMPLES or NAME@SECONDSs")
-    number = match["number"]
-    if number is None:
-        return match["name"], 1, None
-    if match["seconds"]:
-        return match["name"], 1, float(number)
-    if not number.isdigit() or int(number) < 1:
-        raise InputError(f"baseline {word!r:.60}", f"expected samples >= 1, found {number}")
-    return match["name"], int(number), None
+    @property
+    def learned(self) -> bool:
+        """Whether a policy takes part."""
+        return self.kind == "policy"
 
 
-def _kind(domain: Domain[Any, Any], name: str) -> Kind:
-    baseline = domain.baselines[name]
-    return "exact" if baseline.is_exact else "rule" if baseline.is_rule else "heuristic"
-
-
-def _baseline(domain: Domain[Any, Any], name: str, options: SolverOptions) -> Contender:
-    def make(seed: int, limit: float | None) -> Callable[[Any], Any]:
-        told = replace(options, seed=seed, time_limit_s=limit or options.time_limit_s)
-        return domain.baseline(name, told)
-
-    kind = _kind(domain, name)
-    samples = options.samples
-    shown = f"{name}@{samples}" if samples > 1 else name
-    if kind != "exact":
-        return Contender(shown, kind, make, samples)
-    shown = f"{name}@{options.time_limit_s:g}s"
-    return Contender(shown, kind, make, samples, time_limit_s=options.time_limit_s)
-
-
-def baseline_contenders(
-    domain: Domain[Any, Any],
-    words: Sequence[str],
-    time_limits_s: Sequence[float],
-    workers: int = 1,
+def contenders(
+    entrants: Entrants,
+    words: Sequence[str | Word],
+    improvers: Sequence[str] = (),
+    time_limits_s: Sequence[float] = (),
+    tune_on: Sequence[Any] = (),
 ) -> list[Contender]:
-    """Contenders of baseline words; an exact solver runs once for each time limit.
+    """Contenders of words; each once for every time limit, and once more for every improver.
+
+    Args:
+        entrants: what they are made of.
+        words: names of policies and baselines, or texts of them as `parse_word` reads them;
+            ``rules`` stands for all rules, which are not improved.
+        improvers: names of searches to go on with from each solution.
+        time_limits_s: processor time for each; without any, contenders that end by themselves
+            run to their end, others for `ANYTIME_S`.
+        tune_on: instances apart from those of the evaluation, on which the temperature of all
+            that sample is chosen; without any, the entrants' temperatures hold.
 
     Raises:
-        InputError: unknown name, malformed word, or a solver that can't run here.
+        InputError: an unknown name, a malformed word, a limit for a contender that doesn't
+            improve with time, or a solver that can't run here.
     """
-    rules = [name for name, baseline in domain.baselines.items() if baseline.is_rule]
-    expanded = [name for word in words for name in (rules if word == RULES else [word])]
-    out: dict[str, Contender] = {}
-    for word in expanded:
-        name, samples, limit = _parse(word)
-        domain.baseline(name)  # complains now rather than in the middle of the benchmark
-        exact = domain.baselines[name].is_exact
-        limits = [limit] if limit else list(time_limits_s) if exact else [60.0]
-        for seconds in limits:
-            options = SolverOptions(samples=samples, time_limit_s=seconds, workers=workers)
-            contender = _baseline(domain, name, options)
-            out[contender.name] = contender
-    return list(out.values())
+    found: dict[str, Contender] = {}
+    composed = _composed(entrants, words, improvers)
+    if tune_on:
+        drawing = [s for w in composed for s in _drawing(entrants, w, time_limits_s)]
+        entrants = replace(entrants, tuned=tuned_temperatures(entrants, drawing, tune_on))
+    for word in composed:
+        for limit in _limits(entrants, word, time_limits_s):
+            contender = make_contender(entrants, replace(word, time_limit_s=limit))
+            found.setdefault(contender.name, contender)
+    return list(found.values())
 
 
-def portfolio(domain: Domain[Any, Any], first: Contender, second: Contender) -> Contender:
-    """Both solvers on every instance, the better solution kept; takes the time of both."""
-
-    def make(seed: int, limit: float | None) -> Callable[[Any], Any]:
-        solvers = [contender.make(seed, limit) for contender in (first, second)]
-
-        def solve(instance: Any) -> Any:
-            found = [solver(instance) for solver in solvers]
-            return min(found, key=lambda solution: domain.cost(instance, solution))
-
-        return solve
-
-    name = f"{first.name} or {second.name}"
-    return replace(first, name=name, make=make)
-
-
-def equal_time_contenders(
-    domain: Domain[Any, Any],
-    names: Sequence[str],
-    policies: Sequence[Contender],
-    workers: int = 1,
+def with_reference(
+    entrants: Entrants, found: Sequence[Contender], reference: str | None
 ) -> list[Contender]:
-    """Each named exact solver, given just the time that each policy took on the instance."""
-    out = []
-    for name in names:
-        template = _baseline(domain, name, SolverOptions(workers=workers))
-        for policy in policies:
-            shown = f"{name} in the time of {policy.name}"
-            out.append(replace(template, name=shown, time_limit_s=None, time_of=policy.name))
+    """The contenders and, unless it is one of them, the one that gaps are measured against.
+
+    It runs to its end, whatever limits the others have; raises InputError as `contenders` does.
+    """
+    if reference is None or any(contender.name == reference for contender in found):
+        return list(found)
+    (added,) = contenders(entrants, [reference])
+    return [*found, replace(added, name=reference)]
+
+
+def _composed(
+    entrants: Entrants, words: Sequence[str | Word], improvers: Sequence[str]
+) -> list[Word]:
+    """The words, those that `rules` stands for, and each with every improver."""
+    out: list[Word] = []
+    for given in words:
+        if given == RULES:
+            rules = [name for name, b in entrants.domain.baselines.items() if b.is_rule]
+            out += [Word((Start(name),)) for name in rules]
+            continue
+        word = given if isinstance(given, Word) else entrants.named(parse_word(given))
+        out.append(word)
+        if word.improver is None and not _is_anytime(entrants, word):
+            out += [replace(word, improver=name) for name in improvers]
     return out
 
 
-def exact_names(domain: Domain[Any, Any]) -> list[str]:
-    """Names of the domain's exact baselines."""
-    return [name for name, baseline in domain.baselines.items() if baseline.is_exact]
+def _drawing(entrants: Entrants, word: Word, limits: Sequence[float]) -> list[Start]:
+    """The starts of a word that draw samples: more than one, or as many as fit the time."""
+    timed = bool(limits) and word.improver is None
+    plain = [start for start in word.starts if not start.beam and not _improves(entrants, start)]
+    return [start for start in plain if start.samples > 1 or timed]
 
 
-def decoding_suffix(decoding: Decoding) -> str:
-    """``@128``, ``@beam8``, ``+reverse``: how a policy is decoded, for its name in a table."""
-    suffix = f"@beam{decoding.beam}" if decoding.beam else ""
-    suffix += f"@{decoding.samples}" if decoding.samples > 1 else ""
-    return suffix + "".join(f"+{name}" for name in decoding.symmetries)
+def _limits(entrants: Entrants, word: Word, limits: Sequence[float]) -> Sequence[float | None]:
+    if word.time_limit_s is not None:
+        if not _is_anytime(entrants, word):
+            problem = "does not go on with time by itself; --time-limit lets every contender do so"
+            raise InputError(f"{word.name!r:.60}", problem)
+        return [word.time_limit_s]
+    if limits:
+        return limits
+    return [ANYTIME_S] if _is_anytime(entrants, word) else [None]
 
 
-def policy_contender(
-    domain: Domain[Any, Any], policy: Policy, decoding: Decoding, name: str
-) -> Contender:
-    """A policy with one way of decoding it; raises InputError for an unknown symmetry."""
-    from graphsched.agents.search import policy_solver
+def _is_anytime(entrants: Entrants, word: Word) -> bool:
+    return word.improver is not None or any(_improves(entrants, start) for start in word.starts)
 
-    for symmetry in decoding.symmetries:
-        if symmetry not in domain.symmetries:
-            known = ", ".join(domain.symmetries) or "none: this domain has no symmetry"
-            raise InputError(f"symmetry {symmetry!r:.40}", f"not one of {known}")
+
+def _improves(entrants: Entrants, start: Start) -> bool:
+    """Whether it goes on to improve with time by itself."""
+    baselines = entrants.domain.baselines
+    return start.name in baselines and baselines[start.name].is_anytime
+
+
+def make_contender(entrants: Entrants, word: Word) -> Contender:
+    """The contender of one word; raises InputError as `contenders` does."""
     counter = Counter()
-    watched = counted(domain, counter)
+    pools = [_pool(entrants, start, counter) for start in word.starts]
+    if word.improver is not None:
+        entrants.domain.improver(word.improver)
+    learned = any(start.name in entrants.policies for start in word.starts)
+    return Contender(
+        name=word.name,
+        kind="policy" if learned else _kind(entrants, word),
+        make=partial(_solver, entrants.domain, pools, word.improver),
+        samples=sum(max(start.samples, start.beam) for start in word.starts),
+        tries=word.tries,
+        base=word.base,
+        time_limit_s=word.time_limit_s,
+        summary=_summary(entrants, word),
+        improver=word.improver,
+        counter=counter if learned else None,
+    )
 
-    def make(seed: int, limit: float | None) -> Callable[[Any], Any]:
-        told = replace(decoding, seed=seed, time_limit_s=limit or decoding.time_limit_s)
-        return policy_solver(watched, policy, told)
 
-    shown = name + decoding_suffix(decoding)
-    samples = max(decoding.samples, decoding.beam, 1)
-    return Contender(shown, "policy", make, samples, counter=counter)
+def _pool(entrants: Entrants, start: Start, counter: Counter) -> Pool:
+    if start.name in entrants.policies:
+        watched = counted(entrants.domain, counter)
+        temperature = entrants.tuned.get(start.word, entrants.temperature)
+        return policy_pool(watched, entrants.policies[start.name], start, temperature)
+    noise = entrants.tuned.get(start.word, entrants.rule_temperature)
+    return baseline_pool(entrants.domain, start, entrants.workers, noise)
+
+
+def _kind(entrants: Entrants, word: Word) -> Kind:
+    if word.improver is not None or len(word.starts) > 1:
+        return "search"
+    baseline = entrants.domain.baselines[word.starts[0].name]
+    if baseline.is_exact:
+        return "exact"
+    if baseline.is_anytime:
+        return "search"
+    return "rule" if baseline.is_rule else "heuristic"
+
+
+def _summary(entrants: Entrants, word: Word) -> str:
+    baselines = entrants.domain.baselines
+    parts = []
+    for start in word.starts:
+        known = start.name in baselines
+        part = baselines[start.name].summary if known else "a policy"
+        chosen = entrants.tuned.get(start.word)
+        parts.append(part if chosen is None else f"{part}, temperature {chosen:g} as tuned")
+    if word.improver is not None:
+        parts.append(f"then {entrants.domain.improvers[word.improver].summary}")
+    return "; ".join(parts)
+
+
+def _solver(
+    domain: Domain[Any, Any],
+    pools: Sequence[Pool],
+    improver: str | None,
+    seed: int,
+    limit: float | None,
+) -> Callable[[Any], Any]:
+    """The best of what the pools find; with an improver, what it makes of it in the rest."""
+
+    def solve(instance: Any) -> Any:
+        began = cpu_s()
+        # A search has more use of the time than further runs: its starts run just once.
+        share = None if improver is not None or limit is None else limit / len(pools)
+        number = 1 if improver is None else POPULATION
+        asks = Ask(instance, seed, share, number)
+        found = [solution for pool in pools for solution in pool(asks)]
+        found.sort(key=lambda solution: domain.cost(instance, solution))
+        if improver is None:
+            return found[0]
+        left = (ANYTIME_S if limit is None else limit) - (cpu_s() - began)
+        return domain.improve(improver, instance, found[:POPULATION], max(left, LEAST_S), seed)
+
+    return solve
+
+
+def check_served(
+    domain: Domain[Any, Any], contenders: Sequence[Contender], instances: Sequence[Any]
+) -> None:
+    """Raise InputError if an improver named in a contender doesn't apply to an instance."""
+    for name in {c.improver for c in contenders if c.improver is not None}:
+        serves = domain.improver(name).serves
+        for instance in instances:
+            if serves is not None and not serves(instance):
+                raise InputError(f"improver {name!r}", f"does not apply to {instance.name!r:.40}")

@@ -54,7 +54,7 @@ def preset_specs(domain: Domain[Any, Any]) -> list[str]:
 def solvers(domain: Domain[Any, Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """Name and solver of each baseline that doesn't depend on the clock, and of each policy."""
     for name, baseline in domain.baselines.items():
-        if not baseline.is_exact:
+        if not baseline.is_anytime:
             yield name, domain.baseline(name, SolverOptions())
     shipped = shipped_policies(domain.name)
     if not shipped:

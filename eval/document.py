@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.eval.compare import Table, compare_all, summarise, to_json
 from graphsched.eval.machine import installed_versions, machine_facts
+from graphsched.eval.wording import cost_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from graphsched.eval.benchmark import Result
     from graphsched.eval.contenders import Contender
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def build_document(
@@ -26,6 +27,7 @@ def build_document(
     *,
     command: str = "",
     policies: Sequence[dict[str, Any]] = (),
+    suite: str | None = None,
 ) -> dict[str, Any]:
     """The report as data.
 
@@ -34,20 +36,23 @@ def build_document(
         result: of the benchmark.
         contenders: who took part.
         command: the command line that leads to this report.
+        suite: name of the suite that the groups are shifts of.
         policies: name, path, configuration and training curve of each policy.
     """
-    table = Table(result.rows)
+    table = Table(result.rows, cost_unit(domain.objective))
     return {
         "schema": SCHEMA,
         "domain": domain.name,
         "objective": domain.objective,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
+        "suite": suite,
+        "unit": table.unit,
         "instances": len(result.instances),
         "seeds": sorted({row.seed for row in result.rows}),
         "gap_reference": dict(Counter(_references(result))),
         "solvers": [_facts(contender) for contender in contenders],
-        "summary": to_json(summarise(table)),
+        "summary": to_json(summarise(table, contenders)),
         "versus": to_json(compare_all(table, contenders)),
         "violations": result.violations,
         "policies": list(policies),
@@ -66,8 +71,11 @@ def _references(result: Result) -> list[str]:
 def _facts(contender: Contender) -> dict[str, Any]:
     return {
         "name": contender.name,
+        "base": contender.base,
         "kind": contender.kind,
+        "learned": contender.learned,
         "samples": contender.samples,
+        "tries": contender.tries,
         "time_limit_s": contender.time_limit_s,
-        "time_of": contender.time_of,
+        "summary": contender.summary,
     }

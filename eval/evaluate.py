@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from graphsched.eval.benchmark import run_benchmark
 from graphsched.eval.document import build_document
 from graphsched.eval.files import write_json, write_text
+from graphsched.eval.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.contenders import Contender
+    from graphsched.eval.entrants import Entrants
     from graphsched.eval.rows import Row
     from graphsched.eval.view import Document
 
@@ -32,6 +33,9 @@ def evaluate(
     policies: Sequence[dict[str, Any]] = (),
     on_row: Callable[[Row], None] | None = None,
     reference: str | None = None,
+    groups: Sequence[str] | None = None,
+    suite: str | None = None,
+    resume: bool = False,
 ) -> Document:
     """Run a benchmark and, given a folder, write report.json and report.html into it.
 
@@ -40,29 +44,49 @@ def evaluate(
         instances: to solve.
         contenders: solvers in the order to run.
         seeds: each contender runs with each.
-        out: folder that exists; None to write nothing.
+        out: folder that exists; None to write nothing. While the evaluation runs its rows are
+            written there as they come.
         command: what leads to this report, to be shown in it.
         policies: facts of the policies, see `policy_facts`.
         on_row: called after each solve.
         reference: contender whose costs gaps are measured against; bounds by default.
+        groups: label of each instance in tables; `Domain.group` by default.
+        suite: name of the suite that the groups are shifts of.
+        resume: go on with an unfinished evaluation in the folder.
 
     Returns:
         The content of report.json.
+
+    Raises:
+        InputError: the folder holds an unfinished evaluation, and ``resume`` isn't set or it is
+            another one.
     """
     shown = [c.name for c in contenders if c.kind == "policy"] or [contenders[0].name]
-    result = run_benchmark(domain, instances, contenders, seeds, shown[:1], on_row, reference)
-    document = build_document(domain, result, contenders, command=command, policies=policies)
+    journal = Journal(out, domain, instances, contenders, seeds, resume) if out else None
+    result = run_benchmark(
+        domain, instances, contenders, seeds, shown[:1], on_row, reference, groups, journal
+    )
+    document = build_document(
+        domain, result, contenders, command=command, policies=policies, suite=suite
+    )
     if out is not None:
         from graphsched.eval.report import render_report, showcase  # jinja2 is an extra
 
         write_json(out / JSON, document)
         page = render_report(document, showcase(domain, result, document))
         write_text(out / HTML, page)
+    if journal is not None:
+        journal.close()
     return document
 
 
-def policy_facts(name: str, path: str, policy: Policy) -> dict[str, Any]:
-    """What a report keeps of a policy: its training, its commit, its training curve."""
+def policy_facts(entrants: Entrants) -> list[dict[str, Any]]:
+    """What a report keeps of each policy: its training, its commit, its curve, what it took."""
     wanted = ("training", "seed", "git", "versions", "simulator_options")
-    facts = {key: policy.config[key] for key in wanted if key in policy.config}
-    return {"name": name, "path": path, **facts, "curve": policy.metrics.get("curve", [])}
+    out = []
+    for name, policy in entrants.policies.items():
+        facts = {key: policy.config[key] for key in wanted if key in policy.config}
+        known = {key: policy.metrics.get(key) for key in ("curve", "cost")}
+        known["curve"] = known["curve"] or []
+        out.append({"name": name, "path": entrants.places[name], **facts, **known})
+    return out

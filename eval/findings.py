@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from graphsched.eval.wording import count, duration, interval, percent, points
+from graphsched.eval.learning import learning_finding
+from graphsched.eval.rivals import (
+    described,
+    on_equal_terms,
+    own_search,
+    rivals,
+    strongest,
+    strongest_search,
+    time_words,
+)
+from graphsched.eval.verdicts import Tone, tone, verdict
+from graphsched.eval.wording import count, duration, interval
 
 if TYPE_CHECKING:
-    from graphsched.eval.view import View
-
-Tone = Literal["good", "bad", "even", "plain"]
+    from graphsched.eval.view import Facts, View
 
 
 @dataclass(frozen=True)
@@ -22,111 +31,166 @@ class Finding:
     detail: str = ""
 
 
-def verdict(comparison: dict[str, Any]) -> Tone:
-    """Better, worse, or not to be told apart: by whether the interval excludes zero."""
-    if comparison["mean_diff_pct"] is None:
-        return "plain"
-    if comparison["ci_high"] < 0:
-        return "good"
-    return "bad" if comparison["ci_low"] > 0 else "even"
+def statement(view: View, solver: str, other: str, named: str) -> str | None:
+    """One sentence that says no more than the comparison allows.
 
-
-_VERBS = {"good": "beats", "bad": "loses to"}
-
-
-def _sentence(view: View, solver: str, other: str, described: str) -> Finding | None:
-    comparison = view.versus(solver, other)
-    if comparison is None or comparison["mean_diff_pct"] is None:
+    Args:
+        view: of the report.
+        solver: who was compared.
+        other: with whom.
+        named: how the other is called.
+    """
+    found = view.versus(solver, other)
+    if found is None or found["mean_diff"] is None:
         return None
-    tone = verdict(comparison)
-    difference = comparison["mean_diff_pct"]
-    text = f"{solver} {_VERBS.get(tone, '')} {described} by {points(difference)}"
-    if tone == "even":
-        text = f"{solver} can't be told apart from {described}"
-    detail = (
-        f"mean gap {percent(view.gap(solver))}% against {percent(view.gap(other))}% on "
-        f"{count(comparison['n'], 'instance')}; difference {percent(difference)} points, "
-        f"95% interval {interval(comparison['ci_low'], comparison['ci_high'])}; "
-        f"{comparison['wins']} won, {comparison['ties']} tied, {comparison['losses']} lost"
+    size = view.measure.size(found["mean_diff"])
+    side = "ahead of" if found["mean_diff"] < 0 else "behind"
+    lead = f"{solver} is {size} {side} {named}"
+    uncorrected = "which holds only uncorrected for the number of comparisons"
+    return {
+        "better": f"{solver} beats {named}, by {size}",
+        "worse": f"{solver} loses to {named}, by {size}",
+        "maybe better": f"{lead}, {uncorrected}",
+        "maybe worse": f"{lead}, {uncorrected}",
+        "even": f"{solver} can't be told apart from {named}",
+        "same": f"{solver} does as well as {named}, on every instance",
+        "flat": f"{lead}, on every instance alike: no spread to judge by",
+        "few": f"{lead}, on average, but {count(found['n'], 'instance')}: too few to tell"
+        if found["mean_diff"]
+        else f"{solver} ties with {named}, but {count(found['n'], 'instance')}: too few to tell",
+    }[verdict(found)]
+
+
+def _numbers(view: View, solver: str, other: str) -> str:
+    """What backs a statement."""
+    found = view.versus(solver, other)
+    if found is None:
+        return ""
+    measure = view.measure
+    words = (
+        f"{measure.noun} {measure.value(view.mean(solver))} in {duration(view.seconds(solver))} "
+        f"against {measure.value(view.mean(other))} in {duration(view.seconds(other))} on "
+        f"{count(found['n'], 'instance')}"
     )
-    return Finding(tone, text, detail)
+    if found["ci_low"] != found["ci_high"]:
+        words += (
+            f"; 95% interval of the difference "
+            f"{interval(found['ci_low'], found['ci_high'])} {measure.unit_of_difference}, "
+            f"p {_p(found['p_holm'])} after correction"
+        )
+    return words + f"; {found['wins']} won, {found['ties']} tied, {found['losses']} lost"
 
 
-def _against_rules(view: View, policy: dict[str, Any]) -> Finding | None:
-    rule = view.best_rule(policy["samples"])
-    if rule is None:
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def _sentence(view: View, policy: Facts, other: str) -> Finding | None:
+    name = policy["name"]
+    text = statement(view, name, other, described(view, other, policy))
+    found = view.versus(name, other)
+    if text is None or found is None:
         return None
-    facts = next(solver for solver in view.solvers if solver["name"] == rule)
-    unequal = facts["samples"] != policy["samples"]
-    runs = f", {count(facts['samples'], 'run')}" if unequal else ""
-    return _sentence(view, policy["name"], rule, f"the best rule ({rule}{runs})")
+    return Finding(tone(found), text, _numbers(view, name, other))
+
+
+def _against_the_strongest(view: View, policy: Facts) -> Finding | None:
+    """The answer; for a policy without limit, what a search does in its longer time is added."""
+    rival = strongest(view, policy)
+    found = _sentence(view, policy, rival) if rival else None
+    search = strongest_search(view, policy)
+    if found is None or search is None or search == rival or policy["time_limit_s"] is not None:
+        return found
+    more = _beside(view, policy["name"], search)
+    return Finding(found.tone, f"{found.text}; {more}", found.detail)
+
+
+def _beside(view: View, name: str, search: str) -> str:
+    """What the strongest search that ran reaches, and in which time."""
+    measure, times = view.measure, (time_words(view, search), duration(view.seconds(name)))
+    exact = " (an exact solver)" if view.kind[search] == "exact" else ""
+    text = f"the strongest search, {search}{exact}, reaches {measure.value(view.mean(search))} in "
+    text += f"{times[0]} where {name} reaches {measure.value(view.mean(name))} in {times[1]}"
+    found = view.versus(name, search)
+    if found is not None and verdict(found) == "few":
+        text += f" ({count(found['n'], 'instance')}: too few to tell)"
+    return text
 
 
 def _cost(view: View, name: str) -> Finding | None:
     summary = view.summary(name)
     if summary is None:
         return None
-    text = f"{name} takes {duration(summary['mean_seconds'])} per instance"
+    text = f"{name} takes {duration(summary['mean_seconds'])} of processor time per instance"
     if summary["ms_per_decision"] is not None:
         text += f", {duration(summary['ms_per_decision'] / 1e3)} per decision"
     return Finding("plain", text)
 
 
-def _weak_groups(view: View, policy: str) -> Finding | None:
-    """Groups in which some baseline that is not exact does better than the policy."""
-    lost = []
+def _others(view: View, policy: Facts) -> list[str]:
+    """Its own search without the policy, and the best rival of each kind, on equal terms."""
+    own = own_search(view, policy)
+    equal = on_equal_terms(view, policy)
+    kinds = dict.fromkeys(rival["kind"] for rival in equal)
+    best = [view.best([r for r in equal if r["kind"] == kind]) for kind in kinds]
+    return list(dict.fromkeys(name for name in (own, *best) if name is not None))
+
+
+def _weak_groups(view: View, policy: Facts) -> Finding | None:
+    """Groups in which a rival on equal terms has the better mean."""
+    lost, worst = [], "even"
     for group in view.groups:
-        others = [s for s in view.solvers if s["kind"] in ("rule", "heuristic")]
-        ahead = [
-            (found["mean_diff_pct"], other["name"])
-            for other in others
-            if (found := view.versus(policy, other["name"], group))
-            and found["mean_diff_pct"] is not None
-            and found["mean_diff_pct"] > 0
-        ]
-        if ahead:
-            worst, name = max(ahead)
-            lost.append(f"{group} ({name} is {points(worst)} better)")
-    if not lost:
+        rival = strongest(view, policy, group)
+        found = view.versus(policy["name"], rival, group) if rival else None
+        if found is None or (found["mean_diff"] or 0.0) <= 0:
+            continue
+        told = verdict(found)
+        worst = "bad" if told == "worse" else worst
+        sure = {"worse": "", "few": f", {count(found['n'], 'instance')}: too few to tell"}
+        doubt = sure.get(told, ", within the noise")
+        lost.append(f"{group} ({rival} by {view.measure.size(found['mean_diff'])}{doubt})")
+    if not lost or len(view.groups) == 1:
         return None
-    return Finding("bad", f"{policy} is behind a heuristic at {', '.join(lost)}")
+    text = f"{policy['name']} is behind its strongest rival at {', '.join(lost)}"
+    return Finding("bad" if worst == "bad" else "even", text)
 
 
-def policy_findings(view: View, policy: dict[str, Any]) -> list[Finding]:
-    """Sentences on one policy: against rules, its cost, against others, where it is weak."""
-    name = policy["name"]
-    found = [_against_rules(view, policy), _cost(view, name)]
-    found += [
-        _sentence(view, name, other["name"], other["name"])
-        for other in view.of_kind("heuristic")
-        if other["samples"] == policy["samples"]
-    ]
-    found += [
-        _sentence(view, name, other, f"{other.partition(' in the time')[0]} at equal wall-clock")
-        for other in view.equal_time(name)
-    ]
-    found.append(_weak_groups(view, name))
+def policy_findings(view: View, policy: Facts) -> list[Finding]:
+    """Sentences on one policy: against its rivals, what it costs, where it is weak."""
+    first = strongest(view, policy)
+    found = [_against_the_strongest(view, policy), _cost(view, policy["name"])]
+    found += [_sentence(view, policy, name) for name in _others(view, policy) if name != first]
+    found.append(_weak_groups(view, policy))
+    if told := learning_finding(view, policy):
+        found.append(Finding("plain", told))
     return [finding for finding in found if finding is not None]
 
 
 def headline(view: View) -> Finding:
     """The one sentence on top."""
     if view.document["violations"]:
-        number = len(view.document["violations"])
-        return Finding("bad", f"{count(number, 'solution')} broke the rules of the problem")
-    for policy in view.of_kind("policy"):
-        found = _against_rules(view, policy) or _cost(view, policy["name"])
+        broken = len(view.document["violations"])
+        return Finding("bad", f"{count(broken, 'solution')} broke the rules of the problem")
+    for policy in view.learned:
+        found = _against_the_strongest(view, policy) or _cost(view, policy["name"])
         if found is not None:
             return found
-    best = view.best(view.solvers)
+    best = view.best(rivals(view))
     if best is None:
         return Finding("bad", "no solver has a gap to show")
-    gap = percent(view.gap(best))
-    return Finding("plain", f"{best} comes closest: {gap}% mean gap")
+    measure = view.measure
+    return Finding(
+        "plain", f"{best} comes closest: {measure.noun} {measure.value(view.mean(best))}"
+    )
 
 
 def reference_note(view: View) -> str:
     """What the gaps are measured against."""
+    if not view.measure.is_gap:
+        return (
+            f"Costs are shown as they are, {view.document['objective']}: the bounds are zero or "
+            "too far below what any solver reaches for percentages to say anything."
+        )
     words = {
         "best_known": "the best known value",
         "lower_bound": "a lower bound (no better value is known, so true gaps are smaller)",
@@ -135,7 +199,7 @@ def reference_note(view: View) -> str:
     }
     uses = view.document["gap_reference"]
     parts = [
-        f"{words.get(key, f'the cost of {key}')} on {count(number, 'instance')}"
-        for key, number in uses.items()
+        f"{words.get(key, f'the cost of {key}')} on {count(amount, 'instance')}"
+        for key, amount in uses.items()
     ]
     return "Gaps are measured against " + ", and against ".join(parts) + "."

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from graphsched.eval import plots
+from graphsched.eval import curves, plots
 from graphsched.eval.findings import headline, policy_findings, reference_note
+from graphsched.eval.learning import learning_table
+from graphsched.eval.rivals import KINDS, strongest
 from graphsched.eval.tables import (
-    equal_time_table,
     gap_table,
+    leaders,
     metrics_table,
+    shift_table,
+    time_limit_table,
     time_table,
     versus_table,
 )
@@ -45,14 +49,18 @@ def render_report(document: Document, picture: Mapping[str, str] | None = None) 
     return template.render(
         document=document,
         headline=headline(view),
-        answers=[(p["name"], policy_findings(view, p)) for p in view.of_kind("policy")],
+        measure=view.measure,
+        answers=[(p["name"], policy_findings(view, p)) for p in view.learned],
         reference=reference_note(view),
         gaps=gap_table(view),
         versus=versus_table(view),
         times=time_table(view),
+        limits=time_limit_table(view) if view.limits else None,
+        leaders=leaders(view) if view.limits else [],
+        learning=learning_table(view),
+        shifts=shift_table(view),
         metrics=metrics_table(view),
-        equal_time=equal_time_table(view),
-        kinds=[kind for kind in ("policy", "heuristic", "rule", "exact") if view.of_kind(kind)],
+        kinds=[kind for kind in KINDS if view.of_kind(kind)],
         plots=_plots(view),
         curves=_curves(document),
         picture=picture,
@@ -63,11 +71,12 @@ def _plots(view: View) -> dict[str, Markup]:
     """Plots by name; all of their texts are escaped where they are made."""
     made = {
         "mean_gaps": plots.mean_gaps(view),
-        "gap_against_time": plots.gap_against_time(view),
+        "quality_against_time": curves.quality_against_time(view),
         "gap_distribution": plots.gap_distribution(view),
     }
     if len(view.groups) > 1:
         made["gaps_by_group"] = plots.gaps_by_group(view)
+        made["panels"] = curves.panels(view)
     return {name: Markup(text) for name, text in made.items()}
 
 
@@ -87,7 +96,8 @@ def showcase(domain: Domain[Any, Any], result: Result, document: Document) -> di
     if not kept:
         return None
     solver = kept[0]
-    name = typical_instance(view, solver, view.best_rule())
+    facts = view.facts[solver]
+    name = typical_instance(view, solver, strongest(view, facts) if facts["learned"] else None)
     if name is None:
         return None
     instance, solution = result.instances[name], result.solutions[solver, name]

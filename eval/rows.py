@@ -26,9 +26,9 @@ class Row:
         gap_pct: excess over the reference, in percent; None without a reference, or if infeasible.
         gap_reference: what the gap is measured against: ``best_known``, else ``lower_bound``,
             else ``best_found`` by any contender on this instance; or the name of a contender.
-        seconds: wall-clock time of the solve, warm.
+        seconds: processor time of the solve, warm.
         decisions: decisions taken in the simulator, where the contender takes any.
-        time_limit_s: wall-clock limit of an anytime contender.
+        time_limit_s: processor time that the contender could take, if limited.
         feasible: whether the domain's checker found nothing wrong.
         metrics: further measures of the solution, see `Domain.metrics`.
     """

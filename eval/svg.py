@@ -31,6 +31,9 @@ class Scale:
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
             powers = [10.0**power for power in range(first, last + 1)]
+            if len(powers) < 2:  # within a power of ten: 1, 2 and 5 of it
+                near = [m * 10.0**k for k in range(first - 2, last + 2) for m in (1, 2, 5)]
+                powers = [value for value in near if self.low <= value <= self.high]
             return [(value, duration(value)) for value in powers]
         step = nice_step((self.high - self.low) / 5)
         first = math.ceil(self.low / step - 1e-9)

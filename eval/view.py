@@ -5,7 +5,10 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from graphsched.eval.wording import Measure
+
 Document = dict[str, Any]
+Facts = dict[str, Any]
 
 
 class View:
@@ -14,75 +17,104 @@ class View:
     def __init__(self, document: Document) -> None:
         """Args: document: as `build_document` makes it or report.json holds it."""
         self.document = document
-        self.solvers: list[dict[str, Any]] = document["solvers"]
+        self.measure = Measure(document["unit"], document["objective"])
+        self.solvers: list[Facts] = document["solvers"]
+        self.facts: dict[str, Facts] = {solver["name"]: solver for solver in self.solvers}
         self.kind = {solver["name"]: str(solver["kind"]) for solver in self.solvers}
         self._summary = {(s["solver"], s["group"]): s for s in document["summary"]}
         self._versus = {(v["solver"], v["baseline"], v["group"]): v for v in document["versus"]}
 
     @property
     def names(self) -> list[str]:
-        """Solvers, best mean gap first; those without a gap come last."""
-        return sorted(self.kind, key=lambda name: (self.gap(name) is None, self.gap(name) or 0.0))
-
-    @property
-    def plain_names(self) -> list[str]:
-        """`names` without the solvers whose time another one set: they are shown apart."""
-        borrowed = {solver["name"] for solver in self.solvers if solver["time_of"]}
-        return [name for name in self.names if name not in borrowed]
+        """Solvers, best mean first; those without a mean come last."""
+        means = {name: self.mean(name) for name in self.kind}
+        return sorted(means, key=lambda name: (means[name] is None, means[name] or 0.0))
 
     @property
     def groups(self) -> list[str]:
         """Groups without ``all``, in the order of the instances."""
         return list(dict.fromkeys(row["group"] for row in self.document["rows"]))
 
-    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+    @property
+    def columns(self) -> list[str]:
+        """Groups, ``all`` in front; ``all`` alone if there is one group only."""
+        return ["all", *self.groups] if len(self.groups) > 1 else ["all"]
+
+    @property
+    def limits(self) -> list[float]:
+        """Time limits that solvers had, shortest first."""
+        found = {s["time_limit_s"] for s in self.solvers} - {None}
+        return sorted(found)
+
+    @property
+    def learned(self) -> list[Facts]:
+        """Solvers in which a policy takes part, in the order in which they ran."""
+        return [solver for solver in self.solvers if solver["learned"]]
+
+    @property
+    def curves(self) -> dict[str, list[Facts]]:
+        """Base -> its solvers with a mean, shortest time first; the best base comes first."""
+        out: dict[str, list[Facts]] = {}
+        for name in self.names:
+            if self.mean(name) is not None:
+                out.setdefault(self.facts[name]["base"], []).append(self.facts[name])
+        for solvers in out.values():
+            solvers.sort(key=lambda solver: self.time(solver["name"]))
+        return out
+
+    def size(self, group: str) -> int:
+        """Number of instances of a group."""
+        rows = self.document["rows"]
+        return len({row["instance"] for row in rows if group in ("all", row["group"])})
+
+    def of_kind(self, kind: str) -> list[Facts]:
         """Solvers of a kind, in the order in which they ran."""
         return [solver for solver in self.solvers if solver["kind"] == kind]
 
-    def summary(self, solver: str, group: str = "all") -> dict[str, Any] | None:
+    def summary(self, solver: str, group: str = "all") -> Facts | None:
         """A solver's summary in a group."""
         return self._summary.get((solver, group))
 
-    def gap(self, solver: str, group: str = "all") -> float | None:
-        """A solver's mean gap in a group, in percent."""
+    def mean(self, solver: str, group: str = "all") -> float | None:
+        """A solver's mean gap in percent, or mean cost, in a group."""
         found = self.summary(solver, group)
-        return None if found is None else found["mean_gap_pct"]
+        return None if found is None else found["mean"]
 
-    def versus(self, solver: str, baseline: str, group: str = "all") -> dict[str, Any] | None:
+    def seconds(self, solver: str) -> float:
+        """Processor time of a solver per instance."""
+        found = self.summary(solver)
+        return 0.0 if found is None else float(found["mean_seconds"])
+
+    def time(self, solver: str) -> float:
+        """Where a solver is on the axis of time: at its limit, or at the time it took."""
+        limit = self.facts[solver]["time_limit_s"]
+        return self.seconds(solver) if limit is None else float(limit)
+
+    def versus(self, solver: str, baseline: str, group: str = "all") -> Facts | None:
         """A comparison, if it was made."""
         return self._versus.get((solver, baseline, group))
 
-    def best(self, solvers: list[dict[str, Any]]) -> str | None:
-        """Name of the solver with the least mean gap, None of nobody."""
-        scored = [(gap, s["name"]) for s in solvers if (gap := self.gap(s["name"])) is not None]
+    def best(self, solvers: list[Facts], group: str = "all") -> str | None:
+        """Name of the solver with the least mean, None of nobody."""
+        means = {s["name"]: self.mean(s["name"], group) for s in solvers}
+        scored = [(mean, name) for name, mean in means.items() if mean is not None]
         return min(scored)[1] if scored else None
 
-    def best_rule(self, samples: int = 1) -> str | None:
-        """Best rule among those with as many runs, else among those that run once."""
-        rules = self.of_kind("rule")
-        for wanted in (samples, 1):
-            if chosen := self.best([rule for rule in rules if rule["samples"] == wanted]):
-                return chosen
-        return self.best(rules)
-
-    def equal_time(self, policy: str) -> list[str]:
-        """Exact solvers that were given this policy's time."""
-        return [s["name"] for s in self.solvers if s["time_of"] == policy]
-
-    def gaps_by_instance(self, solver: str) -> dict[str, float]:
-        """Instance -> mean gap over seeds."""
+    def values_by_instance(self, solver: str) -> dict[str, float]:
+        """Instance -> mean over seeds of the solver's gaps, or costs."""
+        key = "gap_pct" if self.measure.is_gap else "cost"
         found: dict[str, list[float]] = {}
         for row in self.document["rows"]:
-            if row["solver"] == solver and row["gap_pct"] is not None:
-                found.setdefault(row["instance"], []).append(row["gap_pct"])
+            if row["solver"] == solver and row["feasible"] and row[key] is not None:
+                found.setdefault(row["instance"], []).append(row[key])
         return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def typical_instance(view: View, solver: str, baseline: str | None) -> str | None:
     """The instance on which the solver's lead over the baseline is the median one."""
-    ours = view.gaps_by_instance(solver)
-    theirs = view.gaps_by_instance(baseline) if baseline else {}
-    lead = {name: gap - theirs.get(name, 0.0) for name, gap in ours.items()}
+    ours = view.values_by_instance(solver)
+    theirs = view.values_by_instance(baseline) if baseline else {}
+    lead = {name: value - theirs.get(name, 0.0) for name, value in ours.items()}
     if not lead:
         return None
     middle = median(lead.values())

@@ -44,6 +44,10 @@ TARGETS: dict[str, dict[str, str]] = {
     "eval": {
         "eval/compare": "eval/test_intervals eval/test_compare",
         "eval/rows": "eval/test_rows eval/test_intervals",
+        "eval/intervals": "eval/test_intervals",
+        "eval/payback": "eval/test_payback",
+        "eval/rivals": "eval/test_rivals",
+        "eval/verdicts": "eval/test_verdicts",
         "eval/findings": "eval/test_findings eval/test_verdicts",
     },
     "batching": {

@@ -47,10 +47,20 @@ def test_an_evaluation_holds_them_against_each_other(tmp_path: Path) -> None:
     assert (tmp_path / "r" / "report.html").exists()
 
 
+def test_a_suite_is_evaluated_by_its_words(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('policy = "none"\nbaselines = "spt"\n[shifts]\n"tiny" = "random:2x2:n=2"\n')
+    document = graphsched.evaluate("jobshop", suite=file)
+    assert document["suite"] == "mine"
+    assert [(row["solver"], row["group"]) for row in document["rows"]] == [("spt", "tiny")] * 2
+    with pytest.raises(InputError, match="instances or a suite"):
+        graphsched.evaluate("jobshop")
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ({"policy": "default", "baseline": "spt"}, "policy and baseline"),
+        ({"policy": "default", "baseline": "spt"}, "--policy and --baseline"),
         ({"policy": "nowhere"}, "nowhere"),
         ({"baseline": "nothing"}, "nothing"),
     ],

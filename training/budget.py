@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphsched.envs.core.clock import wall_s
+from graphsched.envs.core.clock import cpu_s, wall_s
 from graphsched.envs.core.errors import InputError
 
 
@@ -19,18 +19,22 @@ class Budget:
             raise InputError("budget", "found neither minutes nor steps; expected at least one")
         self.minutes = minutes
         self.steps = steps
-        self._before_s = 0.0
-        self._began = wall_s()
+        self.start()
 
-    def start(self, elapsed_s: float = 0.0) -> None:
-        """Start the clock, with the time that was used before."""
-        self._before_s = elapsed_s
-        self._began = wall_s()
+    def start(self, elapsed_s: float = 0.0, core_s: float = 0.0) -> None:
+        """Start the clocks, with the time that was used before, by the wall and of processors."""
+        self._before_s, self._began = elapsed_s, wall_s()
+        self._core_before_s, self._core_began = core_s, cpu_s()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds used, earlier parts of a resumed run included."""
         return self._before_s + wall_s() - self._began
+
+    @property
+    def core_s(self) -> float:
+        """Seconds of processor time used, over all cores, earlier parts included."""
+        return self._core_before_s + cpu_s() - self._core_began
 
     def time_share(self) -> float:
         """Used share of the time; 0 if it is unlimited. May exceed 1."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from graphsched import __version__
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import EXTRAS, missing
+from graphsched.training.commands import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,9 +32,9 @@ COMMANDS = {
     "demo": ("demo", "train, evaluate, export and solve in a few minutes"),
     "compile": ("compile", "compile the kernels of this machine ahead of their first use"),
     "tune": ("tune", "fit a domain's learned linear rule"),
+    "attack": ("attack", "search instances on which one solver is worst against another"),
     "costs": ("costs", "every solver on the named instances, to hold changes against"),
 }
-INTERRUPTED = 130  # what shells report of a program stopped by Ctrl-C
 
 
 def usage() -> str:

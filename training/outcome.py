@@ -9,6 +9,7 @@ from graphsched.agents.bundle import write_bundle
 from graphsched.agents.export import networks
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from graphsched.training.cost import cost_in_words, learning_cost
 from graphsched.training.model import build_policy
 from graphsched.training.resume import read_checkpoint, read_run_config
 from graphsched.training.validation import Validation
@@ -72,7 +73,9 @@ def export_run(
     policy.load_state_dict(_chosen(state, weights))
     rules = _rules(config) if rules is None else rules
     result = result_of(folder, out, state["steps"], state["history"], rules, weights)
-    write_policy(policy, config, result)
+    core_s = state.get("core_s", state["elapsed_s"])  # older checkpoints know one core's time
+    cost = learning_cost(config, core_s, state.get("machine", "an unrecorded machine"))
+    write_policy(policy, config, result, cost)
     return result
 
 
@@ -89,17 +92,19 @@ def result_of(
     return RunResult(folder, bundle, steps, history[-1]["minutes"], best, rules, history)
 
 
-def write_policy(policy: GraphPolicy, config: TrainConfig, result: RunResult) -> None:
-    """Write a policy with the metrics and the card of its run."""
+def write_policy(
+    policy: GraphPolicy, config: TrainConfig, result: RunResult, cost: dict[str, Any]
+) -> None:
+    """Write a policy with the metrics and the card of its run; ``cost`` as `learning_cost`'s."""
     write_bundle(
         result.bundle,
         get_domain(config.domain),
         networks(policy.encoder, policy.decoder),
         simulator_options=config.simulator_options(),
-        training=config.to_dict(),
+        training={k: v for k, v in config.to_dict().items() if k != "out"},
         seed=config.seed,
-        metrics=metrics(config, result),
-        card=card(config, result),
+        metrics={**metrics(config, result), "cost": cost},
+        card=card(config, result, cost),
     )
 
 
@@ -117,8 +122,8 @@ def metrics(config: TrainConfig, result: RunResult) -> dict[str, Any]:
     }
 
 
-def card(config: TrainConfig, result: RunResult) -> str:
-    """Model card: data, budget, seeds, results against the rules, limits."""
+def card(config: TrainConfig, result: RunResult, cost: dict[str, Any]) -> str:
+    """Model card: data, budget, cost, seeds, results against the rules, limits."""
     best, checks = result.best, config.validation
     kinds = checks.instances or config.instances
     rows = [("**this policy, greedy**", best["gap_pct"])]
@@ -140,6 +145,7 @@ def card(config: TrainConfig, result: RunResult) -> str:
             + ". No benchmark instance was seen.",
             f"* Budget: {result.minutes:.1f} minutes, {result.steps:,} decisions; preset "
             f"`{config.preset}`, seed {config.seed}.",
+            f"* Cost: {cost_in_words(cost)}.",
             f"* Simulator: {options or 'default options'}.",
             f"* Start: {_start(config)}.",
             f"* Weights: those of the best validation, after {best['minutes']:.1f} minutes.",

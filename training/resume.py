@@ -53,6 +53,8 @@ def _state(run: Run) -> dict[str, Any]:
         "schema": VERSION,
         "domain": run.domain.name,
         "elapsed_s": run.budget.elapsed_s,
+        "core_s": run.budget.core_s,
+        "machine": run.machine,
         "updates": model._n_updates,  # noqa: SLF001 - the only place where SB3 keeps it
         "policy": dict(model.policy.state_dict()),
         "optimizer": model.policy.optimizer.state_dict(),
@@ -92,7 +94,7 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["torch_rng"])
     np.random.set_state(state["numpy_rng"])  # noqa: NPY002
     random.setstate(state["python_rng"])
-    run.budget.start(state["elapsed_s"])
+    run.budget.start(state["elapsed_s"], state.get("core_s", state["elapsed_s"]))
 
 
 def read_checkpoint(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.averaging import WeightAverage
 from graphsched.training.budget import Budget
+from graphsched.training.cost import machine_of
 from graphsched.training.instances import InstanceSource
 from graphsched.training.model import build_model, set_threads
 from graphsched.training.schedules import AutomaticDiscount
@@ -32,6 +33,7 @@ class Run:
         discount: state of the rising discount; None if it is fixed.
         steps: decisions that the weights have learned from.
         updates_seen: gradient epochs that the average and the records know of.
+        machine: that it runs on, in words.
         stopped: the budget is used up; what is collected from now on is not learned from.
     """
 
@@ -63,6 +65,7 @@ class Run:
         self.steps = 0
         self.updates_seen = 0
         self.next_validation = self.next_checkpoint = 0.0
+        self.machine = machine_of(self.model.device)
         self.stopped = False
 
     def progress(self) -> float:

@@ -12,6 +12,7 @@ from graphsched.envs.batching.instance import BatchingInstance, instance_from_js
 from graphsched.envs.batching.library import LIBRARY, best_known, group
 from graphsched.envs.batching.measures import measure
 from graphsched.envs.batching.metrics import metrics
+from graphsched.envs.batching.perturb import perturb
 from graphsched.envs.batching.readers import READERS
 from graphsched.envs.batching.render import render_html, render_rgb, render_text
 from graphsched.envs.batching.schedulers import BatchingOptions
@@ -46,4 +47,6 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     presets=Path(str(files("graphsched.envs.batching") / "presets.toml")),
     metrics=metrics,
     measures=measure,
+    perturb=perturb,
+    cost_ratios=False,
 )

@@ -5,12 +5,15 @@ A kernel is compiled once on a machine, at a moment that has nothing to do with 
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+LOOK_S = 0.002  # between two looks at the clock
 
 
 class _Pause:
@@ -71,3 +74,37 @@ def paused() -> Iterator[None]:
         yield
     finally:
         end_pause()
+
+
+def fitting(done: int, spent_s: float, limit_s: float) -> int:
+    """Units of work that fit in until the next look at the clock, one at least.
+
+    Args:
+        done: units so far.
+        spent_s: time that they took.
+        limit_s: of all.
+    """
+    return max(1, int(done / max(spent_s, 1e-6) * min(LOOK_S, limit_s - spent_s)))
+
+
+@contextmanager
+def stopping(stop: Callable[[], None], cpu_limit_s: float) -> Iterator[None]:
+    """Call ``stop`` once the work inside has taken so much processor time.
+
+    For libraries that only know a clock on the wall, which runs on while other programs have the
+    processor. ``stop`` is called from a thread of its own, perhaps more than once.
+    """
+    began, done = cpu_s(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(LOOK_S):
+            if cpu_s() - began >= cpu_limit_s:
+                stop()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

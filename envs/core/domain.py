@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from graphsched.envs.core.errors import InputError
@@ -60,6 +61,9 @@ class SolverOptions:
     Attributes:
         seed: stream of random numbers.
         samples: best of this many runs with perturbed priorities (1: deterministic).
+        temperature: strength of what makes samples after the first differ: standard deviation of
+            the noise on priorities over their spread (on weights over their mean size, for
+            evolved linear rules). None: the baseline's own.
         time_limit_s: limit of anytime solvers: processor time of this process, `clock.cpu_s`.
         workers: threads of exact solvers.
         simulator: the domain's simulator options (None: its defaults).
@@ -67,6 +71,7 @@ class SolverOptions:
 
     seed: int = 0
     samples: int = 1
+    temperature: float | None = None
     time_limit_s: float = 60.0
     workers: int = 1
     simulator: Any = None
@@ -165,8 +170,14 @@ class Domain(Generic[InstanceT, SolutionT]):
         presets: TOML file with training presets.
         commands: further commands of the domain: name -> function taking the remaining words.
         shipped: name of the shipped policy that serves an instance; ``default`` for all if None.
+        anytime: the contender that does best on an instance where a time limit is given, as
+            `eval.words.parse_word` reads it; the domain's default policy if None.
         metrics: further measures of a solution, name with unit -> value, for reports.
         measures: further metrics for ``graphsched bench``, given the processor time for each, s.
+        perturb: a small random change that keeps an instance valid and of about its size, under a
+            name that no benchmark instance has; None where instances can't be varied.
+        cost_ratios: whether a cost twice as high is twice as bad, as of durations; False for
+            points and the like, which are compared by their difference.
     """
 
     name: str
@@ -196,8 +207,11 @@ class Domain(Generic[InstanceT, SolutionT]):
     improvers: Mapping[str, Improver[InstanceT, SolutionT]] = field(default_factory=dict)
     commands: Mapping[str, Callable[[Sequence[str]], int]] = field(default_factory=dict)
     shipped: Callable[[InstanceT], str] | None = None
+    anytime: Callable[[InstanceT], str] | None = None
     metrics: Callable[[InstanceT, SolutionT], Mapping[str, float]] | None = None
     measures: Callable[[float], Mapping[str, float]] | None = None
+    perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
+    cost_ratios: bool = True
 
     def baseline(
         self, name: str, options: SolverOptions | None = None
@@ -207,6 +221,35 @@ class Domain(Generic[InstanceT, SolutionT]):
             known = ", ".join(sorted(self.baselines))
             raise InputError(f"baseline {name!r}", f"not one of {known}")
         return self.baselines[name].make(options or SolverOptions())
+
+    def symmetry(self, name: str) -> Symmetry[InstanceT, SolutionT]:
+        """A named symmetry. Raises InputError for an unknown name."""
+        if name not in self.symmetries:
+            known = ", ".join(self.symmetries) or "none: this domain has no symmetry"
+            raise InputError(f"symmetry {name!r:.40}", f"not one of {known}")
+        return self.symmetries[name]
+
+    def views(
+        self, names: Sequence[str], instance: InstanceT
+    ) -> list[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]:
+        """The instance and its equivalents, each with what restores a solution of the instance.
+
+        Args:
+            names: of symmetries; those that don't hold for the instance are left out.
+            instance: comes first, as it is.
+
+        Raises:
+            InputError: unknown name.
+        """
+        out: list[tuple[InstanceT, Callable[[SolutionT], SolutionT]]]
+        out = [(instance, lambda solution: solution)]
+        for symmetry in [self.symmetry(name) for name in names]:
+            try:
+                view = symmetry.apply(instance)
+            except InputError:
+                continue  # the symmetry does not hold here
+            out.append((view, partial(symmetry.restore, instance)))
+        return out
 
     def improver(self, name: str) -> Improver[InstanceT, SolutionT]:
         """A named improver. Raises InputError for an unknown name."""

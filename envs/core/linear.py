@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from graphsched.envs.core.domain import SolverOptions
     from graphsched.envs.core.graph import GraphSchema
     from graphsched.envs.core.sim import BatchSim
 
@@ -79,24 +80,31 @@ def linear_solver(
     simulator: Callable[[int, Any], BatchSim[InstanceT, SolutionT]],
     options: Any,
     weights: NDArray[np.float32],
-    samples: int = 1,
-    seed: int = 0,
+    told: SolverOptions,
 ) -> Callable[[InstanceT], SolutionT]:
-    """Solver by a linear rule; with samples > 1 the best of runs with perturbed weights.
+    """Solver by a linear rule; of several samples the best of runs with perturbed weights.
 
     The first run is the rule itself, so that more runs never hurt.
+
+    Args:
+        simulator: (number of slots, options) -> simulator.
+        options: of the simulator.
+        weights: (F,) one for each candidate feature.
+        told: samples, seed and temperature, the standard deviation of a weight over their mean
+            size (`PERTURBATION` if None).
     """
+    spread = PERTURBATION if told.temperature is None else told.temperature
 
     def solve(instance: InstanceT) -> SolutionT:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(told.seed)
         best: tuple[float, SolutionT] | None = None
-        for first in range(0, samples, MAX_SLOTS // 4):
-            runs = min(MAX_SLOTS // 4, samples - first)
-            noise = PERTURBATION * rng.standard_normal((runs, len(weights)))
+        for first in range(0, told.samples, MAX_SLOTS // 4):
+            runs = min(MAX_SLOTS // 4, told.samples - first)
+            noise = spread * rng.standard_normal((runs, len(weights)))
             if first == 0:
                 noise[0] = 0.0
             sim = simulator(runs, options)
-            sim.reset(range(runs), [instance] * runs, [seed] * runs)
+            sim.reset(range(runs), [instance] * runs, [told.seed] * runs)
             _run(sim, (weights + noise * np.abs(weights).mean()).astype(np.float32))
             costs = sim.costs()
             winner = int(np.argmin(costs))

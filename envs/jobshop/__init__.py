@@ -4,13 +4,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
-from graphsched.envs.jobshop.baselines import cpsat, dispatching, linear
+from graphsched.envs.jobshop.baselines import cpsat, dispatching, linear, tabu
 from graphsched.envs.jobshop.bounds import cost, lower_bound
 from graphsched.envs.jobshop.checker import check
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
 from graphsched.envs.jobshop.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
 from graphsched.envs.jobshop.library import LIBRARY, best_known, group
+from graphsched.envs.jobshop.measures import measure
+from graphsched.envs.jobshop.perturb import perturb
 from graphsched.envs.jobshop.readers import READERS
 from graphsched.envs.jobshop.render import render_html, render_rgb, render_text
 from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
@@ -38,7 +40,10 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
         **dispatching.BASELINES,
         "cem-linear": linear.BASELINE,
         "cp-sat": cpsat.BASELINE,
+        "tabu": tabu.BASELINE,
     },
+    improvers={"tabu": tabu.IMPROVER},
+    anytime=lambda instance: "tabu",
     symmetries={"reverse": REVERSE},
     render_text=render_text,
     render_rgb=render_rgb,
@@ -46,4 +51,6 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.jobshop") / "presets.toml")),
+    measures=measure,
+    perturb=perturb,
 )

@@ -15,6 +15,7 @@ from graphsched.envs.memory.library import LIBRARY, best_known, group
 from graphsched.envs.memory.measures import measure
 from graphsched.envs.memory.metrics import metrics
 from graphsched.envs.memory.options import MemoryOptions
+from graphsched.envs.memory.perturb import perturb
 from graphsched.envs.memory.readers import READERS
 from graphsched.envs.memory.render import render_html, render_rgb, render_text
 from graphsched.envs.memory.simulator import MemorySim
@@ -44,6 +45,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         "es-linear": linear.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
+    anytime=lambda instance: "local-search",
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,
@@ -54,4 +56,5 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     commands={"allocate": allocate, "extract": extract},
     metrics=metrics,
     measures=measure,
+    perturb=perturb,
 )

@@ -15,6 +15,7 @@ from graphsched.envs.soc.library import LIBRARY, best_known, group
 from graphsched.envs.soc.measures import measure
 from graphsched.envs.soc.metrics import metrics
 from graphsched.envs.soc.options import SocOptions
+from graphsched.envs.soc.perturb import perturb
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
 from graphsched.envs.soc.simulator import SocSim
@@ -46,6 +47,7 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
         "cp-sat": cpsat.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
+    anytime=lambda i: "streaming" if i.is_stream else "local-search",
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,
@@ -56,4 +58,5 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     shipped=lambda i: "streaming" if i.is_stream else "static",
     metrics=metrics,
     measures=measure,
+    perturb=perturb,
 )

@@ -1,5 +1,7 @@
 """The exported networks give torch's numbers at sizes other than the traced ones."""
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -121,3 +123,18 @@ def test_decoder(
 
 def test_files_are_small(encoder: Exported, decoder: Exported) -> None:
     assert encoder.size + decoder.size < 2_000_000
+
+
+def test_exported_networks_hold_no_paths_of_this_machine() -> None:
+    """The exporter notes on every node which source line it came from."""
+    networks = (GraphEncoder(FULL, WIDTH, layers=1), Decoder(FULL, WIDTH, WIDTH))
+    for model in (encoder_onnx(networks[0]), decoder_onnx(networks[1])):
+        assert b"export.py" not in model
+        assert b"stack_trace" not in model
+
+
+def test_shipped_bundles_hold_no_paths() -> None:
+    """Neither their networks nor their configurations."""
+    for file in (Path(__file__).parents[2] / "checkpoints").glob("*/*/*"):
+        assert b".py" not in file.read_bytes(), file
+        assert b'"out"' not in file.read_bytes(), file

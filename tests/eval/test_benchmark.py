@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphsched.eval.benchmark import run_benchmark, unique_names
-from graphsched.eval.contenders import Contender, baseline_contenders
+from graphsched.eval.contenders import Contender
 from graphsched.eval.counting import Counter, counted
 from graphsched.eval.document import build_document
+from graphsched.eval.evaluate import evaluate
+from graphsched.training.commands.screen import print_summary
+from tests.eval.samples import entered
 from tests.toy_domain import DOMAIN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 def _toy() -> Any:
@@ -30,7 +38,7 @@ def _cheat() -> Contender:
 
 
 def test_rows_hold_what_the_domain_says_of_each_solution() -> None:
-    (contender,) = baseline_contenders(DOMAIN, ["exhaustive"], [5.0])
+    (contender,) = entered(["exhaustive"], [5.0])
     result = run_benchmark(DOMAIN, [_toy()], [contender], seeds=(3, 4))
     assert [(r.solver, r.seed, r.cost) for r in result.rows] == [
         ("exhaustive@5s", 3, DOMAIN.toy_optimum),
@@ -40,7 +48,7 @@ def test_rows_hold_what_the_domain_says_of_each_solution() -> None:
 
 
 def test_a_cheating_solver_is_reported_and_has_no_gap() -> None:
-    contenders = [*baseline_contenders(DOMAIN, ["first"], [1.0]), _cheat()]
+    contenders = [*entered(["first"]), _cheat()]
     result = run_benchmark(DOMAIN, [_toy()], contenders)
     honest, cheat = result.rows
     assert honest.feasible
@@ -53,7 +61,8 @@ def test_a_cheating_solver_is_reported_and_has_no_gap() -> None:
     assert {s["solver"]: s["n"] for s in summary if s["group"] == "all"} == {"first": 1, "cheat": 0}
 
 
-def test_equal_time_hands_on_the_measured_seconds() -> None:
+def test_every_solve_gets_the_contenders_limit() -> None:
+    """The limit reaches the solver, and the row says which it was."""
     limits: list[float | None] = []
     solver = DOMAIN.baseline("first")
 
@@ -61,12 +70,16 @@ def test_equal_time_hands_on_the_measured_seconds() -> None:
         limits.append(limit)
         return solver
 
-    timed = baseline_contenders(DOMAIN, ["first"], [1.0])
-    follower = Contender("follower", "exact", make, time_of="first")
-    result = run_benchmark(DOMAIN, [_toy(), _toy()], [*timed, follower])
-    seconds = [max(r.seconds, 1e-3) for r in result.rows if r.solver == "first"]
-    assert limits[1:] == seconds  # the first call warms up
-    assert [r.time_limit_s for r in result.rows if r.solver == "follower"] == seconds
+    limited = Contender("limited", "search", make, time_limit_s=0.25)
+    result = run_benchmark(DOMAIN, [_toy(), _toy()], [limited])
+    assert limits[1:] == [0.25, 0.25]  # the first call warms up
+    assert [r.time_limit_s for r in result.rows] == [0.25, 0.25]
+
+
+def test_groups_can_be_given() -> None:
+    """Labels of a suite take the place of the domain's groups."""
+    result = run_benchmark(DOMAIN, [_toy(), _toy()], entered(["first"]), groups=["a", "b"])
+    assert [r.group for r in result.rows] == ["a", "b"]
 
 
 def test_names_are_made_unique() -> None:
@@ -74,7 +87,7 @@ def test_names_are_made_unique() -> None:
 
 
 def test_solutions_are_kept_on_request_only() -> None:
-    contenders = baseline_contenders(DOMAIN, ["rules"], [1.0])
+    contenders = entered(["rules"])
     result = run_benchmark(DOMAIN, [_toy()], contenders, keep=["shortest"])
     assert list(result.solutions) == [("shortest", "toy")]
 
@@ -88,3 +101,18 @@ def test_decisions_of_a_watched_simulator_are_counted() -> None:
         sim.step(np.zeros(waiting, np.int64))
         taken += waiting
     assert counter.decisions == taken > 0
+
+
+def test_a_search_has_its_place_in_the_table_and_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every kind of contender has a colour; one instance is too few for a verdict."""
+    rival = Contender("swarm", "search", lambda seed, limit: DOMAIN.baseline("shortest"))
+    learned = Contender("policy p", "policy", lambda seed, limit: DOMAIN.baseline("first"))
+    document = evaluate(DOMAIN, [_toy()], [learned, rival], out=tmp_path)
+    print_summary(document)
+    assert "swarm" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert "k-search" in page
+    assert "behind swarm, a search, on average, but 1 instance: too few to tell" in page
+    assert "95% interval" not in page.partition("too few to tell")[2].partition("</li>")[0]

@@ -8,11 +8,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from graphsched.eval.benchmark import run_benchmark
-from graphsched.eval.contenders import baseline_contenders
 from graphsched.eval.document import build_document
 from graphsched.eval.evaluate import evaluate
 from graphsched.eval.report import render_report, showcase
-from tests.eval.samples import sample_document
+from tests.eval.samples import batching_document, entered, field_document, sample_document
 from tests.eval.test_benchmark import _toy
 from tests.toy_domain import DOMAIN
 
@@ -53,7 +52,7 @@ def test_the_page_is_whole_and_requests_nothing() -> None:
     parsed = _parsed(page)
     assert (parsed.open, parsed.faults, parsed.references) == ([], [], [])
     assert not re.search(r"https?://|@import|url\(", page)
-    assert "Policy p beats the best rule (best) by 5.0 points." in page
+    assert "Policy p beats best, a rule, by 5.0 percentage points;" in page
     assert 'srcdoc="&lt;p&gt;a picture&lt;/p&gt;"' in page
 
 
@@ -74,11 +73,15 @@ def test_the_document_survives_json() -> None:
 
 def test_the_document_has_the_promised_shape() -> None:
     document = sample_document()
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     row_keys = {"instance", "group", "solver", "seed", "cost", "best_known", "gap_pct", "seconds"}
     assert row_keys <= set(document["rows"][0])
-    keys = {"solver", "group", "n", "mean_gap_pct", "ci_low", "ci_high"}
+    keys = {"solver", "base", "time_limit_s", "group", "n", "unit", "mean", "ci_low", "ci_high"}
     assert all(keys <= set(summary) for summary in document["summary"])
+    facts = {"name", "base", "kind", "learned", "samples", "tries", "time_limit_s", "summary"}
+    assert all(facts == set(solver) for solver in document["solvers"])
+    pair = {"solver", "baseline", "group", "n", "unit", "mean_diff", "same_time", "p", "p_holm"}
+    assert all(pair <= set(found) for found in document["versus"])
     assert {s["group"] for s in document["summary"]} == {"all", "small", "large"}
 
 
@@ -90,6 +93,20 @@ def test_a_broken_solution_is_shown_with_its_violation() -> None:
     page = render_report(document)
     assert "overlap: task 1 &amp; task 2" in page
     assert '<h1 class="bad">1 solution broke the rules' in page
+
+
+def test_every_section_appears_where_there_is_something_to_say() -> None:
+    cost = {"core_hours": 3.5, "machine": "a laptop"}
+    policies = [{"name": "default", "path": "p", "curve": [], "cost": cost}]
+    titles = ("By time limit", "Who is best at each limit", "What learning costs", "stops to help")
+    page = render_report(field_document(policies=policies, suite="robustness"))
+    assert _parsed(page).faults == []
+    assert all(title in page for title in titles)
+    assert "3.5 core-hours" in page
+    plain = render_report(batching_document())
+    assert not any(title in plain for title in titles)
+    assert "Points lost against the targets" in plain
+    assert "wall-clock" not in page + plain
 
 
 def test_a_training_curve_is_drawn_if_there_is_one() -> None:
@@ -106,7 +123,7 @@ def test_a_training_curve_is_drawn_if_there_is_one() -> None:
 
 
 def test_one_solver_on_one_instance_makes_a_report_too(tmp_path: Path) -> None:
-    contenders = baseline_contenders(DOMAIN, ["first"], [1.0])
+    contenders = entered(["first"])
     document = evaluate(DOMAIN, [_toy()], contenders, out=tmp_path)
     assert json.loads((tmp_path / "report.json").read_text()) == document
     page = (tmp_path / "report.html").read_text()
@@ -115,7 +132,7 @@ def test_one_solver_on_one_instance_makes_a_report_too(tmp_path: Path) -> None:
 
 
 def test_the_showcase_is_a_solution_of_the_first_shown_solver() -> None:
-    contenders = baseline_contenders(DOMAIN, ["rules"], [1.0])
+    contenders = entered(["rules"])
     result = run_benchmark(DOMAIN, [_toy()], contenders, keep=["first"])
     shown = showcase(DOMAIN, result, build_document(DOMAIN, result, contenders))
     assert shown is not None

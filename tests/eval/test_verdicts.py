@@ -1,4 +1,4 @@
-"""Who wins is decided by the interval alone, and a sentence appears only where it is true."""
+"""What may be said of a comparison, and the sentence that says it, case by case."""
 
 from __future__ import annotations
 
@@ -6,107 +6,120 @@ from typing import Any
 
 import pytest
 
-from graphsched.eval.findings import Finding, headline, policy_findings, verdict
+from graphsched.eval.findings import headline, policy_findings, statement
+from graphsched.eval.verdicts import in_a_word, tone, verdict
 from graphsched.eval.view import View
 from tests.eval.samples import sample_document
 
 
-def _findings(document: dict[str, Any]) -> list[Finding]:
-    view = View(document)
-    return policy_findings(view, view.of_kind("policy")[0])
+def _case(low: float, high: float, p: float = 0.001, n: int = 12) -> dict[str, Any]:
+    middle = (low + high) / 2
+    return {"mean_diff": middle, "ci_low": low, "ci_high": high, "n": n, "p_holm": p}
 
 
-def _texts(document: dict[str, Any]) -> list[str]:
-    return [finding.text for finding in _findings(document)]
+WIN, LOSS, TIE = _case(-7.0, -3.0), _case(3.0, 7.0), _case(-1.0, 2.0, 0.4)
+CASES = {
+    "better": (WIN, "p beats q, a rule, by 5.0 percentage points"),
+    "worse": (LOSS, "p loses to q, a rule, by 5.0 percentage points"),
+    "even": (TIE, "p can't be told apart from q, a rule"),
+    "maybe better": (
+        _case(-7.0, -3.0, 0.05),
+        "p is 5.0 percentage points ahead of q, a rule, "
+        "which holds only uncorrected for the number of comparisons",
+    ),
+    "maybe worse": (
+        _case(3.0, 7.0, 0.2),
+        "p is 5.0 percentage points behind q, a rule, "
+        "which holds only uncorrected for the number of comparisons",
+    ),
+    "few": (
+        _case(-7.0, -3.0, n=9),
+        "p is 5.0 percentage points ahead of q, a rule, on average, "
+        "but 9 instances: too few to tell",
+    ),
+    "flat": (
+        _case(5.0, 5.0),
+        "p is 5.0 percentage points behind q, a rule, on every instance alike: "
+        "no spread to judge by",
+    ),
+    "same": (_case(0.0, 0.0, 1.0), "p does as well as q, a rule, on every instance"),
+}
+
+
+def _view(comparison: dict[str, Any]) -> View:
+    document = sample_document()
+    pair = {"solver": "p", "baseline": "q", "group": "all", **comparison}
+    return View({**document, "versus": [pair]})
+
+
+@pytest.mark.parametrize("told", CASES)
+def test_each_case_has_its_sentence(told: str) -> None:
+    comparison, expected = CASES[told]
+    assert verdict(comparison) == told
+    assert statement(_view(comparison), "p", "q", "q, a rule") == expected
+
+
+def test_one_instance_is_never_a_win() -> None:
+    """Its interval has no width and excludes zero."""
+    one = _case(-6.4, -6.4, 0.0, n=1)
+    assert verdict(one) == "few"
+    text = statement(_view(one), "p", "q", "q")
+    assert text == (
+        "p is 6.4 percentage points ahead of q, on average, but 1 instance: too few to tell"
+    )
+    assert statement(_view(_case(0.0, 0.0, n=1)), "p", "q", "q") == (
+        "p ties with q, but 1 instance: too few to tell"
+    )
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "tone"),
+    ("low", "high", "p", "n", "told"),
     [
-        (-0.2, -0.1, "good"),
-        (0.1, 0.2, "bad"),
-        (-0.1, 0.1, "even"),
-        (-0.1, 0.0, "even"),
-        (0.0, 0.1, "even"),
+        (-0.2, -0.1, 0.049, 10, "better"),
+        (-0.2, -0.1, 0.051, 10, "maybe better"),
+        (-0.2, -0.1, 0.049, 9, "few"),
+        (0.1, 0.2, 0.049, 10, "worse"),
+        (-0.1, 0.0, 0.001, 10, "even"),
+        (0.0, 0.1, 0.001, 10, "even"),
     ],
 )
-def test_the_interval_decides(low: float, high: float, tone: str) -> None:
-    assert verdict({"mean_diff_pct": 0.5, "ci_low": low, "ci_high": high}) == tone
+def test_the_borders_between_verdicts(low: float, high: float, p: float, n: int, told: str) -> None:
+    assert verdict(_case(low, high, p, n)) == told
+
+
+def test_colours_follow_verdicts() -> None:
+    assert [tone(c) for c in (WIN, LOSS, TIE)] == ["good", "bad", "even"]
+    assert tone(CASES["few"][0]) == "plain"
+    assert tone(CASES["maybe better"][0]) == "even"
+    assert in_a_word(CASES["maybe better"][0]) == "better, uncorrected only"
 
 
 def test_without_a_difference_there_is_no_verdict() -> None:
-    assert verdict({"mean_diff_pct": None, "ci_low": None, "ci_high": None}) == "plain"
+    nothing = {"mean_diff": None, "ci_low": None, "ci_high": None, "n": 0, "p_holm": None}
+    assert (verdict(nothing), tone(nothing)) == ("none", "plain")
+    assert statement(_view(nothing), "p", "q", "q") is None
 
 
 def test_without_a_comparison_the_cost_is_the_headline() -> None:
-    document = sample_document()
-    document["versus"] = []
-    found = headline(View(document))
-    assert (found.tone, found.text) == ("plain", "policy p takes 100 ms per instance")
-    document = sample_document()
-    for comparison in document["versus"]:
-        comparison["mean_diff_pct"] = None
-    assert headline(View(document)).text == "policy p takes 100 ms per instance"
-
-
-def test_the_numbers_behind_a_sentence_are_its_own() -> None:
-    document = sample_document(5, 10)
-    for comparison in document["versus"]:
-        comparison |= {"ci_low": -7.0, "ci_high": -4.0}
-    assert headline(View(document)).detail == (
-        "mean gap 5.0% against 10.0% on 12 instances; difference -5.0 points, "
-        "95% interval -7.0 to -4.0; 12 won, 0 tied, 0 lost"
-    )
-
-
-@pytest.mark.parametrize(("policy", "rule", "told"), [(1, 8, True), (8, 1, True), (1, 1, False)])
-def test_unequal_numbers_of_runs_are_told(policy: int, rule: int, told: bool) -> None:
-    document = sample_document()
-    for solver in document["solvers"]:
-        solver["samples"] = {"policy": policy, "rule": rule}.get(solver["kind"], 1)
-    text = _texts(document)[0]
-    assert (f", {rule} run" in text) == told
-
-
-def test_a_rule_that_is_worse_is_not_ahead() -> None:
-    assert not any("is behind" in text for text in _texts(sample_document(9.5, 10.0)))
-    assert not any("is behind" in text for text in _texts(sample_document(9.5, 9.5, spread=0.0)))
-    behind = next(text for text in _texts(sample_document(10.5, 10.0)) if "is behind" in text)
-    assert behind == (
-        "policy p is behind a heuristic at small (best is 0.50 points better), "
-        "large (best is 0.50 points better)"
-    )
-
-
-def test_groups_without_a_difference_are_not_weak() -> None:
-    document = sample_document(12.0, 10.0)
-    for comparison in document["versus"]:
-        if comparison["group"] != "all":
-            comparison["mean_diff_pct"] = None
-    assert not any("is behind" in text for text in _texts(document))
-
-
-@pytest.mark.parametrize(("samples", "named"), [(1, True), (2, False)])
-def test_heuristics_are_compared_at_equal_numbers_of_runs(samples: int, named: bool) -> None:
-    document = sample_document()
-    for solver in document["solvers"]:
-        if solver["name"] == "worst":
-            solver |= {"kind": "heuristic", "samples": samples}
-    assert ("policy p beats worst by 25.0 points" in _texts(document)) == named
+    expected = "policy p takes 100 ms of processor time per instance"
+    found = headline(View({**sample_document(), "versus": []}))
+    assert (found.tone, found.text) == ("plain", expected)
 
 
 def test_the_time_per_decision_is_told_where_it_is_known() -> None:
     document = sample_document()
     for summary in document["summary"]:
         summary["ms_per_decision"] = 4.0
-    assert "policy p takes 100 ms per instance, 4 ms per decision" in _texts(document)
+    view = View(document)
+    texts = [f.text for f in policy_findings(view, view.learned[0])]
+    assert "policy p takes 100 ms of processor time per instance, 4 ms per decision" in texts
 
 
 def test_without_a_policy_the_best_solver_is_named() -> None:
     document = sample_document()
     document["solvers"] = [s for s in document["solvers"] if s["kind"] == "rule"]
     found = headline(View(document))
-    assert (found.tone, found.text) == ("plain", "best comes closest: 10.0% mean gap")
+    assert (found.tone, found.text) == ("plain", "best comes closest: mean gap 10.0%")
     for summary in document["summary"]:
-        summary["mean_gap_pct"] = None
+        summary["mean"] = None
     assert headline(View(document)).text == "no solver has a gap to show"

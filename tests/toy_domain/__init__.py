@@ -13,6 +13,7 @@ from tests.toy_domain.checker import check, cost, lower_bound
 from tests.toy_domain.features import SCHEMA, crew_graph
 from tests.toy_domain.generators import GENERATORS, LIBRARY, TOY_OPTIMUM
 from tests.toy_domain.instance import instance_from_json
+from tests.toy_domain.perturb import perturb
 from tests.toy_domain.readers import READERS
 from tests.toy_domain.render import render_html, render_rgb, render_text
 from tests.toy_domain.simulator import CrewOptions, CrewSim
@@ -44,4 +45,5 @@ DOMAIN = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(__file__).with_name("presets.toml"),
+    perturb=perturb,
 )

@@ -67,5 +67,7 @@ def _exhaustive(options: SolverOptions) -> Solve:
 BASELINES: dict[str, Baseline[CrewInstance, CrewSolution]] = {
     "first": Baseline(_rule(_first), "the first candidate", is_rule=True),
     "shortest": Baseline(_rule(_shortest), "the quickest pair, always in a rush", is_rule=True),
-    "exhaustive": Baseline(_exhaustive, "tries every sequence of decisions", is_exact=True),
+    "exhaustive": Baseline(
+        _exhaustive, "tries every sequence of decisions", is_exact=True, is_anytime=True
+    ),
 }

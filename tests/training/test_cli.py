@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -80,6 +81,7 @@ def test_list_tells_of_every_domain(capsys: pytest.CaptureFixture[str]) -> None:
     page = capsys.readouterr().out
     assert "taillard (80)" in page
     assert all(b["summary"] in page for b in shop["baselines"])
+    assert all(summary in page for summary in shop["improvers"].values())
 
 
 def test_a_solution_is_solved_written_drawn_and_checked(
@@ -128,9 +130,63 @@ def test_a_policy_solves_however_it_is_decoded(
         assert main([*words, *options.split()]) == 0
         facts = json.loads(capsys.readouterr().out)
         costs[facts["solver"]] = facts["cost"]
-    known = ["policy tiny", "policy tiny@4", "policy tiny@beam2", "policy tiny+reverse"]
+    known = [
+        "policy tiny",
+        "policy tiny@4",
+        "policy tiny@beam2",
+        "policy tiny+reverse",
+        "policy tiny@0.05s",
+    ]
     assert list(costs) == known
     assert costs["policy tiny@4"] <= costs["policy tiny"]
+
+
+def test_a_bundle_may_have_any_name(
+    bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder's name isn't read as a word: nothing in it is a number of samples or a view."""
+    odd = tmp_path / "run+1@2&3>4"
+    shutil.copytree(bundle, odd)
+    assert main(["solve", "jobshop", "ft06", "--policy", str(odd), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["solver"] == f"policy {odd.name}"
+    words = ["eval", "jobshop", "--instances", "ft06", "--baselines", "none", "--beam", "2"]
+    assert main([*words, "--policy", str(odd)]) == 0
+    told = capsys.readouterr().out
+    assert f"policy {odd.name} " in told
+    assert f"policy {odd.name}@beam2" in told
+
+
+def test_a_beam_keeps_to_the_limit_and_does_not_sample(
+    bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["solve", "jobshop", "ta71", "--policy", bundle, "--beam", "64", "--json"]
+    assert main([*words, "--time-limit", "0.001"]) == 0
+    cut = json.loads(capsys.readouterr().out)
+    assert cut["solver"].endswith("@beam64@0.001s")
+    assert main(["solve", "jobshop", "ta71", "--policy", bundle, "--json"]) == 0
+    assert cut["cost"] == json.loads(capsys.readouterr().out)["cost"]  # the greedy rollout's
+    assert main([*words, "--samples", "4"]) == 2
+    assert "samples: expected 1 with a beam, found 4" in capsys.readouterr().err
+
+
+def test_eval_of_a_suite_tells_where_a_policy_stops_to_help(
+    bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words of the suite hold where the command line says nothing else."""
+    file, out = tmp_path / "mine.toml", tmp_path / "report"
+    shifts = '"small" = "uniform:3x3:n=10"\n"wide" = "uniform:2x5:n=10"\n'
+    file.write_text(f'policy = "{bundle}"\nbaselines = "spt,mwkr"\n[shifts]\n{shifts}')
+    assert main(["eval", "jobshop", "--suite", str(file), "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "suite mine: mean gap, %, where policy tiny helps" in told
+    assert all(label in told for label in ("small", "wide"))
+    document = json.loads((out / "report.json").read_text())
+    assert document["suite"] == "mine"
+    assert [s["name"] for s in document["solvers"]] == ["policy tiny", "spt", "mwkr"]
+    assert {row["group"] for row in document["rows"]} == {"small", "wide"}
+    assert "Where it stops to help" in (out / "report.html").read_text()
+    assert main(["eval", "jobshop", "--suite", str(file), "--baselines", "lpt"]) == 0
+    assert "mwkr" not in capsys.readouterr().out
 
 
 def test_eval_writes_a_report(
@@ -139,19 +195,18 @@ def test_eval_writes_a_report(
     out = tmp_path / "report"
     words = f"eval jobshop --policy {bundle} --instances ft06,uniform:4x3:n=3 --out {out}"
     words += " --baselines rules,mwkr@4,cp-sat --samples 1,2 --symmetry none,reverse"
-    words += " --cp-sat-equal-time --time-limit 0.2 --seed 0,1"
+    words += " --time-limit 0.2 --seed 0,1"
     assert main(words.split()) == 0
     told = capsys.readouterr()
     document = json.loads((out / "report.json").read_text())
     names = [solver["name"] for solver in document["solvers"]]
     assert names[:4] == [
-        "policy tiny",
-        "policy tiny+reverse",
-        "policy tiny@2",
-        "policy tiny@2+reverse",
+        "policy tiny@0.2s",
+        "policy tiny+reverse@0.2s",
+        "policy tiny@2@0.2s",
+        "policy tiny@2+reverse@0.2s",
     ]
-    assert "cp-sat@0.2s" in names
-    assert "cp-sat in the time of policy tiny@2" in names
+    assert {"cp-sat@0.2s", "mwkr@4@0.2s"} <= set(names)
     assert len(document["rows"]) == len(names) * 4 * 2
     assert all(row["feasible"] for row in document["rows"])
     assert document["gap_reference"] == {"best_known": 1, "lower_bound": 3}
@@ -184,8 +239,23 @@ def test_eval_measures_against_a_solver_and_shows_further_measures(
     page = (tmp_path / "report" / "report.html").read_text()
     assert "the cost of met on 2 instances" in page
     assert "oldest unfinished" in page
-    assert main([*words.split(), "--reference", "heft"]) == 2
-    assert "--reference: 'heft' is not one of met, etf" in _error(capsys)
+    assert main([*words.split(), "--reference", "nothing"]) == 2
+    assert "'nothing'" in _error(capsys)
+
+
+def test_a_reference_runs_to_its_end_beside_contenders_with_limits(tmp_path: Path) -> None:
+    """So that every time limit is measured against the same costs."""
+    words = "eval soc --policy none --instances random:8x3@1:n=2 --baselines local-search"
+    words += f" --time-limit 0.02,0.04 --reference heft --out {tmp_path}"
+    assert main(words.split()) == 0
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert [(s["name"], s["time_limit_s"]) for s in document["solvers"]] == [
+        ("local-search@0.02s", 0.02),
+        ("local-search@0.04s", 0.04),
+        ("heft", None),
+    ]
+    assert document["gap_reference"] == {"heft": 2}
+    assert all(row["gap_pct"] <= 0 for row in document["rows"])
 
 
 def test_the_shipped_policy_fits_the_instance(capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,14 +316,17 @@ def test_bench_prints_metrics_of_the_simulator(capsys: pytest.CaptureFixture[str
         ("solve jobshop ft06 --baseline spt --samples two", "--samples"),
         ("solve jobshop ft06 --baseline spt --seed -1", "--seed"),
         ("solve jobshop ft06 --baseline spt --time-limit nan", "--time-limit"),
-        ("solve jobshop ft06 --baseline spt --symmetry reverse", "is for policies"),
+        ("solve jobshop ft06 --baseline spt --beam 2", "is for policies"),
+        ("solve jobshop ft06 --baseline spt --symmetry mirror", "symmetry 'mirror'"),
         ("solve jobshop ft06 --baseline spt --gantt x.pdf", ".html, .png, .txt"),
         ("solve jobshop ft06 --baseline spt --sampels 2", "--sampels"),
         ("solve jobshop ft06 --policy no-such-bundle", "no such bundle, and not one of default"),
         ("eval jobshop", "--instances"),
+        ("eval jobshop --suite robustness --instances ft06", "expected one of them, found both"),
+        ("eval jobshop --suite robust", "expected one of robustness, or a TOML file"),
         ("eval jobshop --policy none --instances ft06 --baselines none", "found neither"),
         ("eval jobshop --policy none --instances ft06 --baselines spt,", "Spt"),
-        ("eval jobshop --policy none --instances ft06 --baselines spt@0", "baseline 'spt@0'"),
+        ("eval jobshop --policy none --instances ft06 --baselines spt@0", "'spt@0'"),
         ("eval jobshop --policy none --instances ft06 --seed a", "--seed"),
         ("eval jobshop --policy none --instances ft06 --time-limit 0", "--time-limit"),
         ("eval jobshop --policy none --instances ft06 --workers 0", "--workers"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def test_bundle_holds_the_best_weights(result: RunResult) -> None:
     assert run.validation.gap(costs) == pytest.approx(result.best["gap_pct"])
     scores = [(row["gap_pct"] + row["sampled_gap_pct"]) / 2 for row in result.history]
     assert result.best == result.history[int(np.argmin(scores))]
-    assert bundle.config["training"] == config.to_dict()
+    told = {k: v for k, v in config.to_dict().items() if k != "out"}  # a place on this machine
+    assert bundle.config["training"] == told
 
 
 def test_metrics_and_card(result: RunResult) -> None:
@@ -73,6 +75,9 @@ def test_metrics_and_card(result: RunResult) -> None:
     assert set(metrics["curve"][0]) == {"minutes", "steps", "gap_pct", "best_rule_gap_pct"}
     assert len(metrics["curve"]) == len(result.history)
     assert metrics["validation"]["gap_pct"] == result.best["gap_pct"]
+    hours = metrics["cost"]["core_hours"]
+    assert 0 < hours < 2 * (os.cpu_count() or 1) * result.minutes / 60 + 0.01
+    assert f"{metrics['cost']['machine']}." in (result.bundle / "README.md").read_text()
     text = (result.bundle / "README.md").read_text()
     for word in ("mixed:3x3-6x4", "seed 3", "## Limits", f"{result.best['gap_pct']:.2f}", "tail"):
         assert word in text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import tyro
 
 from graphsched.envs.core.errors import InputError
+from graphsched.eval.words import check_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,3 +61,10 @@ def numbers(
             raise InputError(option, f"expected {what} of at least {least}, found {word!r:.40}")
         out.append(value)
     return list(dict.fromkeys(out))
+
+
+def time_limits(option: str, text: str | None) -> list[float]:
+    """Comma-separated seconds, none of nothing; raises InputError naming the option."""
+    if text is None:
+        return []
+    return [check_limit(option, seconds) for seconds in numbers(option, text, float, 0.0)]

@@ -61,6 +61,7 @@ class DemoPlan:
         train: preset to train with.
         instances, baselines, samples, symmetry, time_limit: options of ``graphsched eval``.
         solve: instance to solve with the exported policy.
+        note: what to make of the result, printed in the end.
     """
 
     train: str
@@ -69,7 +70,8 @@ class DemoPlan:
     baselines: str = "rules"
     samples: str = "1"
     symmetry: str = "none"
-    time_limit: str = "1"
+    time_limit: str | None = None
+    note: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -90,13 +92,14 @@ def main(argv: Sequence[str]) -> int:
             baselines=plan.baselines,
             samples=plan.samples,
             symmetry=plan.symmetry,
-            equal_time=True,
             time_limit=plan.time_limit,
             out=report,
         ),
         command=f"graphsched demo {domain.name}",
     )
     status = status or _solve(domain, plan, policy, out)
+    if plan.note:
+        print(f"\n{plan.note.strip()}")
     print(f"\nThe report: {report.resolve() / HTML}")
     return status
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 - read at run time by tyro
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,29 +14,21 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
-from graphsched.eval.contenders import (
-    baseline_contenders,
-    equal_time_contenders,
-    exact_names,
-    policy_contender,
-    portfolio,
-    split_words,
-)
+from graphsched.envs.core.suites import Suite, open_suite
+from graphsched.eval.contenders import check_served, contenders, with_reference
+from graphsched.eval.entrants import open_entrants
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
-from graphsched.eval.policies import open_policies, policy_word
-from graphsched.training.commands.arguments import DomainWord, numbers, parse
+from graphsched.eval.words import NONE, Start, Word, named_words, split_words
+from graphsched.training.commands.arguments import DomainWord, numbers, parse, time_limits
 from graphsched.training.commands.screen import Bar, print_summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsched.agents.runtime import Policy
-    from graphsched.agents.search import Decoding
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.contenders import Contender
-
-NONE = "none"
+    from graphsched.eval.entrants import Entrants
 
 
 @dataclass(frozen=True)
@@ -49,14 +41,21 @@ class EvalArguments:
 
     domain: DomainWord
     """Domain of the instances, e.g. jobshop."""
-    instances: str
+    instances: str | None = None
     """Sets, names, generators and files, joined by commas: taillard:15x15,ft06,my/folder."""
-    policy: str = "default"
+    suite: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
+    """In place of --instances: a named suite, which shifts them away from what a policy was trained
+    for and asks where it stops to help; `graphsched list` names them. Or a TOML file of one."""
+    policy: str | None = None
     """Bundles or names of shipped policies, joined by commas; `default` is the one that ships for
-    such instances, `none` evaluates no policy."""
-    baselines: str = "rules"
-    """Names, joined by commas; NAME@N is the best of N runs, NAME@Ts an exact solver given T
-    seconds, and `rules` stands for all rules."""
+    such instances, `none` evaluates no policy. By default `default`, or what the suite says."""
+    baselines: str | None = None
+    """Names, joined by commas, and `rules` for all rules, the default unless a suite says more. NAME@N is the best of N runs,
+    NAME+reverse solves an equivalent view as well, NAME@Ts gives a search or an exact solver T
+    seconds, NAME>SEARCH goes on with a search, A&B>SEARCH from several solvers."""
+    improve: str = "none"
+    """Searches, joined by commas, to go on with from each policy and each named baseline, as
+    further contenders; `graphsched list` names them."""
     samples: str = "1"
     """Runs of each policy of which the best is kept; several numbers are evaluated each."""
     beam: str = "0"
@@ -66,20 +65,25 @@ class EvalArguments:
     `reverse+mirror` uses two views at once."""
     temperature: float = 1.0
     """Of the policies' samples."""
-    equal_time: Annotated[bool, tyro.conf.arg(aliases=["--cp-sat-equal-time"])] = False
-    """Give exact solvers, on every instance, just the time that each policy took."""
-    time_limit: str = "10"
-    """Seconds for exact solvers; several numbers are evaluated each."""
+    rule_temperature: float | None = None
+    """Strength of the noise in rules' samples; each baseline's own by default."""
+    tune_temperature: Annotated[str | None, tyro.conf.arg(metavar="INSTANCES")] = None
+    """Instances apart from --instances on which the temperature of every policy and baseline that
+    samples is chosen; in place of the two above."""
+    time_limit: Annotated[str | None, tyro.conf.arg(metavar="SECONDS")] = None
+    """Processor time that every contender gets on every instance; several, joined by commas, are
+    evaluated each. Without it contenders run to their end, searches and exact solvers for 10 s."""
     workers: int = 1
     """Threads of exact solvers."""
-    portfolio: str | None = None
-    """A baseline, such as heft: evaluate each policy also together with it, the better kept."""
     reference: str | None = None
-    """Baseline whose cost gaps are measured against, in place of bounds."""
+    """Baseline whose cost gaps are measured against, in place of bounds; it runs to its end if it
+    isn't among the others."""
     seed: str = "0"
     """Seeds, joined by commas; results are averaged over them."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Folder of the report."""
+    """Folder of the report; rows are written there as they come."""
+    resume: bool = False
+    """Go on with an interrupted evaluation in that folder."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -96,33 +100,28 @@ def run(arguments: EvalArguments, command: str = "") -> int:
     domain = get_domain(arguments.domain)
     if arguments.out is not None:
         require("--out", "jinja2")
-    instances = parse_instances(domain, arguments.instances)
+    elif arguments.resume:
+        raise InputError("--resume", "needs --out, the folder of the interrupted evaluation")
+    asked = _asked(domain, arguments)
+    instances, groups = asked.instances(domain)
     seeds = numbers("--seed", arguments.seed, int, 0)
-    words = [
-        policy_word(domain, word, instances)
-        for word in split_words(arguments.policy)
-        if word != NONE
-    ]
-    policies = open_policies(domain, words)
-    contenders = _contenders(domain, arguments, policies)
-    names = [contender.name for contender in contenders]
-    if arguments.reference is not None and arguments.reference not in names:
-        known = ", ".join(names)
-        raise InputError("--reference", f"{arguments.reference!r:.40} is not one of {known}")
+    entrants, found = _contenders(domain, arguments, asked, instances)
     if arguments.out is not None:
         prepare_folder(arguments.out)
-    facts = [policy_facts(name, word, policy) for name, (word, policy) in policies.items()]
-    with Bar("evaluating", len(contenders) * len(seeds) * len(instances)) as bar:
+    with Bar("evaluating", len(found) * len(seeds) * len(instances)) as bar:
         document = evaluate(
             domain,
             instances,
-            contenders,
+            found,
             seeds=seeds,
             out=arguments.out,
             command=command,
-            policies=facts,
+            policies=policy_facts(entrants),
             on_row=lambda row: bar.advance(row.solver),
-            reference=arguments.reference,
+            reference=asked.reference or None,
+            groups=groups if arguments.suite else None,
+            suite=asked.name if arguments.suite else None,
+            resume=arguments.resume,
         )
     print_summary(document)
     if arguments.out is not None:
@@ -134,44 +133,72 @@ def run(arguments: EvalArguments, command: str = "") -> int:
     return 1 if document["violations"] else 0
 
 
+def _asked(domain: Domain[Any, Any], arguments: EvalArguments) -> Suite:
+    """The suite, or the instances as one without shifts."""
+    if (arguments.suite is None) == (arguments.instances is None):
+        given = "neither" if arguments.suite is None else "both"
+        raise InputError("--instances and --suite", f"expected one of them, found {given}")
+    if arguments.suite is not None:
+        suite = open_suite(domain, arguments.suite)
+    else:
+        suite = Suite("", "", "default", "rules", "", {"": arguments.instances or ""})
+    policy = suite.policy if arguments.policy is None else arguments.policy
+    baselines = suite.baselines if arguments.baselines is None else arguments.baselines
+    reference = arguments.reference or suite.reference
+    return replace(suite, policy=policy, baselines=baselines, reference=reference)
+
+
 def _contenders(
-    domain: Domain[Any, Any],
-    arguments: EvalArguments,
-    policies: dict[str, tuple[str, Policy]],
-) -> list[Contender]:
+    domain: Domain[Any, Any], arguments: EvalArguments, asked: Suite, instances: Sequence[Any]
+) -> tuple[Entrants, list[Contender]]:
     if arguments.workers < 1:
         raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
-    limits = numbers("--time-limit", arguments.time_limit, float, 1e-3)
-    # Without a policy there is nothing to decode, and no need of onnxruntime.
-    decodings = _decodings(arguments) if policies else []
-    ours = [
-        policy_contender(domain, policy, decoding, name)
-        for name, (_, policy) in policies.items()
-        for decoding in decodings
-    ]
-    words = [word for word in split_words(arguments.baselines) if word != NONE]
-    theirs = baseline_contenders(domain, words, limits, arguments.workers)
-    if arguments.portfolio is not None:
-        (partner,) = baseline_contenders(domain, [arguments.portfolio], limits[:1])
-        ours += [portfolio(domain, contender, partner) for contender in ours]
-    if arguments.equal_time:
-        names = exact_names(domain)
-        theirs += equal_time_contenders(domain, names, ours, arguments.workers)
-    if not ours and not theirs:
+    limits = time_limits("--time-limit", arguments.time_limit)
+    policies = named_words(asked.policy)
+    words = named_words(asked.baselines)
+    improvers = named_words(arguments.improve)
+    entrants = open_entrants(
+        domain,
+        instances,
+        policies,
+        words,
+        workers=arguments.workers,
+        temperature=arguments.temperature,
+        rule_temperature=arguments.rule_temperature,
+    )
+    names = list(dict.fromkeys(entrants.aliases[word] for word in policies))
+    beams, starts = _beams(arguments, names), _starts(arguments, names)
+    found = contenders(entrants, beams, (), limits)
+    apart = arguments.tune_temperature
+    tune_on = [] if apart is None else parse_instances(domain, apart)
+    found += contenders(entrants, [*starts, *words], improvers, limits, tune_on)
+    if not found:
         raise InputError("eval", "expected a policy or baselines, found neither")
-    return ours + theirs
+    found = with_reference(entrants, found, asked.reference or None)
+    check_served(domain, found, instances)
+    return entrants, found
 
 
-def _decodings(arguments: EvalArguments) -> list[Decoding]:
-    """Every number of samples and every beam, with every choice of views."""
-    from graphsched.agents.search import Decoding
-
-    samples = numbers("--samples", arguments.samples, int, 1)
-    beams = [width for width in numbers("--beam", arguments.beam, int, 0) if width]
-    choices = [
+def _views(arguments: EvalArguments) -> list[tuple[str, ...]]:
+    return [
         tuple(name for name in word.split("+") if name != NONE)
         for word in split_words(arguments.symmetry) or [NONE]
     ]
-    heat = arguments.temperature
-    out = [Decoding(samples=k, symmetries=s, temperature=heat) for k in samples for s in choices]
-    return out + [Decoding(beam=k, symmetries=s) for k in beams for s in choices]
+
+
+def _starts(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:
+    """Every policy with every number of samples and every choice of views."""
+    samples, views = numbers("--samples", arguments.samples, int, 1), _views(arguments)
+    return [Word((Start(name, k, v),)) for name in names for k in samples for v in views]
+
+
+def _beams(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:
+    """Every policy with every width of a beam and every choice of views."""
+    widths, views = numbers("--beam", arguments.beam, int, 0), _views(arguments)
+    return [
+        Word((Start(name, 1, v, width),))
+        for name in names
+        for width in widths
+        if width
+        for v in views
+    ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.shipped import shipped_policies
 from graphsched.envs.core.registry import domain_names, get_domain
+from graphsched.envs.core.suites import suites
 from graphsched.training.commands.arguments import parse
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
             {"name": name, "summary": b.summary, "is_rule": b.is_rule, "is_exact": b.is_exact}
             for name, b in domain.baselines.items()
         ],
+        "improvers": {name: i.summary for name, i in domain.improvers.items()},
         "symmetries": list(domain.symmetries),
+        "suites": {name: suite.summary for name, suite in suites(domain).items()},
         "presets": list(presets.get("train", {})),
         "policies": list(shipped_policies(domain.name)),
         "commands": list(domain.commands),
@@ -76,4 +79,10 @@ def _page(facts: dict[str, Any]) -> str:
     lines += [f"  {name:<15}{words}" for name, words in rows.items() if words]
     lines.append("  baselines")
     lines += [f"    {item['name']:<13}{item['summary']}" for item in facts["baselines"]]
+    if facts["improvers"]:
+        lines.append("  searches that improve a solution")
+        lines += [f"    {name:<13}{summary}" for name, summary in facts["improvers"].items()]
+    if facts["suites"]:
+        lines.append("  suites")
+        lines += [f"    {name:<13}{summary}" for name, summary in facts["suites"].items()]
     return "\n".join(lines)

@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.agents.shipped import DEFAULT
-from graphsched.envs.core.clock import wall_s
-from graphsched.envs.core.domain import Domain, SolverOptions, Violation
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance
 from graphsched.eval.files import prepare_file, write_json
-from graphsched.eval.policies import open_policy, policy_word
+from graphsched.eval.request import Request, request_contender
 from graphsched.eval.wording import duration
+from graphsched.eval.words import split_words
 from graphsched.training.commands.arguments import DomainWord, InstanceWord, parse
 from graphsched.training.commands.pictures import check_picture, write_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from graphsched.envs.core.domain import Domain, Violation
 
 
 @dataclass(frozen=True)
 class SolveArguments:
-    """Solve one instance; by the policy that ships with the domain if nothing else is named."""
+    """Solve one instance; by the policy that ships with the domain if nothing else is named.
+
+    Given a time limit alone, by the solver that does best within a time.
+    """
 
     domain: DomainWord
     """Domain of the instance, e.g. jobshop."""
@@ -37,19 +41,24 @@ class SolveArguments:
     policy: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None
     """Bundle of a policy, or the name of a shipped one."""
     baseline: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """A baseline instead of a policy; `graphsched list` names them."""
+    """A baseline instead of a policy; `graphsched list` names them. Or a chain of solvers such as
+    'heft>local-search', 'best3&default>local-search' (several starts) or 'cem-linear@64+reverse'."""
+    improve: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """A search to go on with from what the policy or baseline finds; `graphsched list` names
+    them."""
     samples: int = 1
     """Keep the best of this many runs."""
     beam: int = 0
     """Width of a beam search, for policies."""
     symmetry: Annotated[str | None, tyro.conf.arg(metavar="NAMES")] = None
-    """Equivalent views to solve as well, joined by commas, e.g. reverse; for policies."""
+    """Equivalent views to solve as well, joined by commas, e.g. reverse."""
     temperature: float = 1.0
     """Of the policy's samples."""
     seed: int = 0
     """Of all random draws."""
     time_limit: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
-    """Seconds for an exact solver (60 by default), or for a policy to go on sampling."""
+    """Processor time, s: searches and exact solvers go on until then (10 by default), policies and
+    rules go on sampling."""
     workers: int = 1
     """Threads of an exact solver."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -66,16 +75,17 @@ def main(argv: Sequence[str]) -> int:
     domain = get_domain(arguments.domain)
     _check_options(arguments)
     instance = parse_instance(domain, arguments.instance)
-    name, solver = _solver(domain, arguments, instance)
-    began = wall_s()
+    contender = request_contender(domain, instance, _request(arguments))
+    solver = contender.make(arguments.seed, contender.time_limit_s)
+    began = cpu_s()
     solution = solver(instance)
-    seconds = wall_s() - began
+    seconds = cpu_s() - began
     violations = domain.check(instance, solution)
     facts = {
         "schema": 1,
         "domain": domain.name,
         "instance": instance.name,
-        "solver": name,
+        "solver": contender.name,
         "cost": domain.cost(instance, solution),
         "lower_bound": domain.lower_bound(instance),
         "best_known": domain.best_known(instance),
@@ -91,59 +101,30 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _check_options(arguments: SolveArguments) -> None:
-    if arguments.policy is not None and arguments.baseline is not None:
-        raise InputError("--policy and --baseline", "expected one of them, found both")
     if arguments.samples < 1:
         raise InputError("--samples", f"expected at least 1, found {arguments.samples}")
     if arguments.workers < 1:
         raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
     if arguments.seed < 0:
         raise InputError("--seed", f"expected 0 or more, found {arguments.seed}")
-    limit = arguments.time_limit
-    if limit is not None and not 0 < limit < float("inf"):
-        raise InputError("--time-limit", f"expected more than 0 seconds, found {limit}")
     if arguments.out is not None:
         prepare_file(arguments.out)
     if arguments.gantt is not None:
         check_picture(arguments.gantt)
 
 
-def _solver(
-    domain: Domain[Any, Any], arguments: SolveArguments, instance: Any
-) -> tuple[str, Callable[[Any], Any]]:
-    """Name and solver that the arguments ask for."""
-    if arguments.baseline is not None:
-        return _baseline(domain, arguments)
-    from graphsched.agents.search import Decoding, policy_solver
-    from graphsched.eval.contenders import decoding_suffix, split_words
-
-    name, policy = open_policy(domain, policy_word(domain, arguments.policy or DEFAULT, [instance]))
-    decoding = Decoding(
+def _request(arguments: SolveArguments) -> Request:
+    return Request(
+        policy=arguments.policy,
+        baseline=arguments.baseline,
         samples=arguments.samples,
-        beam=arguments.beam,
         symmetries=tuple(split_words(arguments.symmetry or "")),
         temperature=arguments.temperature,
-        seed=arguments.seed,
+        beam=arguments.beam,
+        improve=arguments.improve,
         time_limit_s=arguments.time_limit,
-    )
-    return name + decoding_suffix(decoding), policy_solver(domain, policy, decoding)
-
-
-def _baseline(
-    domain: Domain[Any, Any], arguments: SolveArguments
-) -> tuple[str, Callable[[Any], Any]]:
-    for option in ("beam", "symmetry"):
-        if getattr(arguments, option):
-            raise InputError(f"--{option}", "is for policies, found --baseline")
-    name = str(arguments.baseline)
-    options = SolverOptions(
-        seed=arguments.seed,
-        samples=arguments.samples,
-        time_limit_s=60.0 if arguments.time_limit is None else arguments.time_limit,
         workers=arguments.workers,
     )
-    shown = f"{name}@{arguments.samples}" if arguments.samples > 1 else name
-    return shown, domain.baseline(name, options)
 
 
 def _page(domain: Domain[Any, Any], facts: dict[str, Any]) -> str:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
+from graphsched.training.commands import INTERRUPTED
 from graphsched.training.commands.arguments import DomainWord, parse
 from graphsched.training.config import TrainConfig, load_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130  # exit status that shells give to a program stopped by Ctrl-C
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def _solver(setting: str, options: SolverOptions) -> Solver:
     with as_file(files("graphsched.envs.batching.data") / f"linear_{setting}.json") as path:
         weights, document = load_weights(SCHEMA, path)
     simulator = options.simulator or BatchingOptions(**document["simulator"])
-    return linear_solver(BatchingSim, simulator, weights, options.samples, options.seed)
+    return linear_solver(BatchingSim, simulator, weights, options)
 
 
 def linear(options: SolverOptions) -> Solver:

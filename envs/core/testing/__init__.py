@@ -21,6 +21,7 @@ CHECKS = (
     data.check_instances,
     data.check_readers,
     data.check_library,
+    data.check_perturbations,
     observations.check_observations,
     observations.check_ownership,
     simulation.check_episodes,

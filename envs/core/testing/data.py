@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.testing.play import Cases
 
+CHANGES = 12  # perturbations of each instance
+
 
 def assert_refused(call: Callable[[], Any], what: str) -> None:
     """Raise AssertionError unless the call raises InputError with a message of one line."""
@@ -97,3 +99,27 @@ def check_library(cases: Cases) -> None:
         found = library.load(members[0]).name
         assert found == members[0], f"library: {members[0]!r} is named {found!r}"
     assert_refused(lambda: library.load("no such instance"), "an unknown instance")
+
+
+def check_perturbations(cases: Cases) -> None:
+    """Perturbed instances survive JSON, are about as large, repeatable, and mostly something new."""
+    domain = cases.domain
+    if domain.perturb is None:
+        return
+    for instance in cases.instances:
+        before, size = instance.to_json(), len(json.dumps(instance.to_json()))
+        same = 0
+        for draw in range(CHANGES):
+            changed = domain.perturb(instance, np.random.default_rng([cases.seed, draw]))
+            document = changed.to_json()
+            again = domain.perturb(instance, np.random.default_rng([cases.seed, draw])).to_json()
+            assert document == again, f"{instance.name}: perturb differs between equal streams"
+            read = domain.instance_from_json(json.loads(json.dumps(document))).to_json()
+            assert read == document, f"{instance.name}: JSON loses something of a perturbed one"
+            found = len(json.dumps(document))
+            about = 0.5 * size <= found <= 2 * size + 100
+            assert about, f"{instance.name}: perturbed from {size} characters to {found}"
+            assert domain.best_known(changed) is None, f"{changed.name!r} has a best known value"
+            same += document == before | {key: document[key] for key in ("name",) if key in before}
+        assert same <= CHANGES // 2, f"{instance.name}: {same} of {CHANGES} changes change nothing"
+        assert instance.to_json() == before, f"{instance.name}: perturb changed its argument"

@@ -87,12 +87,12 @@ def choose(
 
 
 def _noise(
-    rng: np.random.Generator, rule: int, slots: NDArray[np.int64], jobs: int
+    rng: np.random.Generator, rule: int, slots: NDArray[np.int64], jobs: int, spread: float
 ) -> NDArray[np.float64]:
     """Perturbations; the first run of a rule stays unperturbed, so that more runs never hurt."""
     if rule == RANDOM:
         return rng.random((len(slots), jobs))
-    noise = PERTURBATION * rng.standard_normal((len(slots), jobs))
+    noise = spread * rng.standard_normal((len(slots), jobs))
     noise[slots == 0] = 0.0
     return noise
 
@@ -100,6 +100,7 @@ def _noise(
 def dispatch(instance: JobShopInstance, rule: int, options: SolverOptions) -> JobShopSolution:
     """Best of ``options.samples`` runs of a rule."""
     rng = np.random.default_rng(options.seed)
+    spread = PERTURBATION if options.temperature is None else options.temperature
     best: JobShopSolution | None = None
     for first in range(0, options.samples, MAX_SLOTS):
         runs = min(MAX_SLOTS, options.samples - first)
@@ -107,7 +108,8 @@ def dispatch(instance: JobShopInstance, rule: int, options: SolverOptions) -> Jo
         sim.reset(range(runs), [instance] * runs, [0] * runs)
         while len(slots := np.flatnonzero(sim.waiting)):
             numbers = slots + first
-            sim.step(choose(sim.state, slots, rule, _noise(rng, rule, numbers, instance.num_jobs)))
+            noise = _noise(rng, rule, numbers, instance.num_jobs, spread)
+            sim.step(choose(sim.state, slots, rule, noise))
         found = sim.solution(int(np.argmin(sim.costs())))
         if best is None or found.makespan < best.makespan:
             best = found

@@ -22,7 +22,7 @@ def cem_linear(options: SolverOptions) -> Callable[[JobShopInstance], JobShopSol
     with as_file(files("graphsched.envs.jobshop.data") / "cem_linear.json") as path:
         weights, document = load_weights(SCHEMA, path)
     simulator = options.simulator or JobShopOptions(**document["simulator"])
-    return linear_solver(JobShopSim, simulator, weights, options.samples, options.seed)
+    return linear_solver(JobShopSim, simulator, weights, options)
 
 
 BASELINE = Baseline(

@@ -23,7 +23,7 @@ def es_linear(options: SolverOptions) -> Callable[[MemoryInstance], MemorySoluti
     with as_file(files("graphsched.envs.memory.data") / "es_linear.json") as path:
         weights, document = load_weights(SCHEMA, path)
     simulator = options.simulator or MemoryOptions(**document["simulator"])
-    return linear_solver(MemorySim, simulator, weights, options.samples, options.seed)
+    return linear_solver(MemorySim, simulator, weights, options)
 
 
 BASELINE = Baseline(make=es_linear, summary="linear rule over the policy's features, by evolution")

@@ -43,10 +43,11 @@ def _sampled(
 ) -> MemorySolution:
     """Best of so many orders: the given ones first, then these with perturbed ranks."""
     rng = np.random.default_rng(options.seed)
+    spread = SPREAD if options.temperature is None else options.temperature
     tries = list(orders)
     while len(tries) < options.samples:
         order = orders[len(tries) % len(orders)]
-        ranks = np.arange(len(order)) + SPREAD * len(order) * rng.standard_normal(len(order))
+        ranks = np.arange(len(order)) + spread * len(order) * rng.standard_normal(len(order))
         tries.append(order[np.argsort(ranks)])
     return _best(instance, tries)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
 from graphsched.envs.core.jit import kernel
 from graphsched.envs.memory.arena import Arena, empty_arena
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from graphsched.envs.memory.solution import MemorySolution
 
     Ints = NDArray[np.int64]
-
-LOOK_S = 0.002  # between looks at the clock
 
 
 @kernel
@@ -77,8 +75,7 @@ def improve(
     word = int(np.random.SeedSequence(seed).generate_state(1)[0])
     while (spent := cpu_s() - began) < seconds and done < moves and len(order) > 1:
         # The first decoding counts as a move: programs differ a thousandfold in what one takes.
-        piece = int((done + 1) / max(spent, 1e-6) * min(LOOK_S, seconds - spent))
-        piece = min(max(piece, 1), moves - done)
+        piece = min(fitting(done + 1, spent, seconds), moves - done)
         cost = search(p, arena, order, cost, piece, -1 if done else word)
         done += piece
     return order, float(cost)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.clock import cpu_s, stopping
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.core.extras import require
 from graphsched.envs.soc.baselines.offline import PLANNERS, Plan, plan
@@ -36,6 +37,7 @@ def solve(tasks: Tasks, rng: np.random.Generator | None, options: SolverOptions)
     del rng
     from ortools.sat.python import cp_model
 
+    began = cpu_s()
     hint = PLANNERS["best3"][0](tasks, None)
     grain = _steps(tasks, hint.makespan)
     model: Any = cp_model.CpModel()
@@ -65,10 +67,12 @@ def solve(tasks: Tasks, rng: np.random.Generator | None, options: SolverOptions)
     model.add_max_equality(makespan, end)
     model.minimize(makespan)
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = options.time_limit_s
     solver.parameters.num_workers = options.workers
     solver.parameters.random_seed = options.seed % 2**31
-    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    limit = options.time_limit_s * options.workers
+    with stopping(solver.stop_search, limit - (cpu_s() - began)):
+        status = solver.solve(model)
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return hint
     taken = np.array([next(p for p, var in c.items() if solver.value(var)) for c in on])
     begins = np.array([solver.value(var) for var in start], np.float64)
@@ -121,4 +125,9 @@ def _make(options: SolverOptions) -> Callable[[SocInstance], SocSolution]:
     return partial(plan, planner=planner, options=replace(options, samples=1))
 
 
-BASELINE = Baseline(make=_make, summary="CP-SAT with optional intervals (OR-Tools)", is_exact=True)
+BASELINE = Baseline(
+    make=_make,
+    summary="CP-SAT with optional intervals (OR-Tools)",
+    is_exact=True,
+    is_anytime=True,
+)

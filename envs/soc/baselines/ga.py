@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.core.domain import Baseline
 from graphsched.envs.core.jit import kernel
-from graphsched.envs.soc.baselines.offline import PLANNERS, Plan
-from graphsched.envs.soc.baselines.search import anytime
+from graphsched.envs.soc.baselines.offline import PLANNERS, Jitter, Plan
+from graphsched.envs.soc.baselines.search import STARTS, anytime
 from graphsched.envs.soc.plan import find_gap, insert
 from graphsched.envs.soc.search.improve import of_plan
-from graphsched.envs.soc.search.moves import draw
+from graphsched.envs.soc.search.moves import draw, stream
 from graphsched.envs.soc.search.state import State, empty_state, inputs_at
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 POPULATION = 48
 MUTATION = 2.0  # tasks of a child that change their lane, on average, and their place likewise
 ANEW = -1  # in place of a lane: whichever finishes first
-LOOK_S = 0.002  # between looks at the clock
 
 
 class Population(NamedTuple):
@@ -175,7 +174,7 @@ def decode(tasks: Tasks, s: State, begin: Floats, finish: Floats, order: Ints, l
 
 def evolve(
     tasks: Tasks,
-    rng: np.random.Generator | None,
+    jitter: Jitter | None,
     seconds: float,
     seed: int,
     children: int = 2**62,
@@ -183,7 +182,7 @@ def evolve(
     """The best plan met within so many seconds, or so many children."""
     began = cpu_s()
     size, lanes = tasks.duration.shape
-    seeds = [PLANNERS[name][0](tasks, rng) for name in ("heft", "peft", "serial")]
+    seeds = [PLANNERS[name][0](tasks, jitter) for name in STARTS]
     population = Population(
         np.empty((POPULATION + 1, size), np.int64),
         np.empty((POPULATION + 1, size), np.int64),
@@ -192,14 +191,13 @@ def evolve(
     for k, found in enumerate(seeds):
         pe = tasks.lane_pe[found.lane]
         population.lane[k], population.order[k] = of_plan(tasks, pe, found.start, found.end)
-    seed = seed if rng is None else int(rng.integers(2**32))
-    random = np.random.SeedSequence(seed).generate_state(1).astype(np.int64) | 1
+    seed = seed if jitter is None else int(jitter.rng.integers(2**32))
+    random = stream(seed)
     room = (empty_state(size, lanes), np.empty((lanes, size)), np.empty((lanes, size)))
     breed(tasks, population, *room, len(seeds), 0, random)
     done = 0
     while (spent := cpu_s() - began) < seconds and done < children:
-        speed = (done + POPULATION) / max(spent, 1e-6)
-        piece = min(max(1, int(speed * min(LOOK_S, seconds - spent))), children - done)
+        piece = min(fitting(done + POPULATION, spent, seconds), children - done)
         breed(tasks, population, *room, POPULATION, piece, random)
         done += piece
     best = int(np.argmin(population.cost[:POPULATION]))

@@ -25,7 +25,7 @@ def _solver(mode: str, options: SolverOptions) -> Solver:
     with as_file(files("graphsched.envs.soc.data") / f"es_linear_{mode}.json") as path:
         weights, document = load_weights(SCHEMA, path)
     simulator = options.simulator or SocOptions(**document["simulator"])
-    return linear_solver(SocSim, simulator, weights, options.samples, options.seed)
+    return linear_solver(SocSim, simulator, weights, options)
 
 
 def es_linear(options: SolverOptions) -> Solver:

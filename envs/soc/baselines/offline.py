@@ -28,9 +28,20 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-    Planner = Callable[[Tasks, np.random.Generator | None], "Plan"]
+    Planner = Callable[[Tasks, "Jitter | None"], "Plan"]
 
 PERTURBATION = 0.1  # standard deviation of the noise on ranks, relative to their size
+
+
+class Jitter(NamedTuple):
+    """What makes a run of a planner differ from its first one."""
+
+    rng: np.random.Generator
+    spread: float  # standard deviation of the noise, relative to what it is added to
+
+    def around(self, values: Floats) -> Floats:
+        """The values, each with noise in proportion to its size."""
+        return np.asarray(values * (1 + self.spread * self.rng.standard_normal(values.shape)))
 
 
 class Plan(NamedTuple):
@@ -52,24 +63,22 @@ def _in_order(
     return Plan(lane, start, end, makespan)
 
 
-def _perturbed(priority: Floats, rng: np.random.Generator | None) -> Floats:
-    if rng is None:
-        return priority
-    return np.asarray(priority * (1 + PERTURBATION * rng.standard_normal(len(priority))))
+def _perturbed(priority: Floats, jitter: Jitter | None) -> Floats:
+    return priority if jitter is None else jitter.around(priority)
 
 
-def _heft(tasks: Tasks, rng: np.random.Generator | None, choice: int = lists.EFT) -> Plan:
-    return _in_order(tasks, _perturbed(tasks.rank_up, rng), choice)
+def _heft(tasks: Tasks, jitter: Jitter | None, choice: int = lists.EFT) -> Plan:
+    return _in_order(tasks, _perturbed(tasks.rank_up, jitter), choice)
 
 
-def _peft(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
+def _peft(tasks: Tasks, jitter: Jitter | None) -> Plan:
     rank = np.where(np.isfinite(tasks.duration), tasks.oct, 0.0).sum(axis=1)
     return _in_order(
-        tasks, _perturbed(rank / np.isfinite(tasks.duration).sum(axis=1), rng), lists.OCT
+        tasks, _perturbed(rank / np.isfinite(tasks.duration).sum(axis=1), jitter), lists.OCT
     )
 
 
-def _cpop(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
+def _cpop(tasks: Tasks, jitter: Jitter | None) -> Plan:
     """Tasks of a critical path share the lane that runs them fastest."""
     rank = tasks.rank_up + tasks.rank_down
     longest = rank.max()
@@ -78,7 +87,7 @@ def _cpop(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
     total = tasks.duration[on_path].sum(axis=0)
     if np.isfinite(total).any():
         fixed[on_path] = int(np.argmin(total))
-    return _in_order(tasks, _perturbed(rank, rng), lists.EFT, fixed)
+    return _in_order(tasks, _perturbed(rank, jitter), lists.EFT, fixed)
 
 
 def _critical_path(tasks: Tasks, rank: Floats, longest: float) -> list[int]:
@@ -90,9 +99,9 @@ def _critical_path(tasks: Tasks, rank: Floats, longest: float) -> list[int]:
     return path
 
 
-def _serial(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
+def _serial(tasks: Tasks, jitter: Jitter | None) -> Plan:
     """Everything on the lane on which that takes the least time; others only where they must."""
-    rank = _perturbed(tasks.rank_up, rng)
+    rank = _perturbed(tasks.rank_up, jitter)
     plans = []
     for p in range(tasks.duration.shape[1]):
         fixed = np.where(np.isfinite(tasks.duration[:, p]), p, -1)
@@ -100,15 +109,15 @@ def _serial(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
     return min(plans, key=lambda plan: plan.makespan)
 
 
-def _best3(tasks: Tasks, rng: np.random.Generator | None) -> Plan:
-    return min((f(tasks, rng) for f in (_heft, _peft, _serial)), key=lambda plan: plan.makespan)
+def _best3(tasks: Tasks, jitter: Jitter | None) -> Plan:
+    return min((f(tasks, jitter) for f in (_heft, _peft, _serial)), key=lambda plan: plan.makespan)
 
 
-def _greedy(tasks: Tasks, rng: np.random.Generator | None, rule: int) -> Plan:
+def _greedy(tasks: Tasks, jitter: Jitter | None, rule: int) -> Plan:
     size = len(tasks.mean)
     noise = np.zeros(tasks.duration.shape)
-    if rng is not None:
-        noise = PERTURBATION * rng.standard_normal(noise.shape)
+    if jitter is not None:
+        noise = jitter.spread * jitter.rng.standard_normal(noise.shape)
     lane, start, end = np.empty(size, np.int64), np.empty(size), np.empty(size)
     return Plan(lane, start, end, lists.plan_greedily(tasks, rule, noise, lane, start, end))
 
@@ -133,8 +142,9 @@ PLANNERS: dict[str, tuple[Planner, str]] = {
 
 def _best(planner: Planner, tasks: Tasks, options: SolverOptions) -> Plan:
     """Best of ``options.samples`` runs, the first of which is unperturbed."""
-    rng = np.random.default_rng(options.seed)
-    runs = [planner(tasks, None)] + [planner(tasks, rng) for _ in range(options.samples - 1)]
+    spread = PERTURBATION if options.temperature is None else options.temperature
+    jitter = Jitter(np.random.default_rng(options.seed), spread)
+    runs = [planner(tasks, None)] + [planner(tasks, jitter) for _ in range(options.samples - 1)]
     return min(runs, key=lambda run: run.makespan)
 
 

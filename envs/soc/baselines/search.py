@@ -9,7 +9,7 @@ import numpy as np
 
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
-from graphsched.envs.soc.baselines.offline import PLANNERS, Plan, plan
+from graphsched.envs.soc.baselines.offline import PLANNERS, Jitter, Plan, plan
 from graphsched.envs.soc.plan import tasks_of
 from graphsched.envs.soc.search.improve import of_plan, search, starts_of
 from graphsched.envs.soc.static_mode import run_plan
@@ -25,13 +25,13 @@ STARTS = ("heft", "peft", "serial")
 
 
 def anneal(
-    tasks: Tasks, rng: np.random.Generator | None, seconds: float, seed: int, moves: int = 2**62
+    tasks: Tasks, jitter: Jitter | None, seconds: float, seed: int, moves: int = 2**62
 ) -> Plan:
     """The best plan from several list schedulers' within so many seconds or moves."""
     began = cpu_s()
-    plans = sorted((PLANNERS[name][0](tasks, rng) for name in STARTS), key=lambda p: p.makespan)
+    plans = sorted((PLANNERS[name][0](tasks, jitter) for name in STARTS), key=lambda p: p.makespan)
     starts = [of_plan(tasks, tasks.lane_pe[p.lane], p.start, p.end) for p in plans]
-    seed = seed if rng is None else int(rng.integers(2**32))
+    seed = seed if jitter is None else int(jitter.rng.integers(2**32))
     found = search(tasks, starts, seconds - (cpu_s() - began), moves, seed)
     if found.cost >= plans[0].makespan:
         return plans[0]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.soc.search.annealing import anneal
-from graphsched.envs.soc.search.moves import Habits, empty_places
+from graphsched.envs.soc.search.moves import Habits, empty_places, stream
 from graphsched.envs.soc.search.state import build, empty_state
 from graphsched.envs.soc.static_kernel import execute
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-LOOK_S = 0.002  # between looks at the clock
 SLACK = 1e-6  # relative tolerance of schedules, the checker's
 CYCLE = 500  # moves of a cycle for each task, at least, if there is to be more than one
 MOST_CYCLES = 9
@@ -70,7 +69,7 @@ def search(
     size, lanes = tasks.duration.shape
     s, spare, best = (empty_state(size, lanes) for _ in range(3))
     places, costs = empty_places(size, lanes), np.full(1, np.inf)
-    random = np.random.SeedSequence(seed).generate_state(1).astype(np.int64) | 1
+    random = stream(seed)
     unit = float(tasks.mean.mean())
     began = cpu_s()
     made = valued = 0
@@ -90,10 +89,9 @@ def search(
         if made == 0:
             piece, ahead = FIRST, 0.0
         else:
-            speed = made / max(spent, 1e-6)
-            whole = min(speed * seconds, moves)
+            whole = min(made / max(spent, 1e-6) * seconds, moves)
             cycles = cycles or max(1, min(int(whole / (size * CYCLE)), MOST_CYCLES))
-            piece = max(1, int(speed * min(LOOK_S, seconds - spent))) if timed else FIRST
+            piece = fitting(made, spent, seconds) if timed else FIRST
             ahead = piece / whole
         piece = min(piece, moves - made)
         now, then = (_heat(x * max(cycles, 1) - cycle) for x in (share, share + ahead))

@@ -55,6 +55,11 @@ def empty_places(size: int, lanes: int) -> Places:
     return Places(lane, behind, np.zeros(most), np.zeros(most))
 
 
+def stream(seed: int) -> Ints:
+    """(1,) the state of a stream of numbers, which `draw` moves on."""
+    return np.random.SeedSequence(seed).generate_state(1).astype(np.int64) | 1
+
+
 @kernel(entry=False)
 def draw(random: Ints) -> float:
     """Uniform in [0, 1), by xorshift (Marsaglia 2003). random: (1,) in [1, 2^32)."""
@@ -163,18 +168,14 @@ def grow_block(tasks: Tasks, s: State, i: int, most: int, block: Ints, random: I
     while at < count and count < most:
         j = block[at]
         at += 1
-        for e in range(tasks.pred_ptr[j], tasks.pred_ptr[j + 1]):
-            k = tasks.pred[e]
-            if not s.mark[k] and tasks.lane_pe[s.lane[k]] == home and count < most:
-                s.mark[k] = 1
-                block[count] = k
-                count += 1
-        for e in range(tasks.succ_ptr[j], tasks.succ_ptr[j + 1]):
-            k = tasks.succ[e]
-            if not s.mark[k] and tasks.lane_pe[s.lane[k]] == home and count < most:
-                s.mark[k] = 1
-                block[count] = k
-                count += 1
+        inputs = tasks.pred[tasks.pred_ptr[j] : tasks.pred_ptr[j + 1]]
+        users = tasks.succ[tasks.succ_ptr[j] : tasks.succ_ptr[j + 1]]
+        for neighbours in (inputs, users):
+            for k in neighbours:
+                if not s.mark[k] and tasks.lane_pe[s.lane[k]] == home and count < most:
+                    s.mark[k] = 1
+                    block[count] = k
+                    count += 1
     return count
 
 

@@ -81,11 +81,13 @@ def test_linear_rule_on_one_feature_equals_the_dispatching_rule():
     weights = np.zeros(len(SCHEMA.candidate), np.float32)
     weights[[f.name for f in SCHEMA.candidate].index("tail")] = 1.0
     options = JobShopOptions(delay_window=0.0)
-    linear = linear_solver(JobShopSim, options, weights)(instance)
+    linear = linear_solver(JobShopSim, options, weights, SolverOptions())(instance)
     assert linear.makespan == DOMAIN.baseline("tail")(instance).makespan
     costs = linear_costs(JobShopSim, options, [instance, instance], np.stack([weights, -weights]))
     assert costs[0].tolist() == [linear.makespan] * 2
-    sampled = linear_solver(JobShopSim, options, weights, samples=10, seed=3)(instance)
+    sampled = linear_solver(JobShopSim, options, weights, SolverOptions(samples=10, seed=3))(
+        instance
+    )
     assert sampled.makespan <= linear.makespan
 
 

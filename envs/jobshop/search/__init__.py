@@ -1,0 +1,1 @@
+"""Local search on machine orders: tabu search and path relinking between good schedules."""
