@@ -13,12 +13,14 @@ from graphsched.envs.soc.baselines.offline import PLANNERS, plan
 from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.plan import tasks_of
 from graphsched.envs.soc.saga import related, saga_heft
+from graphsched.envs.soc.search.improve import of_plan, search
 from graphsched.envs.soc.simulator import SocSim
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TASKS, PES = 200, 8
+SEARCHED = (30, 100, 200)  # tasks of the plans that local search improves
 
 
 def _seconds(work: Callable[[], object], budget_s: float) -> float:
@@ -32,7 +34,7 @@ def _seconds(work: Callable[[], object], budget_s: float) -> float:
 
 
 def measure(seconds: float) -> dict[str, float]:
-    """HEFT's time for 200 tasks on 8 PEs, beside SAGA's if it is there, and bare decisions/s.
+    """HEFT's time for 200 tasks on 8 PEs, beside SAGA's if it is there, decisions and placements.
 
     Args:
         seconds: of processor time for each metric.
@@ -47,6 +49,10 @@ def measure(seconds: float) -> dict[str, float]:
             1e6 * _seconds(lambda: plan(instance, heft, SolverOptions()), seconds), 1
         ),
         "bare_decisions_per_cpu_s_b64": round(_bare_decisions(seconds), 1),
+        **{
+            f"placements_valued_per_cpu_s_{size}x{PES}": round(_placements(size, seconds), 1)
+            for size in SEARCHED
+        },
     }
     try:
         peer = _seconds(saga_heft(instance), seconds)
@@ -72,3 +78,14 @@ def _bare_decisions(seconds: float) -> float:
             taken += waiting
         spent += cpu_s() - began
     return taken / spent
+
+
+def _placements(size: int, seconds: float) -> float:
+    """Placements that local search values per second, from HEFT's plan on."""
+    instance = related(np.random.default_rng(0), size, PES)
+    tasks = tasks_of(instance.jobs[0], instance.platform)
+    heft = PLANNERS["heft"][0](tasks, None)
+    start = of_plan(tasks, tasks.lane_pe[heft.lane], heft.start, heft.end)
+    search(tasks, [start], moves=1)  # compiles
+    began = cpu_s()
+    return search(tasks, [start], seconds).valued / (cpu_s() - began)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 SLACK = 1e-6  # relative tolerance of schedules, the checker's
 CYCLE = 500  # moves of a cycle for each task, at least, if there is to be more than one
-MOST_CYCLES = 3
+MOST_CYCLES = 9
 FIRST = 8  # moves before the first look
 HABITS = Habits()
-HOT, COLD = 0.5, 0.02  # temperatures, in mean durations
+HOT, COLD = 0.2, 0.03  # temperatures, in mean durations
 
 
 def _heat(share: float) -> float:
@@ -53,7 +53,11 @@ def search(
     moves: int = 2**62,
     seed: int = 0,
 ) -> Found:
-    """The best plan met by annealing from each start for its share of time or moves.
+    """The best plan met by annealing, in as many cycles as are worth it, from one start after another.
+
+    The temperature falls with the share of time or moves that a cycle has used. Of a seed, the
+    moves are the same for the same number of moves; where time is the limit, the pieces between
+    looks at the clock and so the temperatures depend on the machine's speed as well.
 
     Args:
         tasks: the job.
@@ -76,7 +80,7 @@ def search(
             build(tasks, best, lane, order)
     timed = seconds < np.inf  # else nothing may depend on the machine's speed
     cycles = cycle = 0
-    share = 0.0 if seconds > 0 else 1.0  # of the whole search
+    share = 0.0 if seconds > 0 and moves > 0 else 1.0  # of the whole search
     while share < 1 and size > 0:
         if cycles == 0 or share >= (cycle + 1) / cycles:
             cycle = int(share * cycles)
@@ -94,7 +98,7 @@ def search(
         hot, cold = unit * now + 1e-12, unit * then + 1e-12
         valued += anneal(tasks, s, spare, best, places, costs, piece, hot, cold, HABITS, random)
         made += piece
-        share = max((cpu_s() - began) / seconds if seconds > 0 else 1.0, made / moves)
+        share = max((cpu_s() - began) / seconds, made / moves)
     return Found(best.lane.copy(), best.order.copy(), float(costs[0]), made, valued)
 
 

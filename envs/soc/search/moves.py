@@ -35,8 +35,8 @@ class Habits(NamedTuple):
 
     critical: float = 0.8  # share of moves that begin with a task on a longest path
     block: float = 0.15  # share of moves that send a block
-    lean: float = 0.1  # weight of the path through a task beside the makespan
-    most: int = 12  # tasks of a block
+    lean: float = 0.3  # weight of the path through a task beside the makespan
+    most: int = 8  # tasks of a block
 
 
 class Places(NamedTuple):
