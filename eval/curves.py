@@ -32,6 +32,7 @@ KEY_ROW = 20.0
 PANELS = 3  # in a row
 PANEL_WIDTH, PANEL_HEIGHT = 293.0, 230.0
 FAR = 3.0  # means so many times the median one are cut off at the upper edge
+BEYOND = 1.25  # the axis ends so far beyond the best rule, counted from the best mean of all
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,28 @@ def base_styles(view: View) -> dict[str, Style]:
     return styles({base: solvers[0]["kind"] for base, solvers in view.curves.items()})
 
 
-def _cap(shown: list[Point]) -> float:
-    """Upper end of the axis: means far above most are cut off, but not those with a curve."""
-    limit = max([FAR * median(p.mean for p in shown), *(1.1 * p.mean for p in shown if p.limited)])
-    return max([p.mean for p in shown if p.mean <= limit] or [limit])
+def _cap(shown: list[Point], looks: dict[str, Style]) -> float:
+    """Upper end of the axis: poor rules are cut off, but no policy and nothing with a curve."""
+    means = [p.mean for p in shown]
+    rules = [p.mean for p in shown if looks[p.base].kind == "rule"]
+    least = min(means)
+    far = least + BEYOND * (min(rules) - least) if rules else FAR * median(means)
+    whole = [p.mean for p in shown if p.limited or looks[p.base].kind == "policy"]
+    if far <= least:
+        return max(means)
+    limit = max([far, *whole])
+    return max([mean for mean in means if mean <= limit] or [limit])
 
 
 def _scales(
-    shown: list[Point], x_ends: tuple[float, float], y_ends: tuple[float, float]
+    shown: list[Point],
+    looks: dict[str, Style],
+    x_ends: tuple[float, float],
+    y_ends: tuple[float, float],
 ) -> tuple[svg.Scale, svg.Scale]:
     times = [p.seconds for p in shown]
     x = svg.Scale(min(times) / 1.8, max(times) * 1.8, *x_ends, log=True)
-    top = highest([_cap(shown)], least=1e-9)
+    top = highest([_cap(shown, looks)], least=1e-9)
     return x, svg.Scale(lowest([p.low for p in shown]), top, *y_ends)
 
 
@@ -117,7 +128,7 @@ def quality_against_time(view: View) -> str:
     if not shown:
         return ""
     right = WIDTH - 20 - (ROOM if view.limits else 0.0)
-    x, y = _scales(shown, (LEFT, right), (BOTTOM, TOP))
+    x, y = _scales(shown, looks, (LEFT, right), (BOTTOM, TOP))
     key, height = _key(view, shown, y, looks, BOTTOM + 60)
     out = [
         x_axis(x, TOP, BOTTOM, "processor time per instance"),
@@ -151,8 +162,12 @@ def _ends(
 def _names(
     shown: list[Point], x: svg.Scale, y: svg.Scale, looks: dict[str, Style], right: float
 ) -> str:
-    """Names beside the marks of those without time limits, where they cover nothing."""
-    wanted = [(p.base, x(p.seconds), _held(y, p.mean)) for p in shown if not p.limited]
+    """Names beside the marks of those without time limits, where they cover nothing.
+
+    Those that are cut off are named in the key alone.
+    """
+    named = [p for p in shown if not p.limited and p.mean <= y.high]
+    wanted = [(p.base, x(p.seconds), y(p.mean)) for p in named]
     boxes = place_labels(wanted, _taken(shown, x, y), Box(LEFT, TOP - 4, right, BOTTOM))
     return "".join(
         svg.label(box.left, box.bottom - 4, base, "start", f"label t-{looks[base].kind}")
@@ -201,18 +216,19 @@ def panels(view: View) -> str:
     """The same for each group, small, with an axis of its own; marks as in the key above."""
     groups = [(group, points(view, group)) for group in view.groups]
     groups = [(group, shown) for group, shown in groups if shown]
+    looks = base_styles(view)
     out = []
     for i, (group, shown) in enumerate(groups):
         left = 44 + (i % PANELS) * PANEL_WIDTH
         top = 40 + (i // PANELS) * PANEL_HEIGHT
         right, bottom = left + PANEL_WIDTH - 60, top + PANEL_HEIGHT - 74
-        x, y = _scales(shown, (left, right), (bottom, top))
+        x, y = _scales(shown, looks, (left, right), (bottom, top))
         title = f"{group}, n = {view.size(group)}"
         out += [
             svg.label(left, top - 16, title, "start", "label title"),
             _sparse_x(x, top, bottom),
             y_axis(y, left, right, ""),
-            _body(view, shown, x, y, base_styles(view), 3.6),
+            _body(view, shown, x, y, looks, 3.6),
         ]
     rows = -(-len(groups) // PANELS)
     return svg.picture(

@@ -82,10 +82,11 @@ def learning_table(view: View) -> list[dict[str, Any]]:
                 "core_hours": number(training["cost"]["core_hours"]),
                 "machine": training["cost"]["machine"],
                 "value": view.measure.value(view.mean(name)),
-                "time": _times(view, name),
+                "time": duration(view.seconds(name)),
+                "decision": _decision(view, name),
                 "rival": rival or DASH,
                 "rival_value": view.measure.value(view.mean(rival) if rival else None),
-                "rival_time": _times(view, rival) if rival else DASH,
+                "rival_time": duration(view.seconds(rival)) if rival else DASH,
                 "needs": f"{found.bound} {duration(found.rival_s)}".strip(),
                 "needs_who": found.rival,
                 "pays": in_words(found),
@@ -94,11 +95,8 @@ def learning_table(view: View) -> list[dict[str, Any]]:
     return out
 
 
-def _times(view: View, name: str) -> str:
-    """Seconds per instance and, where decisions are counted, per decision."""
+def _decision(view: View, name: str) -> str:
+    """Time of a decision, where they are counted."""
     summary = view.summary(name)
-    if summary is None:
-        return DASH
-    words = duration(summary["mean_seconds"])
-    decision = summary["ms_per_decision"]
-    return words if decision is None else f"{words}, {duration(decision / 1e3)} a decision"
+    each = None if summary is None else summary["ms_per_decision"]
+    return "" if each is None else f"{duration(each / 1e3)} a decision"

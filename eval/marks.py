@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SHAPES = ("circle", "square", "diamond", "up", "down", "cross", "saltire", "star")
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4", "4 2 1 2")
-CHARACTER = 7.4  # pixels of a character of 13 px text, on the wide side
+CHARACTER = 8.3  # pixels of a character of 13 px text, on the wide side: bold in wide fonts
 LINE = 15.0  # height of a label
 
 

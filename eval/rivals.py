@@ -27,13 +27,15 @@ def on_equal_terms(view: View, policy: Facts) -> list[Facts]:
     """Rivals that are given no more than the policy is.
 
     With a time limit: those of the same limit, and those without one that need less time. Without
-    one: those without, of at most as many runs.
+    one: those without, of at most as many runs, and those whose limit is within the policy's time.
     """
     limit = policy["time_limit_s"]
     others = [rival for rival in rivals(view) if rival["name"] != policy["name"]]
     free = [rival for rival in others if rival["time_limit_s"] is None]
     if limit is None:
-        return [rival for rival in free if rival["tries"] <= policy["tries"]]
+        own = view.seconds(policy["name"])
+        quick = [r for r in others if r["time_limit_s"] is not None and r["time_limit_s"] <= own]
+        return [rival for rival in free if rival["tries"] <= policy["tries"]] + quick
     same = [rival for rival in others if rival["time_limit_s"] == limit]
     return same + [rival for rival in free if view.seconds(rival["name"]) <= limit]
 

@@ -91,3 +91,22 @@ def test_without_a_policy_a_suite_judges_its_first_contender() -> None:
     (part,) = shift_table(View(document_of(contenders, rows, suite="robustness")))
     assert part["policy"] == "evolved"
     assert all(found["rival"].startswith("b, a rule") for found in part["rows"])
+
+
+def test_a_search_that_took_less_time_is_a_rival_of_a_policy_without_limit() -> None:
+    """However many runs it made of it; one that was given more time is not."""
+    contenders = [
+        contender("p@128", "policy", tries=128),
+        contender("r@128", "heuristic", tries=128),
+        contender("t@0.1s", "search", time_limit_s=0.1),
+        contender("t@1s", "search", time_limit_s=1.0),
+    ]
+    costs = {"p@128": 105, "r@128": 106, "t@0.1s": 103, "t@1s": 101}
+    rows = [
+        row(f"g-{i}", c.name, costs[c.name] + i % 3, seconds=c.time_limit_s or 0.4)
+        for c in contenders
+        for i in range(12)
+    ]
+    view = View(document_of(contenders, rows))
+    assert strongest(view, view.facts["p@128"]) == "t@0.1s"
+    assert strongest_search(view, view.facts["p@128"]) == "t@1s"
