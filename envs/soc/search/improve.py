@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.clock import cpu_s, fitting
+from graphsched.envs.core.jit import kernel
 from graphsched.envs.soc.search.annealing import anneal
 from graphsched.envs.soc.search.moves import Habits, empty_places, stream
 from graphsched.envs.soc.search.state import build, empty_state
@@ -117,13 +118,38 @@ def of_plan(tasks: Tasks, pe: Ints, start: Floats, end: Floats) -> tuple[Ints, I
     rank = np.lexsort((place, end > start, start))
     if np.any(np.diff(tasks.pred_ptr)):
         rank = _topological(tasks, rank)
-    lane, free = np.empty(len(pe), np.int64), np.full(len(tasks.lane_pe), -np.inf)
-    for i in rank.tolist():
-        mine = np.flatnonzero(tasks.lane_pe == pe[i])
-        open_ = mine[free[mine] <= start[i] + SLACK * max(1.0, abs(start[i]))]
-        lane[i] = open_[np.argmax(free[open_])] if len(open_) else mine[np.argmin(free[mine])]
-        free[lane[i]] = end[i]
+    lane = np.empty(len(pe), np.int64)
+    _fill_lanes(tasks.lane_pe, pe, start, end, rank, lane)
     return lane, rank
+
+
+@kernel
+def _fill_lanes(
+    lane_pe: Ints, pe: Ints, start: Floats, end: Floats, rank: Ints, lane: Ints
+) -> None:
+    """Of the lanes of its PE a task takes the one that got free last in time, else the first free.
+
+    Args:
+        lane_pe: (P,) PE of each lane.
+        pe: (N,) of each task.
+        start: (N,).
+        end: (N,).
+        rank: (N,) tasks in the order in which they take lanes.
+        lane: (N,) out.
+    """
+    free = np.full(len(lane_pe), -np.inf)
+    for i in rank:
+        by = start[i] + SLACK * max(1.0, abs(start[i]))
+        latest = soonest = -1
+        for p in range(len(lane_pe)):
+            if lane_pe[p] != pe[i]:
+                continue
+            if free[p] <= by and (latest < 0 or free[p] > free[latest]):
+                latest = p
+            if soonest < 0 or free[p] < free[soonest]:
+                soonest = p
+        lane[i] = latest if latest >= 0 else soonest
+        free[lane[i]] = end[i]
 
 
 def _topological(tasks: Tasks, rank: Ints) -> Ints:

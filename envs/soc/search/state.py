@@ -313,7 +313,8 @@ def build(tasks: Tasks, s: State, lane: Ints, order: Ints) -> float:
         else:
             s.first[p] = i
         s.last[p] = i
-        s.end[i] = _end(tasks, s, i)
-    for k in range(len(order) - 1, -1, -1):
-        s.rest[order[k]] = _rest(tasks, s, order[k])
+    s.mark[:] = STALE
+    _forward(tasks, s, 0)
+    s.mark[:] = STALE
+    _backward(tasks, s, len(order) - 1)
     return makespan(s)
