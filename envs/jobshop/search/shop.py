@@ -1,11 +1,11 @@
-"""What the search works on: a job shop and a schedule of it in one flat table.
+"""What the search works on: a job shop and a schedule of it in two flat arrays.
 
-N operations and J jobs. Row N of the table stands for "none", with a head and tail of zero, and row
-N + 1 + j for the release of job j, which comes before its first operation. Operations without
-duration keep no machine busy, so they are on none here and only carry their job's order.
-
-One row of eight numbers fills a line of the processor's cache, and one array as argument costs
-next to nothing where a function isn't inlined.
+N operations and J jobs. An operation's numbers are four in a row in each array, so it goes by its
+*row*, four times its number: what an index costs is most of what a move costs, and this index needs
+neither a product nor, as it is unsigned, a look at its sign. Row 4 N stands for "none", with a head
+and tail of zero, and row 4 (N + 1 + j) for the release of job j, which comes before its first
+operation. Operations without duration keep no machine busy, so they are on none here and only carry
+their job's order.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
 
     Ints = NDArray[np.int64]
+    Rows = NDArray[np.uint32]
 
-# Columns of the table.
+# What `times` has of an operation.
 END = 0  # earliest end
 TAIL = 1  # longest way from the operation's start to the end of all, itself included
-PREVIOUS = 2  # the operation before on the machine, or N
-FOLLOWING = 3  # the operation after on the machine, or N
-DURATION = 4
-BEFORE = 5  # the job's previous operation, or N + 1 + j
-AFTER = 6  # the job's next operation, or N
-JOB = 7
-# Rows of the lists that go with it.
-ORDER = 0  # all operations, each after its predecessors
-AT = 1  # where the order has the operation
-MARK = 2  # scratch, zeros
-MOVED = 3  # scratch
+DURATION = 2
+AT = 3  # where the order has the operation
+# What `links` has.
+PREVIOUS = 0  # the operation before on the machine, or none
+FOLLOWING = 1  # the operation after on the machine, or none
+BEFORE = 2  # the job's previous operation, or its release
+AFTER = 3  # the job's next operation, or none
 
 
 class Shop(NamedTuple):
     """A job shop with a schedule; N operations, J jobs, M machines, I = N + 1 + J."""
 
-    table: Ints  # (I, 8)
-    lists: Ints  # (4, I)
+    times: Ints  # (4 I,)
+    links: Rows  # (4 I,) rows
+    order: Rows  # (N,) all rows, each after its predecessors
+    moved: Rows  # (N,) scratch
+    job: Ints  # (N,)
     machine: Ints  # (N,) M: on none
     first: Ints  # (J,) each job's first operation
-    last: Ints  # (J,) each job's last operation
+    last: Rows  # (J,) the row of each job's last operation
     newest: Ints  # (M + 1,) scratch
 
 
@@ -53,19 +53,31 @@ def shop_of(instance: JobShopInstance) -> Shop:
     assert instance.release_time is not None
     n, jobs = instance.num_operations, instance.num_jobs
     first, last = instance.job_ptr[:-1], instance.job_ptr[1:] - 1
-    table = np.zeros((n + 1 + jobs, 8), np.int64)
-    table[:, (PREVIOUS, FOLLOWING)] = n
-    table[:n, DURATION] = instance.duration
-    table[:n, BEFORE] = np.arange(n) - 1
-    table[first, BEFORE] = n + 1 + np.arange(jobs)
-    table[:n, AFTER] = np.arange(n) + 1
-    table[last, AFTER] = n
-    table[:n, JOB] = instance.job
-    table[n + 1 :, END] = instance.release_time
-    lists = np.zeros((4, n + 1 + jobs), np.int64)
+    times = np.zeros((n + 1 + jobs, 4), np.int64)
+    times[:n, DURATION] = instance.duration
+    times[n + 1 :, END] = instance.release_time
+    links = np.full((n + 1 + jobs, 4), n, np.uint32)
+    links[:n, BEFORE] = np.arange(n) - 1
+    links[first, BEFORE] = n + 1 + np.arange(jobs)
+    links[:n, AFTER] = np.arange(n) + 1
+    links[last, AFTER] = n
     machine = np.where(instance.duration > 0, instance.machine, instance.num_machines)
-    newest = np.zeros(instance.num_machines + 1, np.int64)
-    return Shop(table, lists, machine, first.copy(), last.copy(), newest)
+    return Shop(
+        times=times.ravel(),
+        links=4 * links.ravel(),
+        order=np.zeros(n, np.uint32),
+        moved=np.zeros(n, np.uint32),
+        job=instance.job.astype(np.int64),
+        machine=machine,
+        first=first.copy(),
+        last=(4 * last).astype(np.uint32),
+        newest=np.zeros(instance.num_machines + 1, np.int64),
+    )
+
+
+def ends_of(shop: Shop) -> Ints:
+    """(N,) every operation's earliest end."""
+    return shop.times[END : 4 * len(shop.order) : 4]
 
 
 def order_of(start: Ints, end: Ints) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.jobshop.bounds import heads_and_tails, lower_bound
 from graphsched.envs.jobshop.search.paths import set_order
-from graphsched.envs.jobshop.search.shop import END, order_of, shop_of
+from graphsched.envs.jobshop.search.shop import ends_of, order_of, shop_of
 from graphsched.envs.jobshop.search.starts import dispatch
 from graphsched.envs.jobshop.search.tabu import BEST, CURRENT, FOUND, ITERATION, empty_memory, run
 from graphsched.envs.jobshop.solution import JobShopSolution
@@ -90,7 +90,7 @@ class Search:
         The schedule in hand is lost.
         """
         set_order(self.shop, order)
-        ends = self.shop.table[: len(order), END]
+        ends = ends_of(self.shop)
         return order_of(ends - self.instance.duration, ends)
 
     def descend(self, patience: int) -> int:
@@ -109,7 +109,7 @@ class Search:
     def solution(self) -> JobShopSolution:
         """The best schedule so far, every operation as early as it can be."""
         set_order(self.shop, self.best_order)
-        ends = self.shop.table[: self.instance.num_operations, END]
+        ends = ends_of(self.shop)
         return JobShopSolution.from_starts(self.instance, ends - self.instance.duration)
 
     def _keep(self) -> None:

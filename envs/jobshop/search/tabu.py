@@ -15,10 +15,10 @@ from graphsched.envs.jobshop.search.moves import (
     list_moves,
 )
 from graphsched.envs.jobshop.search.paths import makespan, move
-from graphsched.envs.jobshop.search.shop import FOLLOWING, JOB, ORDER, PREVIOUS
+from graphsched.envs.jobshop.search.shop import FOLLOWING, PREVIOUS
 
 if TYPE_CHECKING:
-    from graphsched.envs.jobshop.search.shop import Ints, Shop
+    from graphsched.envs.jobshop.search.shop import Ints, Rows, Shop
 
 FAR = 2**62
 ITERATION, BEST, FOUND, CURRENT = range(4)
@@ -31,8 +31,8 @@ class Memory(NamedTuple):
     best: Ints  # (N,) topological order of the best schedule
     facts: Ints  # (4,) iteration, best makespan, iteration that found it, current makespan
     random: Ints  # (1,)
-    path: Ints  # (N,) scratch
-    moves: Ints  # (4 N, 3) scratch
+    path: Rows  # (N,) scratch
+    moves: Rows  # (4 N, 3) scratch
     ends: Ints  # (N,) scratch
 
 
@@ -43,53 +43,55 @@ def empty_memory(operations: int, jobs: int, rng: np.random.Generator) -> Memory
         best=np.zeros(operations, np.int64),
         facts=np.zeros(4, np.int64),
         random=rng.integers(1, 2**32, 1),
-        path=np.zeros(operations, np.int64),
-        moves=np.zeros((4 * operations, 3), np.int64),
+        path=np.zeros(operations, np.uint32),
+        moves=np.zeros((4 * operations, 3), np.uint32),
         ends=np.zeros(operations, np.int64),
     )
 
 
 @kernel(entry=False)
-def _forbidden(table: Ints, tabu: Ints, now: int, u: int, v: int, forward: bool) -> bool:
+def _forbidden(links: Rows, job: Ints, tabu: Ints, now: int, u: int, v: int, forward: bool) -> bool:
     """Whether a move brings back an order of two operations that is tabu."""
     x = u
     while x != v:
         if forward:
-            x = table[x, FOLLOWING]
-            if tabu[x, table[u, JOB]] > now:
+            x = links[x + FOLLOWING]
+            if tabu[x >> 2, job[u >> 2]] > now:
                 return True
         else:
-            x = table[x, PREVIOUS]
-            if tabu[u, table[x, JOB]] > now:
+            x = links[x + PREVIOUS]
+            if tabu[u >> 2, job[x >> 2]] > now:
                 return True
     return False
 
 
 @kernel(entry=False)
-def _forbid(table: Ints, tabu: Ints, until: int, u: int, v: int, forward: bool) -> None:
+def _forbid(shop: Shop, tabu: Ints, until: int, u: int, v: int, forward: bool) -> None:
     """Make the orders tabu that a move is about to undo."""
+    links, job = shop.links, shop.job
     x = u
     while x != v:
         if forward:
-            x = table[x, FOLLOWING]
-            tabu[u, table[x, JOB]] = until
+            x = links[x + FOLLOWING]
+            tabu[u >> 2, job[x >> 2]] = until
         else:
-            x = table[x, PREVIOUS]
-            tabu[x, table[u, JOB]] = until
+            x = links[x + PREVIOUS]
+            tabu[x >> 2, job[u >> 2]] = until
 
 
 @kernel(entry=False)
-def _choose(table: Ints, m: Memory, count: int) -> int:
+def _choose(shop: Shop, m: Memory, count: int) -> int:
     """The best move that is not tabu, or that promises a new best; any one if there is none."""
     now, aspired = m.facts[ITERATION], m.facts[BEST]
+    times, links, job = shop.times, shop.links, shop.job
     best, chosen, ties = FAR, -1, 0
     for i in range(count):
         u, v, forward = m.moves[i, 0], m.moves[i, 1], m.moves[i, 2] == 1
         if forward:
-            cost = estimate_behind(table, u, v, m.ends, best)
+            cost = estimate_behind(times, links, u, v, m.ends, best)
         else:
-            cost = estimate_before(table, u, v, m.ends, best)
-        if cost > best or (cost >= aspired and _forbidden(table, m.tabu, now, u, v, forward)):
+            cost = estimate_before(times, links, u, v, m.ends, best)
+        if cost > best or (cost >= aspired and _forbidden(links, job, m.tabu, now, u, v, forward)):
             continue
         ties = ties + 1 if cost == best else 1
         if ties == 1 or draw(m.random, ties) == 0:
@@ -100,17 +102,16 @@ def _choose(table: Ints, m: Memory, count: int) -> int:
 @kernel(entry=False)
 def _step(shop: Shop, m: Memory, tenure: int) -> None:
     """One move, if the critical path has any."""
-    table, n = shop.table, len(m.path)
-    length = critical_path(table, shop.last, m.facts[CURRENT], m.random, m.path)
-    count = list_moves(table, m.path[:length], m.moves)
+    length = critical_path(shop, m.facts[CURRENT], m.random, m.path)
+    count = list_moves(shop.times, shop.links, shop.job, m.path[:length], m.moves)
     if count == 0:
         return
-    i = _choose(table, m, count)
+    i = _choose(shop, m, count)
     u, v, forward = m.moves[i, 0], m.moves[i, 1], m.moves[i, 2] == 1
     until = m.facts[ITERATION] + tenure + draw(m.random, 2 * tenure // 5 + 1)
-    _forbid(table, m.tabu, until, u, v, forward)
-    move(table, shop.lists, u, v, forward, n)
-    m.facts[CURRENT] = makespan(table, shop.last)
+    _forbid(shop, m.tabu, until, u, v, forward)
+    move(shop, u, v, forward)
+    m.facts[CURRENT] = makespan(shop.times, shop.last)
 
 
 @kernel
@@ -127,5 +128,5 @@ def run(shop: Shop, m: Memory, iterations: int, tenure: int, bound: int) -> int:
         if m.facts[CURRENT] < m.facts[BEST]:
             m.facts[BEST] = m.facts[CURRENT]
             m.facts[FOUND] = m.facts[ITERATION]
-            m.best[:] = shop.lists[ORDER, : len(m.best)]
+            m.best[:] = shop.order >> 2
     return iterations

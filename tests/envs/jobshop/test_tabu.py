@@ -30,13 +30,12 @@ from graphsched.envs.jobshop.search.population import (
 )
 from graphsched.envs.jobshop.search.relink import blend
 from graphsched.envs.jobshop.search.shop import (
-    DURATION,
-    END,
+    AT,
     FOLLOWING,
-    ORDER,
     PREVIOUS,
     TAIL,
     Shop,
+    ends_of,
     order_of,
     shop_of,
 )
@@ -54,9 +53,9 @@ def _orders(instance: JobShopInstance, shop: Shop) -> list[list[int]]:
     """Each machine's operations as the links tell."""
     out, n = [], instance.num_operations
     for x in range(n):
-        if instance.duration[x] > 0 and shop.table[x, PREVIOUS] == n:
+        if instance.duration[x] > 0 and shop.links[4 * x + PREVIOUS] == 4 * n:
             chain = [x]
-            while (x := int(shop.table[x, FOLLOWING])) < n:
+            while (x := int(shop.links[4 * x + FOLLOWING]) // 4) < n:
                 chain.append(x)
             out.append(chain)
     return out
@@ -99,26 +98,28 @@ def _verify(instance: JobShopInstance, shop: Shop) -> None:
         sorted(x for order in orders for x in order) == np.flatnonzero(instance.duration).tolist()
     )
     assert all(len({int(instance.machine[x]) for x in order}) == 1 for order in orders)
-    assert shop.table[:n, END].tolist() == _plain_ends(instance, orders)
+    assert ends_of(shop).tolist() == _plain_ends(instance, orders)
     backwards = [[n - 1 - x for x in reversed(order)] for order in orders]
-    assert shop.table[:n, TAIL].tolist() == _plain_ends(_backwards(instance), backwards)[::-1]
-    order = shop.lists[ORDER, :n].tolist()
+    assert (
+        shop.times[TAIL : 4 * n : 4].tolist() == _plain_ends(_backwards(instance), backwards)[::-1]
+    )
+    order = (shop.order // 4).tolist()
     place = {x: i for i, x in enumerate(order)}
+    assert all(shop.times[4 * x + AT] == place[x] for x in order)
     assert sorted(order) == list(range(n))
     ways = [pair for chain in orders for pair in pairwise(chain)]
     ways += [(i, i + 1) for i in range(n - 1) if instance.job[i] == instance.job[i + 1]]
     assert all(place[a] < place[b] for a, b in ways)
-    assert not shop.lists[2].any()
 
 
 def _path(instance: JobShopInstance, shop: Shop) -> list[int]:
     """A critical path, the last operation first, through machines where it can."""
-    n, ends = instance.num_operations, shop.table[:, END]
-    path = [int(np.argmax(ends[:n]))]
+    n, ends = instance.num_operations, ends_of(shop)
+    path = [int(np.argmax(ends))]
     while True:
         x = path[-1]
         start = ends[x] - instance.duration[x]
-        before = [int(shop.table[x, PREVIOUS]), x - 1 if x not in instance.job_ptr else n]
+        before = [int(shop.links[4 * x + PREVIOUS]) // 4, x - 1 if x not in instance.job_ptr else n]
         before = [y for y in before if y < n and ends[y] == start]
         if not before:
             return path
@@ -141,23 +142,25 @@ def test_listed_moves_keep_every_promise(
     instance = irregular(rng) if is_irregular else uniform(rng, "6x5")
     shop, n = _shop(instance, serial(instance, turns)), instance.num_operations
     _verify(instance, shop)
-    moves, scratch = np.zeros((4 * n, 3), np.int64), np.zeros(n, np.int64)
-    count = list_moves(shop.table, np.array(_path(instance, shop)), moves)
-    for u, v, forward in moves[:count].tolist():
-        assert instance.machine[u] == instance.machine[v]
-        assert instance.job[u] != instance.job[v]
+    moves, scratch = np.zeros((4 * n, 3), np.uint32), np.zeros(n, np.int64)
+    path = 4 * np.array(_path(instance, shop), np.uint32)
+    count = list_moves(shop.times, shop.links, shop.job, path, moves)
+    for u, v, forward in moves[:count]:
+        assert instance.machine[u // 4] == instance.machine[v // 4]
+        assert instance.job[u // 4] != instance.job[v // 4]
         estimate = estimate_behind if forward else estimate_before
-        expected = estimate(shop.table, u, v, scratch, ENDLESS)
-        is_swap = shop.table[u, FOLLOWING if forward else PREVIOUS] == v
-        moved = shop._replace(table=shop.table.copy(), lists=shop.lists.copy())
-        move(moved.table, moved.lists, u, v, bool(forward), n)
-        assert moved.table[u, PREVIOUS if forward else FOLLOWING] == v
+        expected = estimate(shop.times, shop.links, u, v, scratch, ENDLESS)
+        is_swap = shop.links[u + (FOLLOWING if forward else PREVIOUS)] == v
+        moved = shop_of(instance)
+        set_order(moved, shop.order.astype(np.int64) // 4)
+        move(moved, u, v, bool(forward))
+        assert moved.links[u + (PREVIOUS if forward else FOLLOWING)] == v
         _verify(instance, moved)
         if is_swap:
-            through = moved.table[[u, v], END] + moved.table[[u, v], TAIL]
+            ends, tails, durations = moved.times.reshape(-1, 4)[[u // 4, v // 4], :3].T
             back = estimate_before if forward else estimate_behind
-            assert expected == back(shop.table, v, u, scratch, ENDLESS)
-            assert expected == (through - moved.table[[u, v], DURATION]).max()
+            assert expected == back(shop.times, shop.links, v, u, scratch, ENDLESS)
+            assert expected == (ends + tails - durations).max()
 
 
 @settings(max_examples=40, deadline=None)
