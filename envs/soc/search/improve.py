@@ -80,6 +80,7 @@ def search(
             costs[0] = cost
             build(tasks, best, lane, order)
     timed = seconds < np.inf  # else nothing may depend on the machine's speed
+    seconds, began = seconds - (cpu_s() - began), cpu_s()  # from here on it goes into moves
     cycles = cycle = 0
     share = 0.0 if seconds > 0 and moves > 0 else 1.0  # of the whole search
     while share < 1 and size > 0:

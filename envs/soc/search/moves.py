@@ -11,9 +11,7 @@ from graphsched.envs.soc.search.state import (
     AFTER,
     BEFORE,
     State,
-    inputs_at,
     makespan,
-    outputs_from,
     put_in,
     take_out,
 )
@@ -90,7 +88,9 @@ def value_places(tasks: Tasks, s: State, i: int, pe: int, lean: float, places: P
         places: overwritten.
     """
     without = makespan(s)
-    duration, lane_pe = tasks.duration, tasks.lane_pe
+    duration, lane_pe, slowness, ticks = tasks.duration, tasks.lane_pe, tasks.slowness, tasks.ticks
+    pred_ptr, pred, pred_volume = tasks.pred_ptr, tasks.pred, tasks.pred_volume
+    succ_ptr, succ, succ_volume, on = tasks.succ_ptr, tasks.succ, tasks.succ_volume, s.lane
     first, next_, end, rest, mark = s.first, s.next, s.end, s.rest, s.mark
     lane, behind, value = places.lane, places.behind, places.value
     count = 0
@@ -98,7 +98,17 @@ def value_places(tasks: Tasks, s: State, i: int, pe: int, lean: float, places: P
         length = duration[i, p]
         if length == np.inf or (pe >= 0 and lane_pe[p] != pe):
             continue
-        ready, onwards = inputs_at(tasks, s, i, p), outputs_from(tasks, s, i, p)
+        ready = onwards = 0.0  # in place, not by calls, which would pass both structures
+        for e in range(pred_ptr[i], pred_ptr[i + 1]):
+            time = pred_volume[e] * slowness[on[pred[e]], p]
+            if ticks:
+                time = np.floor(time + 1e-9)
+            ready = max(ready, end[pred[e]] + time)
+        for e in range(succ_ptr[i], succ_ptr[i + 1]):
+            time = succ_volume[e] * slowness[p, on[succ[e]]]
+            if ticks:
+                time = np.floor(time + 1e-9)
+            onwards = max(onwards, rest[succ[e]] + time)
         u, w = -1, first[p]
         while w >= 0 and mark[w] & BEFORE:
             u, w = w, next_[w]
