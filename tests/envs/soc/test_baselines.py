@@ -166,3 +166,16 @@ def test_ds3gym_rules_reproduce_the_known_figures(name, noise):
     if jobs:
         ended = [np.bincount(s.job[s.end <= 5000]) for s in solutions]
         assert np.mean([(e == 10).sum() for e in ended]) == pytest.approx(jobs, rel=0.03)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_serial_takes_the_lane_of_least_work_where_every_lane_can_run_everything(seed):
+    """One after another without a pause; the plan is one of those that it would choose among."""
+    instance = GENERATORS["random"](np.random.default_rng(seed), "12x3..6@0.5")
+    (job,) = instance.jobs
+    solution = DOMAIN.baseline("serial")(instance)
+    assert DOMAIN.check(instance, solution) == []
+    least = np.where(np.isfinite(job.duration), job.duration, np.inf).min(axis=1).sum()
+    assert DOMAIN.cost(instance, solution) >= least / job.duration.shape[1]
+    if np.isfinite(job.duration).all():
+        assert DOMAIN.cost(instance, solution) == pytest.approx(job.duration.sum(axis=0).min())
