@@ -203,20 +203,6 @@ def _key(state: State, b: int, r: int, i: int) -> float:
 
 
 @kernel(entry=False)
-def head_of(state: State, b: int, r: int) -> int:
-    """The queued request that the order admits next."""
-    best = state.queue[b, r, 0]
-    if state.slot[b].order == FCFS:
-        return best
-    least = np.inf
-    for k in range(state.rep[b, r].queued):
-        key = _key(state, b, r, state.queue[b, r, k])
-        if key < least:
-            best, least = state.queue[b, r, k], key
-    return best
-
-
-@kernel(entry=False)
 def _first_chunk(state: State, b: int, r: int, i: int) -> int:
     todo = todo_of(state, b, i)
     if state.req[b, i].status == QUEUED:
@@ -257,6 +243,36 @@ def fits(state: State, b: int, r: int, i: int) -> bool:
 
 
 @kernel(entry=False)
+def head_of(state: State, b: int, r: int) -> int:
+    """The first queued request in order that fits or may not be passed over, or -1 if none is.
+
+    An idle replica passes over nobody: it can make room for any request.
+    """
+    best, least = -1, np.inf
+    passes = state.slot[b].passes if state.rep[b, r].running > 0 else 0
+    for k in range(state.rep[b, r].queued):
+        i = state.queue[b, r, k]
+        key = _key(state, b, r, i)
+        if key < least and (state.req[b, i].passed >= passes or fits(state, b, r, i)):
+            best, least = i, key
+            if state.slot[b].order == FCFS:
+                break  # the queue is in order
+    return best
+
+
+@kernel(entry=False)
+def _pass_over(state: State, b: int, r: int, i: int) -> None:
+    """Count for each request before i in the order that i is admitted before it."""
+    least, behind = _key(state, b, r, i), False
+    for k in range(state.rep[b, r].queued):
+        j = state.queue[b, r, k]
+        behind |= j == i
+        key = _key(state, b, r, j)
+        if key < least or (key == least and not behind):
+            state.req[b, j].passed += 1
+
+
+@kernel(entry=False)
 def admit(state: State, b: int, r: int, i: int, log: Log) -> None:
     """A queued request that fits joins the batch."""
     need, found = _needs(state, b, r, i), found_blocks(state, b, r, i)
@@ -291,9 +307,11 @@ def admits(state: State, b: int, r: int) -> bool:
 
 @kernel(entry=False)
 def next_by_rule(state: State, b: int, r: int) -> int:
-    """The request to admit, or -1 if the first in order does not fit."""
+    """The request to admit, or -1 if admission ends."""
     i = head_of(state, b, r)
-    if fits(state, b, r, i):
+    if i >= 0 and fits(state, b, r, i):
+        if state.slot[b].passes > 0:
+            _pass_over(state, b, r, i)
         return i
     if state.rep[b, r].running > 0:
         return -1

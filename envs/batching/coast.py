@@ -27,7 +27,8 @@ def _may_admit(state: State, b: int, r: int) -> bool:
     if slot.batching == REQUEST_LEVEL:
         return False
     if not state.agent[b, ADMIT]:
-        return fits(state, b, r, head_of(state, b, r))
+        head = head_of(state, b, r)
+        return head >= 0 and fits(state, b, r, head)
     found = False
     for k in range(rep.queued):
         found |= fits(state, b, r, state.queue[b, r, k])

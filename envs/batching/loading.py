@@ -68,6 +68,7 @@ def load_slot(
         "swaps": options.preemption == "swap",
         "order": ORDERS.index(options.order),
         "aging": options.aging,
+        "passes": options.passes,
         "router": ROUTERS.index(options.router),
         "alpha": options.alpha,
         "caching": options.prefix_cache,

@@ -31,6 +31,10 @@ class Scheduler:
             (``sjf``), of what is left of it (``srtf``); predicted output length alone (``ltr``,
             as learning to rank does); ``priority``; least slack to its target (``urgency``).
         aging: seconds that a second of waiting takes off the key of ``sjf``, ``srtf``, ``ltr``.
+        passes: how often later requests that fit may be admitted before a queued one that does
+            not; 0: the first that does not fit ends admission, as in vLLM. It is backfilling of
+            EASY (Lifka 1995; Mu'alem and Feitelson 2001) with a bound in place of a reservation,
+            which would need true run times. Of no effect where admission is the agent's.
         router: which replica an arrival goes to, see `codes.ROUTERS`.
         alpha: weight of speed against load in router ``hexgen``.
         prefix_cache: whether prefixes are kept and shared.
@@ -43,6 +47,7 @@ class Scheduler:
     preemption: str = "recompute"
     order: str = "fcfs"
     aging: float = 0.0
+    passes: int = 0
     router: str = "least-prefill"
     alpha: float = 0.5
     prefix_cache: bool = True
@@ -59,7 +64,11 @@ class Scheduler:
             if getattr(self, name) not in known:
                 problem = f"not one of {', '.join(known)}: {getattr(self, name)!r:.40}"
                 raise InputError(name, problem)
-        for name, least, most in (("budget", 0, 10**6), ("max_seqs", 1, 4096)):
+        for name, least, most in (
+            ("budget", 0, 10**6),
+            ("max_seqs", 1, 4096),
+            ("passes", 0, 10**6),
+        ):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
                 raise InputError(

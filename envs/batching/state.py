@@ -58,7 +58,7 @@ _SLOT = (
     "next_root",  # requests of no predecessor that have arrived
     "head", "tail",  # of the line of requests that wait for a replica
     "turn",  # of the round-robin router
-    "batching", "fixed_budget", "max_seqs", "swaps", "order", "router", "caching",  # rules
+    "batching", "fixed_budget", "max_seqs", "swaps", "order", "passes", "router", "caching",  # rules
     "kind",  # of the pending decision,
     "replica",  # whose admission or budget it is,
     "subject",  # the request that is routed,
@@ -81,6 +81,7 @@ _REQUEST = (
     "own",  # blocks of its own
     "held",  # blocks of its group's prefix that it relies on
     "preempted",  # times
+    "passed",  # times that a later request was admitted before it
 )
 _REQUEST_FLOATS = (
     "arrival", "weight", "ttft", "tpot", "deadline",

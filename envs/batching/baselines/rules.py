@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Solver = Callable[[BatchingInstance], BatchingSolution]
 
 AGINGS = (0.0, 0.1, 0.5, 2.0)  # swept, s by s
+PASSES = 64  # of backfilling; fewer cost more wherever memory is short
 
 # What is not said has the defaults of `Scheduler`: Sarathi with 512 tokens, least pending prefill.
 SCHEDULERS = {
@@ -48,6 +49,26 @@ SCHEDULERS = {
     "hexgen": (
         Scheduler(router="hexgen", order="urgency"),
         "speed against load, then least slack (HexGen-Text2SQL, alpha 0.5)",
+    ),
+    "backfill": (
+        Scheduler(passes=PASSES),
+        "first come, first served, past what does not fit (EASY backfilling, bounded)",
+    ),
+    "backfill-sjf": (
+        Scheduler(order="sjf", passes=PASSES),
+        "shortest predicted service first, past what does not fit",
+    ),
+    "backfill-urgency": (
+        Scheduler(order="urgency", passes=PASSES),
+        "least slack to the targets first, past what does not fit",
+    ),
+    "backfill-hexgen": (
+        Scheduler(router="hexgen", order="urgency", passes=PASSES),
+        "HexGen past what does not fit",
+    ),
+    "backfill-affinity": (
+        Scheduler(router="prefix-affinity", order="urgency", passes=PASSES),
+        "prefix affinity, least slack first, past what does not fit",
     ),
 }
 ROUTES = {

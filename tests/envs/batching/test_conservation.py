@@ -51,6 +51,7 @@ rules = {
     "preemption": st.sampled_from(PREEMPTIONS),
     "order": st.sampled_from(ORDERS),
     "aging": st.sampled_from([0.0, 1.0]),
+    "passes": st.sampled_from([0, 1, 64]),
     "router": st.sampled_from(ROUTERS),
     "prefix_cache": st.booleans(),
 }

@@ -119,7 +119,14 @@ def test_a_bad_size_is_refused(size):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("agent", "all"), ("batching", "x"), ("budget", -1), ("aging", -1.0), ("window", 1)],
+    [
+        ("agent", "all"),
+        ("batching", "x"),
+        ("budget", -1),
+        ("aging", -1.0),
+        ("passes", -1),
+        ("window", 1),
+    ],
 )
 def test_bad_options_are_refused(field, value):
     with pytest.raises(InputError, match=field):
