@@ -60,80 +60,90 @@ def critical_path(shop: Shop, latest: int, random: Ints, path: Rows) -> int:
 
 
 @kernel(entry=False)
-def _note(moves: Rows, count: int, u: int, v: int, forward: bool) -> int:
-    """Add a move; returns how many there are."""
+def _note(moves: Rows, count: int, u: int, v: int, forward: bool, allowed: bool) -> int:
+    """Write a move down, to be overwritten if it's not allowed; returns how many there are."""
     moves[count, 0], moves[count, 1], moves[count, 2] = u, v, forward
-    return count + 1
+    return count + int(allowed)
 
 
 @kernel(entry=False)
-def _block_moves(block: Rows, opens: bool, closes: bool, moves: Rows, count: int) -> int:
-    """Moves within one block, last operation first in the array; returns how many there are.
+def _split(links: Rows, path: Rows, length: int, bounds: Rows) -> int:
+    """Fill where in a critical path its blocks begin, and its length; returns their number."""
+    blocks = 0
+    for i in range(length):
+        if i == 0 or links[path[i - 1] + PREVIOUS] != path[i]:
+            bounds[blocks] = i
+            blocks += 1
+    bounds[blocks] = length
+    return blocks
 
-    Neighbourhood N7 of Zhang et al. (2007): operations go right behind the block's last or right
-    before its first, and these two go inside. At the very start of a schedule nothing is gained
-    before the first, nor behind the last at its very end.
+
+@kernel(entry=False)
+def _towards_end(
+    times: Ints, links: Rows, path: Rows, bounds: Rows, blocks: int, moves: Rows
+) -> int:
+    """List moves right behind the last of a block, and of the last inside; returns their number.
+
+    At the very end of a schedule nothing is gained behind the last.
     """
-    size = len(block)
-    first, last = block[size - 1], block[0]
-    if not closes:
-        for i in range(1, size):
-            count = _note(moves, count, block[i], last, True)
-        for i in range(2, size - 1):
-            count = _note(moves, count, last, block[i], False)
-    if not opens:
-        for i in range(size - 1):
-            if i > 0 or size > 2 or closes:
-                count = _note(moves, count, block[i], first, False)
-        for i in range(1, size - 2):
-            count = _note(moves, count, first, block[i], True)
+    count = 0
+    for k in range(1, blocks):
+        low, high = bounds[k], bounds[k + 1]
+        last = path[low]
+        tail, end = times[last + TAIL], times[links[last + BEFORE] + END]
+        for i in range(low + 1, high):
+            allowed = tail > times[links[path[i] + AFTER] + TAIL]
+            count = _note(moves, count, path[i], last, True, allowed)
+        for i in range(low + 2, high - 1):
+            count = _note(moves, count, last, path[i], False, times[path[i] + END] > end)
     return count
 
 
 @kernel(entry=False)
-def _only_acyclic(times: Ints, links: Rows, job: Ints, moves: Rows, count: int) -> int:
-    """Keep the moves of which surely no cycle comes; returns how many there are.
+def _towards_start(
+    times: Ints, links: Rows, path: Rows, bounds: Rows, blocks: int, moves: Rows, count: int
+) -> int:
+    """List moves right before the first of a block, and of the first inside.
 
-    Balas & Vazacopoulos (1998): u may go right behind v if no way leads from its job successor to
-    v, and right before v if none leads from v to its job predecessor; tails and heads tell. The
-    release of a job ends before any operation does that is followed by one of the job.
+    At the very start of a schedule nothing is gained before the first. The swap of a block of two
+    is listed already unless the block is at the very end.
     """
-    kept = 0
-    for i in range(count):
-        u, v, forward = moves[i, 0], moves[i, 1], moves[i, 2]
-        if forward == 1:
-            allowed = times[v + TAIL] >= times[links[u + AFTER] + TAIL]
-        else:
-            b = links[u + BEFORE]
-            allowed = b >= len(moves) or times[v + END] >= times[b + END]
-        if allowed and job[u >> 2] != job[v >> 2]:
-            moves[kept, 0], moves[kept, 1], moves[kept, 2] = u, v, forward
-            kept += 1
-    return kept
+    for k in range(blocks):
+        low, high = bounds[k], bounds[k + 1]
+        first = path[high - 1]
+        end, tail = times[first + END], times[links[first + AFTER] + TAIL]
+        if end == times[first + DURATION] or (k > 0 and high - low == 2):
+            continue
+        for i in range(low, high - 1):
+            allowed = end > times[links[path[i] + BEFORE] + END]
+            count = _note(moves, count, path[i], first, False, allowed)
+        for i in range(low + 1, high - 2):
+            count = _note(moves, count, first, path[i], True, times[path[i] + TAIL] > tail)
+    return count
 
 
 @kernel
-def list_moves(times: Ints, links: Rows, job: Ints, path: Rows, moves: Rows) -> int:
+def list_moves(times: Ints, links: Rows, path: Rows, length: int, bounds: Rows, moves: Rows) -> int:
     """Moves within the blocks of a critical path; returns how many there are.
+
+    Neighbourhood N7 of Zhang et al. (2007): operations go right behind a block's last or right
+    before its first, and these two go inside.
+
+    Surely no cycle comes of them (Balas & Vazacopoulos 1998): u may go right behind v if no way
+    leads from its job successor to v, and right before v if none leads from v to its job
+    predecessor; unequal tails and heads tell. Nor are operations of one job swapped then.
 
     Args:
         times: of the schedule.
         links: of the schedule.
-        job: (N,) every operation's.
-        path: (L,) from the last operation to the first.
+        path: (N,) from the last operation to the first.
+        length: of the path.
+        bounds: (N + 1,) scratch.
         moves: (4 N, 3) filled with rows (u, v, forward).
     """
-    count, high, length = 0, 0, len(path)
-    while high < length:
-        low = high
-        while high + 1 < length and links[path[high] + PREVIOUS] == path[high + 1]:
-            high += 1
-        high += 1
-        if high - low > 1:
-            first = path[high - 1]
-            opens, closes = times[first + END] == times[first + DURATION], low == 0
-            count = _block_moves(path[low:high], opens, closes, moves, count)
-    return _only_acyclic(times, links, job, moves, count)
+    blocks = _split(links, path, length, bounds)
+    count = _towards_end(times, links, path, bounds, blocks, moves)
+    return _towards_start(times, links, path, bounds, blocks, moves, count)
 
 
 @kernel
