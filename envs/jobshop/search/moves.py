@@ -67,7 +67,7 @@ def _note(moves: Rows, count: int, u: int, v: int, forward: bool, allowed: bool)
 
 
 @kernel(entry=False)
-def _split(links: Rows, path: Rows, length: int, bounds: Rows) -> int:
+def _split(links: Rows, path: Rows, length: int, bounds: Ints) -> int:
     """Fill where in a critical path its blocks begin, and its length; returns their number."""
     blocks = 0
     for i in range(length):
@@ -80,7 +80,7 @@ def _split(links: Rows, path: Rows, length: int, bounds: Rows) -> int:
 
 @kernel(entry=False)
 def _towards_end(
-    times: Ints, links: Rows, path: Rows, bounds: Rows, blocks: int, moves: Rows
+    times: Ints, links: Rows, job: Ints, path: Rows, bounds: Ints, blocks: int, moves: Rows
 ) -> int:
     """List moves right behind the last of a block, and of the last inside; returns their number.
 
@@ -89,19 +89,27 @@ def _towards_end(
     count = 0
     for k in range(1, blocks):
         low, high = bounds[k], bounds[k + 1]
-        last = path[low]
+        last, own = path[low], job[path[low] >> 2]
         tail, end = times[last + TAIL], times[links[last + BEFORE] + END]
         for i in range(low + 1, high):
-            allowed = tail > times[links[path[i] + AFTER] + TAIL]
+            allowed = tail >= times[links[path[i] + AFTER] + TAIL] and job[path[i] >> 2] != own
             count = _note(moves, count, path[i], last, True, allowed)
         for i in range(low + 2, high - 1):
-            count = _note(moves, count, last, path[i], False, times[path[i] + END] > end)
+            allowed = times[path[i] + END] >= end and job[path[i] >> 2] != own
+            count = _note(moves, count, last, path[i], False, allowed)
     return count
 
 
 @kernel(entry=False)
 def _towards_start(
-    times: Ints, links: Rows, path: Rows, bounds: Rows, blocks: int, moves: Rows, count: int
+    times: Ints,
+    links: Rows,
+    job: Ints,
+    path: Rows,
+    bounds: Ints,
+    blocks: int,
+    moves: Rows,
+    count: int,
 ) -> int:
     """List moves right before the first of a block, and of the first inside.
 
@@ -110,20 +118,23 @@ def _towards_start(
     """
     for k in range(blocks):
         low, high = bounds[k], bounds[k + 1]
-        first = path[high - 1]
+        first, own = path[high - 1], job[path[high - 1] >> 2]
         end, tail = times[first + END], times[links[first + AFTER] + TAIL]
         if end == times[first + DURATION] or (k > 0 and high - low == 2):
             continue
         for i in range(low, high - 1):
-            allowed = end > times[links[path[i] + BEFORE] + END]
+            allowed = end >= times[links[path[i] + BEFORE] + END] and job[path[i] >> 2] != own
             count = _note(moves, count, path[i], first, False, allowed)
         for i in range(low + 1, high - 2):
-            count = _note(moves, count, first, path[i], True, times[path[i] + TAIL] > tail)
+            allowed = times[path[i] + TAIL] >= tail and job[path[i] >> 2] != own
+            count = _note(moves, count, first, path[i], True, allowed)
     return count
 
 
 @kernel
-def list_moves(times: Ints, links: Rows, path: Rows, length: int, bounds: Rows, moves: Rows) -> int:
+def list_moves(
+    times: Ints, links: Rows, job: Ints, path: Rows, length: int, bounds: Ints, moves: Rows
+) -> int:
     """Moves within the blocks of a critical path; returns how many there are.
 
     Neighbourhood N7 of Zhang et al. (2007): operations go right behind a block's last or right
@@ -131,19 +142,20 @@ def list_moves(times: Ints, links: Rows, path: Rows, length: int, bounds: Rows, 
 
     Surely no cycle comes of them (Balas & Vazacopoulos 1998): u may go right behind v if no way
     leads from its job successor to v, and right before v if none leads from v to its job
-    predecessor; unequal tails and heads tell. Nor are operations of one job swapped then.
+    predecessor; tails and heads tell. Operations of one job are never swapped.
 
     Args:
         times: of the schedule.
         links: of the schedule.
+        job: (N,) every operation's.
         path: (N,) from the last operation to the first.
         length: of the path.
         bounds: (N + 1,) scratch.
         moves: (4 N, 3) filled with rows (u, v, forward).
     """
     blocks = _split(links, path, length, bounds)
-    count = _towards_end(times, links, path, bounds, blocks, moves)
-    return _towards_start(times, links, path, bounds, blocks, moves, count)
+    count = _towards_end(times, links, job, path, bounds, blocks, moves)
+    return _towards_start(times, links, job, path, bounds, blocks, moves, count)
 
 
 @kernel

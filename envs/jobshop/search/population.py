@@ -22,6 +22,8 @@ NOISE = 0.3  # of the rule that fills the population
 LEAST = 2.5  # effort, see `plan_for`, from which a population pays
 IDLE = 3  # schedules for each member that bring nothing before the population starts afresh
 SHARE = 256  # of the one parent in a child, in 1024
+TRIES = 5  # schedules between members of which one is chosen
+TRIAL = 500  # moves without anything better that end the search from each of them
 NEAR = 0.05  # share of operations with another predecessor below which two schedules count as one
 
 
@@ -41,7 +43,7 @@ class Plan:
 def plan_for(seconds: float, operations: int) -> Plan:
     """More schedules, and more moves for each, the more moves an operation gets.
 
-    A second has about 1e8 / operations moves. The numbers were tuned on generated instances of
+    A second has about 2e8 / operations moves. The numbers were tuned on generated instances of
     15x15 to 30x20, at 1 s and 10 s.
     """
     effort = seconds * 1e6 / operations**2
@@ -103,15 +105,30 @@ class Population:
             self.idle = 0
 
 
-def _child(search: Search, population: Population) -> Ints:
-    """(N,) order of a schedule between two members, or of a new one by a perturbed rule."""
-    if not population.is_full:
-        return search.dispatched(NOISE)
+def _between(search: Search, population: Population) -> Ints:
+    """(N,) order of a schedule between two members."""
     one, other = search.rng.choice(len(population.members), 2, replace=False)
     order = np.zeros(search.instance.num_operations, np.int64)
     orders = population.members[one].order, population.members[other].order
     blend(*orders, SHARE, search.memory.random, order)
     return order
+
+
+def _child(search: Search, population: Population) -> Ints:
+    """(N,) order to go on from: by a perturbed rule until there are enough members.
+
+    After that the best of a few schedules between members, each improved a little, as what they
+    are worth shows only then.
+    """
+    if not population.is_full:
+        return search.dispatched(NOISE)
+    least, child = ENDLESS, search.best_order
+    for _ in range(TRIES):
+        search.set_out_from(_between(search, population))
+        makespan = search.descend(TRIAL)
+        if makespan < least:
+            least, child = makespan, search.memory.best.copy()
+    return child
 
 
 def relink(search: Search, orders: Sequence[Ints], plan: Plan) -> None:

@@ -32,7 +32,7 @@ class Memory(NamedTuple):
     facts: Ints  # (4,) iteration, best makespan, iteration that found it, current makespan
     random: Ints  # (1,)
     path: Rows  # (N,) scratch
-    bounds: Rows  # (N + 1,) scratch
+    bounds: Ints  # (N + 1,) scratch
     moves: Rows  # (4 N, 3) scratch
     ends: Ints  # (N,) scratch
 
@@ -45,7 +45,7 @@ def empty_memory(operations: int, jobs: int, rng: np.random.Generator) -> Memory
         facts=np.zeros(4, np.int64),
         random=rng.integers(1, 2**32, 1),
         path=np.zeros(operations, np.uint32),
-        bounds=np.zeros(operations + 1, np.uint32),
+        bounds=np.zeros(operations + 1, np.int64),
         moves=np.zeros((4 * operations, 3), np.uint32),
         ends=np.zeros(operations, np.int64),
     )
@@ -105,7 +105,7 @@ def _choose(shop: Shop, m: Memory, count: int) -> int:
 def _step(shop: Shop, m: Memory, tenure: int) -> None:
     """One move, if the critical path has any."""
     length = critical_path(shop, m.facts[CURRENT], m.random, m.path)
-    count = list_moves(shop.times, shop.links, m.path, length, m.bounds, m.moves)
+    count = list_moves(shop.times, shop.links, shop.job, m.path, length, m.bounds, m.moves)
     if count == 0:
         return
     i = _choose(shop, m, count)
