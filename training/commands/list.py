@@ -13,7 +13,7 @@ from graphsched.envs.core.suites import suites
 from graphsched.training.commands.arguments import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from graphsched.envs.core.domain import Domain
 
@@ -77,12 +77,15 @@ def _page(facts: dict[str, Any]) -> str:
     }
     lines = [facts["name"]]
     lines += [f"  {name:<15}{words}" for name, words in rows.items() if words]
-    lines.append("  baselines")
-    lines += [f"    {item['name']:<13}{item['summary']}" for item in facts["baselines"]]
-    if facts["improvers"]:
-        lines.append("  searches that improve a solution")
-        lines += [f"    {name:<13}{summary}" for name, summary in facts["improvers"].items()]
-    if facts["suites"]:
-        lines.append("  suites")
-        lines += [f"    {name:<13}{summary}" for name, summary in facts["suites"].items()]
+    lines += _section("baselines", {b["name"]: b["summary"] for b in facts["baselines"]})
+    lines += _section("searches that improve a solution", facts["improvers"])
+    lines += _section("suites", facts["suites"])
     return "\n".join(lines)
+
+
+def _section(title: str, summaries: Mapping[str, str]) -> list[str]:
+    """Names with a line each, under a title; nothing of none."""
+    if not summaries:
+        return []
+    width = 2 + max(13, *map(len, summaries))
+    return [f"  {title}", *(f"    {name:<{width}}{words}" for name, words in summaries.items())]
