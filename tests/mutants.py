@@ -47,6 +47,7 @@ TARGETS: dict[str, dict[str, str]] = {
         "eval/intervals": "eval/test_intervals",
         "eval/payback": "eval/test_payback",
         "eval/rivals": "eval/test_rivals",
+        "eval/tempering": "eval/test_tempering",
         "eval/verdicts": "eval/test_verdicts",
         "eval/findings": "eval/test_findings eval/test_verdicts",
     },

@@ -189,6 +189,18 @@ def test_eval_of_a_suite_tells_where_a_policy_stops_to_help(
     assert "mwkr" not in capsys.readouterr().out
 
 
+def test_eval_tunes_the_temperature_of_whoever_samples(bundle: str, tmp_path: Path) -> None:
+    """Of the policy and of the rule, on other instances, and the report says so."""
+    words = f"eval jobshop --policy {bundle} --samples 2 --instances ft06 --baselines mwkr@2,spt"
+    words += f" --tune-temperature uniform:3x3:n=2 --out {tmp_path / 'report'}"
+    assert main(words.split()) == 0
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    summaries = {solver["name"]: solver["summary"] for solver in document["solvers"]}
+    assert "as tuned" in summaries["policy tiny@2"]
+    assert "as tuned" in summaries["mwkr@2"]
+    assert "as tuned" not in summaries["spt"]
+
+
 def test_eval_writes_a_report(
     bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -324,6 +336,7 @@ def test_bench_prints_metrics_of_the_simulator(capsys: pytest.CaptureFixture[str
         ("eval jobshop", "--instances"),
         ("eval jobshop --suite robustness --instances ft06", "expected one of them, found both"),
         ("eval jobshop --suite robust", "expected one of robustness, or a TOML file"),
+        ("eval jobshop --instances ft06 --tune-temperature nothing", "nothing"),
         ("eval jobshop --policy none --instances ft06 --baselines none", "found neither"),
         ("eval jobshop --policy none --instances ft06 --baselines spt,", "Spt"),
         ("eval jobshop --policy none --instances ft06 --baselines spt@0", "'spt@0'"),
