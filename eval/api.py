@@ -11,16 +11,16 @@ from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance, parse_instances
 from graphsched.envs.core.suites import open_suite
-from graphsched.eval.contenders import RULES, check_served, contenders, with_reference
-from graphsched.eval.entrants import open_entrants
-from graphsched.eval.request import Request, request_contender
-from graphsched.eval.words import Start, Word, named_words
+from graphsched.eval.solvers.contenders import RULES, check_served, contenders, with_reference
+from graphsched.eval.solvers.entrants import open_entrants
+from graphsched.eval.solvers.request import Request, request_contender
+from graphsched.eval.solvers.words import Start, Word, named_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphsched.agents.runtime import Policy
-    from graphsched.eval.view import Document
+    from graphsched.eval.judging.view import Document
 
 AnyDomain = Domain[Any, Any]
 

@@ -6,16 +6,16 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from graphsched.eval.compare import Table, compare_all, summarise, to_json
+from graphsched.eval.judging.compare import Table, compare_all, summarise, to_json
+from graphsched.eval.judging.wording import cost_unit
 from graphsched.eval.machine import installed_versions, machine_facts
-from graphsched.eval.wording import cost_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.benchmark import Result
-    from graphsched.eval.contenders import Contender
+    from graphsched.eval.running.benchmark import Result
+    from graphsched.eval.solvers.contenders import Contender
 
 SCHEMA = 2
 

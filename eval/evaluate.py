@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphsched.eval.benchmark import run_benchmark
 from graphsched.eval.document import build_document
 from graphsched.eval.files import write_json, write_text
-from graphsched.eval.journal import Journal
+from graphsched.eval.running.benchmark import run_benchmark
+from graphsched.eval.running.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.contenders import Contender
-    from graphsched.eval.entrants import Entrants
-    from graphsched.eval.rows import Row
-    from graphsched.eval.view import Document
+    from graphsched.eval.judging.view import Document
+    from graphsched.eval.running.rows import Row
+    from graphsched.eval.solvers.contenders import Contender
+    from graphsched.eval.solvers.entrants import Entrants
 
 JSON, HTML = "report.json", "report.html"
 
@@ -70,7 +70,7 @@ def evaluate(
         domain, result, contenders, command=command, policies=policies, suite=suite
     )
     if out is not None:
-        from graphsched.eval.report import render_report, showcase  # jinja2 is an extra
+        from graphsched.eval.report.page import render_report, showcase  # jinja2 is an extra
 
         write_json(out / JSON, document)
         page = render_report(document, showcase(domain, result, document))

@@ -42,14 +42,14 @@ TIMEOUT_S, SLOWER = 5.0, 4.0  # a child may take this long, and longer by that f
 # left out: a test can't tell their faults from a slow machine.
 TARGETS: dict[str, dict[str, str]] = {
     "eval": {
-        "eval/compare": "eval/test_intervals eval/test_compare",
-        "eval/rows": "eval/test_rows eval/test_intervals",
-        "eval/intervals": "eval/test_intervals",
-        "eval/payback": "eval/test_payback",
-        "eval/rivals": "eval/test_rivals",
-        "eval/tempering": "eval/test_tempering",
-        "eval/verdicts": "eval/test_verdicts",
-        "eval/findings": "eval/test_findings eval/test_verdicts",
+        "eval/judging/compare": "eval/test_intervals eval/test_compare",
+        "eval/running/rows": "eval/test_rows eval/test_intervals",
+        "eval/judging/intervals": "eval/test_intervals",
+        "eval/judging/payback": "eval/test_payback",
+        "eval/judging/rivals": "eval/test_rivals",
+        "eval/solvers/tempering": "eval/test_tempering",
+        "eval/judging/verdicts": "eval/test_verdicts",
+        "eval/judging/findings": "eval/test_findings eval/test_verdicts",
     },
     "batching": {
         "envs/batching/checker": "envs/batching/test_checker_faults envs/batching/test_checker "

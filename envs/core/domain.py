@@ -171,7 +171,7 @@ class Domain(Generic[InstanceT, SolutionT]):
         commands: further commands of the domain: name -> function taking the remaining words.
         shipped: name of the shipped policy that serves an instance; ``default`` for all if None.
         anytime: the contender that does best on an instance where a time limit is given, as
-            `eval.words.parse_word` reads it; the domain's default policy if None.
+            `eval.solvers.words.parse_word` reads it; the domain's default policy if None.
         metrics: further measures of a solution, name with unit -> value, for reports.
         measures: further metrics for ``graphsched bench``, given the processor time for each, s.
         perturb: a small random change that keeps an instance valid and of about its size, under a

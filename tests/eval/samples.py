@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.eval.benchmark import Result
-from graphsched.eval.contenders import Contender, Kind
-from graphsched.eval.contenders import contenders as contenders_of
 from graphsched.eval.document import build_document
-from graphsched.eval.entrants import Entrants
-from graphsched.eval.rows import Row, with_gaps
+from graphsched.eval.running.benchmark import Result
+from graphsched.eval.running.rows import Row, with_gaps
+from graphsched.eval.solvers.contenders import Contender, Kind
+from graphsched.eval.solvers.contenders import contenders as contenders_of
+from graphsched.eval.solvers.entrants import Entrants
 from tests.toy_domain import DOMAIN
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 
 from graphsched.envs.core.domain import Violation
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.attack import Attack, AttackSettings, size_of
-from graphsched.eval.duel import Duel, side
-from graphsched.eval.gallery import document, prepare_gallery, worst, write_gallery
+from graphsched.eval.attacks.attack import Attack, AttackSettings, size_of
+from graphsched.eval.attacks.duel import Duel, side
+from graphsched.eval.attacks.gallery import document, prepare_gallery, worst, write_gallery
 from tests.toy_domain import DOMAIN as CREW
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_time_limit_only_cuts_off(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, cut = _attack(), _attack(time_limit_s=30.0)
     whole.run()
     now = iter(range(1000))
-    monkeypatch.setattr("graphsched.eval.attack.cpu_s", lambda: float(next(now)))
+    monkeypatch.setattr("graphsched.eval.attacks.attack.cpu_s", lambda: float(next(now)))
     cut.run()
     assert [course.steps for course in cut.courses] == [9, 9, 9]
     for short, long in zip(cut.courses, whole.courses, strict=True):

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsched.eval.compare import Summary, Table, compare, compare_all, summarise
-from graphsched.eval.intervals import bootstrap_interval
-from graphsched.eval.rows import with_gaps
+from graphsched.eval.judging.compare import Summary, Table, compare, compare_all, summarise
+from graphsched.eval.judging.intervals import bootstrap_interval
+from graphsched.eval.running.rows import with_gaps
 from tests.eval.samples import contender, row
 
 if TYPE_CHECKING:
-    from graphsched.eval.contenders import Contender
-    from graphsched.eval.rows import Row
+    from graphsched.eval.running.rows import Row
+    from graphsched.eval.solvers.contenders import Contender
 
 
 def summaries(table: Table) -> list[Summary]:

@@ -10,9 +10,9 @@ import pytest
 
 from graphsched.envs.core.domain import Domain, Improver, Symmetry
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.contenders import check_served, contenders
-from graphsched.eval.entrants import Entrants
-from graphsched.eval.words import Start, Word, parse_word, split_words
+from graphsched.eval.solvers.contenders import check_served, contenders
+from graphsched.eval.solvers.entrants import Entrants
+from graphsched.eval.solvers.words import Start, Word, parse_word, split_words
 from tests.eval.samples import entered
 from tests.toy_domain import DOMAIN as CREW
 

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from graphsched.eval.curves import base_styles, panels, points, quality_against_time
-from graphsched.eval.marks import LINE, Box, place_labels, styles, text_width
-from graphsched.eval.view import View
+from graphsched.eval.judging.view import View
+from graphsched.eval.report.curves import base_styles, panels, points, quality_against_time
+from graphsched.eval.report.marks import LINE, Box, place_labels, styles, text_width
 from tests.eval.samples import FIELD, batching_document, contender, document_of, field_document, row
 
 

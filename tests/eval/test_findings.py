@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphsched.eval.findings import headline, policy_findings, reference_note
-from graphsched.eval.view import View, typical_instance
+from graphsched.eval.judging.findings import headline, policy_findings, reference_note
+from graphsched.eval.judging.view import View, typical_instance
 from tests.eval.samples import (
     batching_document,
     contender,

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from graphsched.eval import intervals as module
-from graphsched.eval.compare import Table, compare
-from graphsched.eval.intervals import bootstrap_interval, holm, nested_interval, sign_flip_p
-from graphsched.eval.rows import with_gaps
+from graphsched.eval.judging import intervals as module
+from graphsched.eval.judging.compare import Table, compare
+from graphsched.eval.judging.intervals import bootstrap_interval, holm, nested_interval, sign_flip_p
+from graphsched.eval.running.rows import with_gaps
 from tests.eval.samples import row
 from tests.eval.test_compare import summaries
 

@@ -10,14 +10,14 @@ import pytest
 
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.evaluate import evaluate
-from graphsched.eval.journal import FILE
+from graphsched.eval.running.journal import FILE
 from tests.eval.samples import entered
 from tests.toy_domain import DOMAIN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from graphsched.eval.rows import Row
+    from graphsched.eval.running.rows import Row
 
 WORDS = ["first", "shortest"]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsched.eval.learning import in_words
-from graphsched.eval.payback import Payback, payback, time_to_reach
+from graphsched.eval.judging.learning import in_words
+from graphsched.eval.judging.payback import Payback, payback, time_to_reach
 
 CURVE = [(0.1, 8.0), (1.0, 4.0), (10.0, 2.0)]
 

@@ -7,10 +7,10 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from graphsched.eval.benchmark import run_benchmark
 from graphsched.eval.document import build_document
 from graphsched.eval.evaluate import evaluate
-from graphsched.eval.report import render_report, showcase
+from graphsched.eval.report.page import render_report, showcase
+from graphsched.eval.running.benchmark import run_benchmark
 from tests.eval.samples import batching_document, entered, field_document, sample_document
 from tests.eval.test_benchmark import _toy
 from tests.toy_domain import DOMAIN

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from graphsched.eval.rivals import described, own_search, strongest, strongest_search
-from graphsched.eval.tables import leaders, shift_table, time_limit_table
-from graphsched.eval.view import View
+from graphsched.eval.judging.rivals import described, own_search, strongest, strongest_search
+from graphsched.eval.judging.view import View
+from graphsched.eval.report.tables import leaders, shift_table, time_limit_table
 from tests.eval.samples import FIELD, contender, document_of, field_document, row
 
 

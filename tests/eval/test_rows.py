@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphsched.eval.rows import with_gaps
+from graphsched.eval.running.rows import with_gaps
 from tests.eval.samples import row
 
 

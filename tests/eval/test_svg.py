@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsched.eval.svg import Scale, element, nice_step, spread
+from graphsched.eval.report.svg import Scale, element, nice_step, spread
 
 
 @given(st.floats(1e-6, 1e6))

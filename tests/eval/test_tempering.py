@@ -9,10 +9,10 @@ import pytest
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.core.specs import parse_instances
-from graphsched.eval.contenders import contenders
-from graphsched.eval.entrants import Entrants
-from graphsched.eval.tempering import RULE_GRID, TIMED_SAMPLES, tuned_temperatures
-from graphsched.eval.words import Start
+from graphsched.eval.solvers.contenders import contenders
+from graphsched.eval.solvers.entrants import Entrants
+from graphsched.eval.solvers.tempering import RULE_GRID, TIMED_SAMPLES, tuned_temperatures
+from graphsched.eval.solvers.words import Start
 from tests.toy_domain import DOMAIN
 
 BEST = 0.2

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from graphsched.eval.findings import headline, policy_findings, statement
-from graphsched.eval.verdicts import in_a_word, tone, verdict
-from graphsched.eval.view import View
+from graphsched.eval.judging.findings import headline, policy_findings, statement
+from graphsched.eval.judging.verdicts import in_a_word, tone, verdict
+from graphsched.eval.judging.view import View
 from tests.eval.samples import sample_document
 
 

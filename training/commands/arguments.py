@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import tyro
 
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.words import check_limit
+from graphsched.eval.solvers.words import check_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

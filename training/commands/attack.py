@@ -14,11 +14,11 @@ from rich.table import Table
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
-from graphsched.eval.attack import Attack, AttackSettings
-from graphsched.eval.duel import Duel, side
-from graphsched.eval.gallery import document, prepare_gallery, worst, write_gallery
-from graphsched.eval.wording import duration
-from graphsched.eval.words import check_limit
+from graphsched.eval.attacks.attack import Attack, AttackSettings
+from graphsched.eval.attacks.duel import Duel, side
+from graphsched.eval.attacks.gallery import document, prepare_gallery, worst, write_gallery
+from graphsched.eval.judging.wording import duration
+from graphsched.eval.solvers.words import check_limit
 from graphsched.training.commands import INTERRUPTED
 from graphsched.training.commands.arguments import DomainWord, parse
 from graphsched.training.commands.screen import Bar, wide_console

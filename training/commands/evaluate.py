@@ -15,11 +15,11 @@ from graphsched.envs.core.extras import require
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
 from graphsched.envs.core.suites import Suite, open_suite
-from graphsched.eval.contenders import check_served, contenders, with_reference
-from graphsched.eval.entrants import open_entrants
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
 from graphsched.eval.files import prepare_folder
-from graphsched.eval.words import NONE, Start, Word, named_words, split_words
+from graphsched.eval.solvers.contenders import check_served, contenders, with_reference
+from graphsched.eval.solvers.entrants import open_entrants
+from graphsched.eval.solvers.words import NONE, Start, Word, named_words, split_words
 from graphsched.training.commands.arguments import DomainWord, numbers, parse, time_limits
 from graphsched.training.commands.screen import Bar, print_summary
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.contenders import Contender
-    from graphsched.eval.entrants import Entrants
+    from graphsched.eval.solvers.contenders import Contender
+    from graphsched.eval.solvers.entrants import Entrants
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from graphsched.eval.findings import headline
-from graphsched.eval.tables import metrics_table, shift_table, time_limit_table
-from graphsched.eval.verdicts import verdict
-from graphsched.eval.view import View
-from graphsched.eval.wording import DASH, count, duration, interval, number, sentence
+from graphsched.eval.judging.findings import headline
+from graphsched.eval.judging.verdicts import verdict
+from graphsched.eval.judging.view import View
+from graphsched.eval.judging.wording import DASH, count, duration, interval, number, sentence
+from graphsched.eval.report.tables import metrics_table, shift_table, time_limit_table
 from graphsched.training.progress import Drawn
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance
 from graphsched.eval.files import prepare_file, write_json
-from graphsched.eval.request import Request, request_contender
-from graphsched.eval.wording import duration
-from graphsched.eval.words import split_words
+from graphsched.eval.judging.wording import duration
+from graphsched.eval.solvers.request import Request, request_contender
+from graphsched.eval.solvers.words import split_words
 from graphsched.training.commands.arguments import DomainWord, InstanceWord, parse
 from graphsched.training.commands.pictures import check_picture, write_picture
 

@@ -10,7 +10,7 @@ import pytest
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.core.suites import open_suite, suites
-from graphsched.eval.verdicts import FEWEST
+from graphsched.eval.judging.verdicts import FEWEST
 from tests.toy_domain import DOMAIN
 
 if TYPE_CHECKING:

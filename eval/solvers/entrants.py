@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.shipped import DEFAULT, shipped_policies
-from graphsched.eval.policies import open_policies, policy_word
-from graphsched.eval.words import Word, parse_word
+from graphsched.eval.solvers.policies import open_policies, policy_word
+from graphsched.eval.solvers.words import Word, parse_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

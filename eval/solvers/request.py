@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.shipped import DEFAULT
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.contenders import check_served, make_contender
-from graphsched.eval.entrants import Entrants, open_entrants
-from graphsched.eval.words import Start, Word, check_limit, parse_word
+from graphsched.eval.solvers.contenders import check_served, make_contender
+from graphsched.eval.solvers.entrants import Entrants, open_entrants
+from graphsched.eval.solvers.words import Start, Word, check_limit, parse_word
 
 if TYPE_CHECKING:
     from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.contenders import Contender
+    from graphsched.eval.solvers.contenders import Contender
 
 OPEN = "policy"  # name of a policy that was given as such
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-from graphsched.eval.wording import duration
+from graphsched.eval.judging.wording import duration
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphsched.eval import svg
-from graphsched.eval.tables import foremost
-from graphsched.eval.wording import interval, number, shorten
+from graphsched.eval.judging.wording import interval, number, shorten
+from graphsched.eval.report import svg
+from graphsched.eval.report.tables import foremost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsched.eval.view import View
+    from graphsched.eval.judging.view import View
 
 WIDTH = 880.0
 LABELS = 250.0  # room for solvers' names

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.clock import cpu_s
-from graphsched.eval.rows import Row, with_gaps
+from graphsched.eval.running.rows import Row, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.contenders import Contender
-    from graphsched.eval.journal import Journal
+    from graphsched.eval.running.journal import Journal
+    from graphsched.eval.solvers.contenders import Contender
 
 WARM_UP_S = 0.1  # for solvers that take as long as they are given
 

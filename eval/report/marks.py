@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from graphsched.eval import svg
+from graphsched.eval.report import svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.eval.intervals import holm, nested_interval, sign_flip_p
-from graphsched.eval.rows import BEST_FOUND, BEST_KNOWN, LOWER_BOUND
+from graphsched.eval.judging.intervals import holm, nested_interval, sign_flip_p
+from graphsched.eval.running.rows import BEST_FOUND, BEST_KNOWN, LOWER_BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from graphsched.eval.contenders import Contender
-    from graphsched.eval.rows import Row
+    from graphsched.eval.running.rows import Row
+    from graphsched.eval.solvers.contenders import Contender
 
     Cells = dict[str, list[float]]
 

@@ -20,7 +20,7 @@ from graphsched.envs.core.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from graphsched.eval.duel import Comparison, Duel
+    from graphsched.eval.attacks.duel import Comparison, Duel
 
 LOG = logging.getLogger(__name__)
 HOT, COLD = 0.1, 0.003  # first and last temperature, in logarithms of the ratio

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.eval.wording import count, duration
+from graphsched.eval.judging.wording import count, duration
 
 if TYPE_CHECKING:
-    from graphsched.eval.view import Facts, View
+    from graphsched.eval.judging.view import Facts, View
 
 KINDS = {
     "policy": "a learned policy",

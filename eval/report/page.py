@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from graphsched.eval import curves, plots
-from graphsched.eval.findings import headline, policy_findings, reference_note
-from graphsched.eval.learning import learning_table
-from graphsched.eval.rivals import KINDS, strongest
-from graphsched.eval.tables import (
+from graphsched.eval.judging.findings import headline, policy_findings, reference_note
+from graphsched.eval.judging.learning import learning_table
+from graphsched.eval.judging.rivals import KINDS, strongest
+from graphsched.eval.judging.view import View, typical_instance
+from graphsched.eval.report import curves, plots
+from graphsched.eval.report.tables import (
     gap_table,
     leaders,
     metrics_table,
@@ -21,14 +22,13 @@ from graphsched.eval.tables import (
     time_table,
     versus_table,
 )
-from graphsched.eval.view import View, typical_instance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.benchmark import Result
-    from graphsched.eval.view import Document
+    from graphsched.eval.judging.view import Document
+    from graphsched.eval.running.benchmark import Result
 
 TEMPLATE = "report.html"
 
@@ -41,7 +41,7 @@ def render_report(document: Document, picture: Mapping[str, str] | None = None) 
         picture: a solution to show: ``caption``, and ``page``, a self-contained HTML page.
     """
     view = View(document)
-    source = (files("graphsched.eval.templates") / TEMPLATE).read_text(encoding="utf-8")
+    source = (files("graphsched.eval.report.templates") / TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from graphsched.eval import svg
-from graphsched.eval.marks import (
+from graphsched.eval.judging.wording import duration, interval, shorten
+from graphsched.eval.report import svg
+from graphsched.eval.report.marks import (
     CHARACTER,
     LINE,
     Box,
@@ -19,11 +20,10 @@ from graphsched.eval.marks import (
     styles,
     text_width,
 )
-from graphsched.eval.plots import highest, lowest, x_axis, y_axis
-from graphsched.eval.wording import duration, interval, shorten
+from graphsched.eval.report.plots import highest, lowest, x_axis, y_axis
 
 if TYPE_CHECKING:
-    from graphsched.eval.view import View
+    from graphsched.eval.judging.view import View
 
 WIDTH = 880.0
 LEFT, TOP, BOTTOM = 60.0, 34.0, 400.0

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.eval.pools import Ask, baseline_pool, policy_pool
+from graphsched.eval.solvers.pools import Ask, baseline_pool, policy_pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsched.eval.entrants import Entrants
-    from graphsched.eval.words import Start
+    from graphsched.eval.solvers.entrants import Entrants
+    from graphsched.eval.solvers.words import Start
 
 POLICY_GRID = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0)  # divides logits
 RULE_GRID = (0.05, 0.1, 0.2, 0.4, 0.8)  # spread of noise, see `SolverOptions.temperature`

@@ -8,15 +8,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.benchmark import Solved, unique_names
-from graphsched.eval.rows import Row
+from graphsched.eval.running.benchmark import Solved, unique_names
+from graphsched.eval.running.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.contenders import Contender
+    from graphsched.eval.solvers.contenders import Contender
 
 FILE = "rows.jsonl"
 SCHEMA = 2

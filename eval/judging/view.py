@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from graphsched.eval.wording import Measure
+from graphsched.eval.judging.wording import Measure
 
 Document = dict[str, Any]
 Facts = dict[str, Any]

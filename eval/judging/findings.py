@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphsched.eval.learning import learning_finding
-from graphsched.eval.rivals import (
+from graphsched.eval.judging.learning import learning_finding
+from graphsched.eval.judging.rivals import (
     described,
     on_equal_terms,
     own_search,
@@ -15,11 +15,11 @@ from graphsched.eval.rivals import (
     strongest_search,
     time_words,
 )
-from graphsched.eval.verdicts import Tone, tone, verdict
-from graphsched.eval.wording import count, duration, interval
+from graphsched.eval.judging.verdicts import Tone, tone, verdict
+from graphsched.eval.judging.wording import count, duration, interval
 
 if TYPE_CHECKING:
-    from graphsched.eval.view import Facts, View
+    from graphsched.eval.judging.view import Facts, View
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphsched.agents.runtime import Policy
-    from graphsched.eval.words import Start
+    from graphsched.eval.solvers.words import Start
 
 AnyDomain = Domain[Any, Any]
 ANYTIME_S = 10.0  # limit of what improves with time, where none is given

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.counting import Counter, counted
-from graphsched.eval.pools import ANYTIME_S, Ask, baseline_pool, policy_pool
-from graphsched.eval.tempering import tuned_temperatures
-from graphsched.eval.words import Start, Word, parse_word
+from graphsched.eval.solvers.counting import Counter, counted
+from graphsched.eval.solvers.pools import ANYTIME_S, Ask, baseline_pool, policy_pool
+from graphsched.eval.solvers.tempering import tuned_temperatures
+from graphsched.eval.solvers.words import Start, Word, parse_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.eval.entrants import Entrants
-    from graphsched.eval.pools import Pool
+    from graphsched.eval.solvers.entrants import Entrants
+    from graphsched.eval.solvers.pools import Pool
 
 Kind = Literal["policy", "rule", "heuristic", "search", "exact"]
 RULES = "rules"  # stands for every baseline that is a rule

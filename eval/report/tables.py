@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphsched.eval.rivals import described, rivals, strongest
-from graphsched.eval.verdicts import in_a_word, tone, verdict
-from graphsched.eval.wording import DASH, duration, interval, number
+from graphsched.eval.judging.rivals import described, rivals, strongest
+from graphsched.eval.judging.verdicts import in_a_word, tone, verdict
+from graphsched.eval.judging.wording import DASH, duration, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsched.eval.view import Facts, View
+    from graphsched.eval.judging.view import Facts, View
 
 
 def gap_table(view: View) -> dict[str, Any]:

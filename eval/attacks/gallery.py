@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import graphsched
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.attack import size_of
+from graphsched.eval.attacks.attack import size_of
 from graphsched.eval.files import prepare_folder, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from graphsched.eval.attack import Attack, Course
-    from graphsched.eval.duel import Comparison
+    from graphsched.eval.attacks.attack import Attack, Course
+    from graphsched.eval.attacks.duel import Comparison
 
 SCHEMA = 1
 INSTANCES = "instances"  # folder of nothing but instances, so that it can be named as a set

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from graphsched.agents.shipped import DEFAULT, shipped_policies, shipped_policy
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
-from graphsched.eval.policies import open_policy, policy_word
+from graphsched.eval.solvers.policies import open_policy, policy_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable

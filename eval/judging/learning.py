@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphsched.eval.payback import Payback, payback
-from graphsched.eval.rivals import rivals, strongest
-from graphsched.eval.wording import DASH, duration, number, rough_count
+from graphsched.eval.judging.payback import Payback, payback
+from graphsched.eval.judging.rivals import rivals, strongest
+from graphsched.eval.judging.wording import DASH, duration, number, rough_count
 
 if TYPE_CHECKING:
-    from graphsched.eval.view import Facts, View
+    from graphsched.eval.judging.view import Facts, View
 
 
 def training_of(view: View, policy: Facts) -> Facts | None:

@@ -1,0 +1,1 @@
+"""Instances on which one solver is worst beside another."""

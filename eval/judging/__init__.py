@@ -1,0 +1,1 @@
+"""What may be said of the rows: means, comparisons, rivals, verdicts, sentences."""

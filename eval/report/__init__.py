@@ -1,0 +1,1 @@
+"""Pictures and tables of an evaluation, on one self-contained page."""

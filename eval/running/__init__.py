@@ -1,0 +1,1 @@
+"""Solving and checking every instance with every contender, row by row."""
