@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnxruntime
 
-from graphsched.agents.bundle import read_bundle
-from graphsched.agents.choice import decide
-from graphsched.agents.packing import collate_arrays, decoder_inputs, encoder_inputs
-from graphsched.agents.shipped import DEFAULT, shipped_policy
+from graphsched.agents.bundles.bundle import read_bundle
+from graphsched.agents.bundles.shipped import DEFAULT, shipped_policy
+from graphsched.agents.networks.choice import decide
+from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import GraphStore
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graphsched.agents.bundle import Bundle
-    from graphsched.agents.choice import Decisions
-    from graphsched.agents.packing import NetworkObs
+    from graphsched.agents.bundles.bundle import Bundle
+    from graphsched.agents.networks.choice import Decisions
+    from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.domain import Domain
     from graphsched.envs.core.graph import GraphSchema, PackedObs, StaticGraph
 
@@ -257,7 +257,7 @@ def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
     if backend == "onnx":
         session = _session(bundle.path / "decoder.onnx", bundle.networks.decoder_onnx)
         return OnnxDecoder(bundle.domain.schema, session)
-    from graphsched.agents.kernel import DecoderKernel
+    from graphsched.agents.networks.kernel import DecoderKernel
 
     params = {
         name.removeprefix("decoder."): array

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import shipped_policies
+from graphsched.agents.bundles.shipped import shipped_policies
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.specs import parse_instances
@@ -59,8 +59,8 @@ def solvers(domain: Domain[Any, Any]) -> Iterator[tuple[str, Callable[[Any], Any
     shipped = shipped_policies(domain.name)
     if not shipped:
         return
+    from graphsched.agents.decoding.search import Decoding, policy_solver
     from graphsched.agents.runtime import load_policy
-    from graphsched.agents.search import Decoding, policy_solver
 
     for name in shipped:
         policy = load_policy(name, domain)

@@ -6,7 +6,7 @@ import json
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.atomic import write_atomic
+from graphsched.agents.bundles.atomic import write_atomic
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from graphsched.agents.provenance import versions
+from graphsched.agents.bundles.provenance import versions
 
 
 def _processor() -> str:

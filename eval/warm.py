@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import shipped_policies
+from graphsched.agents.bundles.shipped import shipped_policies
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.specs import parse_instances
@@ -36,8 +36,8 @@ def _solvers(domain: Domain[Any, Any]) -> Iterator[Callable[[Any], Any]]:
         with suppress(InputError):
             yield domain.baseline(name, OPTIONS)
     if shipped := shipped_policies(domain.name):
+        from graphsched.agents.decoding.search import Decoding, policy_solver
         from graphsched.agents.runtime import load_policy
-        from graphsched.agents.search import Decoding, policy_solver
 
         for name in shipped:
             yield policy_solver(domain, load_policy(name, domain), Decoding(samples=2))

@@ -46,7 +46,7 @@ def main() -> None:
 
 def _solve_everywhere() -> None:
     from graphsched import get_domain, load_policy, solve
-    from graphsched.agents.shipped import shipped_policies
+    from graphsched.agents.bundles.shipped import shipped_policies
     from graphsched.envs.core.registry import domain_names
     from graphsched.envs.core.specs import parse_instance
 

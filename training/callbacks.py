@@ -17,7 +17,7 @@ from graphsched.training.resume import snapshot
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from graphsched.agents.atomic import BackgroundWriter
+    from graphsched.agents.bundles.atomic import BackgroundWriter
     from graphsched.training.progress import Display
     from graphsched.training.run import Run
 

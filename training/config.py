@@ -69,7 +69,7 @@ class PPOConfig:
     Attributes:
         instances_per_rollout, rollouts_per_instance: their product is the number of slots.
         mode, steps_per_rollout, time_unit, baseline, normalize_groups, label_coef, split: see
-            `graphsched.agents.ppo.RolloutOptions`; the steps are decisions of a slot in mode
+            `graphsched.agents.learning.ppo.RolloutOptions`; the steps are decisions of a slot in mode
             ``steps``.
         n_epochs, batch_size, num_minibatches: passes over a rollout and decisions in a minibatch,
             or the number of minibatches instead.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graphsched.agents.policy import GraphPolicy
-from graphsched.agents.ppo import GraphPPO, RolloutOptions
-from graphsched.agents.space import GraphSpace, action_space
-from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.agents.learning.policy import GraphPolicy
+from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions
+from graphsched.agents.learning.space import GraphSpace, action_space
+from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.linear import load_weights
 from graphsched.training.schedules import SCHEDULES, table, with_floor, with_warmup
 

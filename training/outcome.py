@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphsched.agents.bundle import write_bundle
-from graphsched.agents.export import networks
+from graphsched.agents.bundles.bundle import write_bundle
+from graphsched.agents.bundles.export import networks
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.cost import cost_in_words, learning_cost
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from graphsched.agents.policy import GraphPolicy
+    from graphsched.agents.learning.policy import GraphPolicy
     from graphsched.training.config import TrainConfig
 
 CURVE = ("minutes", "steps", "gap_pct", "best_rule_gap_pct")

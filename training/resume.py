@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graphsched.agents.atomic import find_folder, replace_folder
-from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.agents.bundles.atomic import find_folder, replace_folder
+from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 from graphsched.training.config import TrainConfig
 from graphsched.training.encoding import STATE, TENSORS, from_files, pack, to_files, unpack

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stable_baselines3.common.logger import configure
 
-from graphsched.agents.atomic import BackgroundWriter, write_atomic
+from graphsched.agents.bundles.atomic import BackgroundWriter, write_atomic
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.callbacks import METRICS, run_callbacks

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.agents.actor import Actor
+from graphsched.agents.learning.actor import Actor
 from graphsched.training.instances import validation_instances
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graphsched.agents.policy import GraphPolicy
+    from graphsched.agents.learning.policy import GraphPolicy
     from graphsched.envs.core.domain import Domain
 
 MAX_SLOTS = 256

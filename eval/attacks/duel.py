@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphsched.agents.shipped import DEFAULT, shipped_policies, shipped_policy
+from graphsched.agents.bundles.shipped import DEFAULT, shipped_policies, shipped_policy
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.solvers.policies import open_policy, policy_word
@@ -80,7 +80,7 @@ def side(domain: Domain[Any, Any], word: str, seed: int, time_limit_s: float) ->
 
 def _policy(domain: Domain[Any, Any], word: str) -> Side:
     """A policy, decoded greedily; ``default`` is the shipped one that serves the instance."""
-    from graphsched.agents.search import policy_solver
+    from graphsched.agents.decoding.search import policy_solver
 
     @cache
     def solver(name: str) -> Callable[[Any], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import DEFAULT, shipped_policies
+from graphsched.agents.bundles.shipped import DEFAULT, shipped_policies
 from graphsched.eval.solvers.policies import open_policies, policy_word
 from graphsched.eval.solvers.words import Word, parse_word
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import DEFAULT
+from graphsched.agents.bundles.shipped import DEFAULT
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:

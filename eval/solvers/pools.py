@@ -54,7 +54,7 @@ def policy_pool(domain: AnyDomain, policy: Policy, start: Start, temperature: fl
     Raises:
         InputError: the domain has no symmetry of a given name, or a beam is asked to sample too.
     """
-    from graphsched.agents import search
+    from graphsched.agents.decoding import search
 
     decoding = search.Decoding(
         samples=start.samples,

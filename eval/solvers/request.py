@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import DEFAULT
+from graphsched.agents.bundles.shipped import DEFAULT
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.solvers.contenders import check_served, make_contender
 from graphsched.eval.solvers.entrants import Entrants, open_entrants

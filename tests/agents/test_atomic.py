@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from graphsched.agents.atomic import BackgroundWriter, find_folder, replace_folder, write_atomic
+from graphsched.agents.bundles.atomic import (
+    BackgroundWriter,
+    find_folder,
+    replace_folder,
+    write_atomic,
+)
 
 
 def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import pytest
 import torch
 from stable_baselines3.common.buffers import RolloutBuffer
 
-from graphsched.agents.advantage import (
+from graphsched.agents.learning.advantage import (
     best_of_groups,
     generalized_advantages,
     group_advantages,
 )
-from graphsched.agents.buffer import GraphRolloutBuffer
-from graphsched.agents.repack import join, rebase, select
-from graphsched.agents.space import GraphSpace, action_space
+from graphsched.agents.learning.buffer import GraphRolloutBuffer
+from graphsched.agents.learning.repack import join, rebase, select
+from graphsched.agents.learning.space import GraphSpace, action_space
 from graphsched.envs.core.sim import StepResult
 from tests.agents.bandit import SCHEMA, BanditSim, draw_arms
 

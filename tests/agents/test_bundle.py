@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from graphsched.agents.bundle import FILES, Networks, read_bundle, write_bundle
+from graphsched.agents.bundles.bundle import FILES, Networks, read_bundle, write_bundle
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import features
 from tests.toy_domain import DOMAIN

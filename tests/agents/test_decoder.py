@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsched.agents import ragged
-from graphsched.agents.decoder import Decoder, decoder_inputs
-from graphsched.agents.packing import NetworkObs
-from graphsched.agents.samples import random_observation, random_store
+from graphsched.agents.networks import ragged
+from graphsched.agents.networks.decoder import Decoder, decoder_inputs
+from graphsched.agents.networks.packing import NetworkObs
+from graphsched.agents.networks.samples import random_observation, random_store
 from graphsched.envs.core.graph import GraphSchema, NodeType, features
 
 FULL = GraphSchema(
@@ -123,7 +123,7 @@ def test_every_reference_matters(
 def test_graph_embedding_is_the_mean_over_live_graphs(
     drawn: tuple[dict[str, torch.Tensor], torch.Tensor],
 ) -> None:
-    from graphsched.agents.decoder import mean_embedding
+    from graphsched.agents.networks.decoder import mean_embedding
 
     obs, table = drawn
     got = mean_embedding(obs, table)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsched.agents.encoder import GraphEncoder, collate
-from graphsched.agents.samples import random_graph, random_store
+from graphsched.agents.networks.encoder import GraphEncoder, collate
+from graphsched.agents.networks.samples import random_graph, random_store
 from graphsched.envs.core.graph import (
     EdgeType,
     GraphSchema,

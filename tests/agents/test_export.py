@@ -7,11 +7,11 @@ import onnxruntime
 import pytest
 import torch
 
-from graphsched.agents.decoder import Decoder, decoder_inputs
-from graphsched.agents.encoder import GraphEncoder, collate
-from graphsched.agents.export import decoder_onnx, encoder_onnx
-from graphsched.agents.packing import collate_arrays, encoder_inputs
-from graphsched.agents.samples import random_graph, random_observation, random_store
+from graphsched.agents.bundles.export import decoder_onnx, encoder_onnx
+from graphsched.agents.networks.decoder import Decoder, decoder_inputs
+from graphsched.agents.networks.encoder import GraphEncoder, collate
+from graphsched.agents.networks.packing import collate_arrays, encoder_inputs
+from graphsched.agents.networks.samples import random_graph, random_observation, random_store
 from graphsched.envs.core.graph import (
     EdgeType,
     GraphSchema,

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from graphsched.agents.policy import GraphPolicy
-from graphsched.agents.ppo import GraphPPO, RolloutOptions, log_prob_error
-from graphsched.agents.space import GraphSpace, action_space
-from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.agents.learning.policy import GraphPolicy
+from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions, log_prob_error
+from graphsched.agents.learning.space import GraphSpace, action_space
+from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 from tests.agents.bandit import DOMAIN, SCHEMA, draw_arms
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from graphsched.agents.space import GraphObs
+    from graphsched.agents.learning.space import GraphObs
 
 SMALL: dict[str, Any] = {"width": 8, "layers": 2, "decoder_width": 8}
 

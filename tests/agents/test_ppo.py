@@ -11,8 +11,8 @@ from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
 
-from graphsched.agents.ppo import GraphPPO, RolloutOptions
-from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions
+from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 from tests.agents.bandit import DOMAIN, draw_arms
 

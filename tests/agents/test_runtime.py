@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import graphsched.checkpoints
-from graphsched.agents.bundle import Networks, read_bundle, write_bundle
-from graphsched.agents.encoder import collate
-from graphsched.agents.export import networks
-from graphsched.agents.packing import with_graph_rows
+from graphsched.agents.bundles.bundle import Networks, read_bundle, write_bundle
+from graphsched.agents.bundles.export import networks
+from graphsched.agents.networks.encoder import collate
+from graphsched.agents.networks.packing import with_graph_rows
 from graphsched.agents.runtime import BACKENDS, Session, load_policy
 from graphsched.envs.core.errors import InputError
 from tests.agents.untrained import random_networks
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SOLVE = """
 import sys
 from graphsched.agents.runtime import load_policy
-from graphsched.agents.search import Decoding, policy_solver
+from graphsched.agents.decoding.search import Decoding, policy_solver
 from tests.toy_domain import DOMAIN
 import numpy as np
 instance = DOMAIN.generators["toy"](np.random.default_rng(0), "")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsched.agents import beam as beam_module
-from graphsched.agents import search
-from graphsched.agents.search import Decoding, policy_solver
+from graphsched.agents.decoding import beam as beam_module
+from graphsched.agents.decoding import search
+from graphsched.agents.decoding.search import Decoding, policy_solver
 from graphsched.envs.core.domain import Domain
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop import DOMAIN as JOBSHOP

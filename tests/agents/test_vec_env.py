@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
-from graphsched.agents.space import GraphObs, GraphSpace
-from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.agents.learning.space import GraphObs, GraphSpace
+from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 from tests.agents.bandit import DOMAIN, SCHEMA, draw_arms
 

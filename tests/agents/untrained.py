@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from graphsched.agents.decoder import Decoder
-from graphsched.agents.encoder import GraphEncoder, collate
-from graphsched.agents.kernel import DecoderKernel
+from graphsched.agents.networks.decoder import Decoder
+from graphsched.agents.networks.encoder import GraphEncoder, collate
+from graphsched.agents.networks.kernel import DecoderKernel
 from graphsched.envs.core.graph import GraphStore
 
 if TYPE_CHECKING:

@@ -44,8 +44,8 @@ def instance(tmp_path: Path) -> str:
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A small policy with random weights, in a folder called ``tiny``."""
-    from graphsched.agents.bundle import write_bundle
-    from graphsched.agents.export import networks
+    from graphsched.agents.bundles.bundle import write_bundle
+    from graphsched.agents.bundles.export import networks
     from graphsched.training.model import build_policy
     from tests.training.runs import small_config
 

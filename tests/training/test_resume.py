@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphsched.agents.atomic import find_folder
+from graphsched.agents.bundles.atomic import find_folder
 from graphsched.envs.core.errors import InputError
 from graphsched.training.encoding import STATE, TENSORS
 from graphsched.training.resume import CHECKPOINT, read_run_config

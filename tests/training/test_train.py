@@ -13,7 +13,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from graphsched.agents.bundle import read_bundle
+from graphsched.agents.bundles.bundle import read_bundle
 from graphsched.envs.core.errors import InputError
 from graphsched.training.budget import Budget
 from graphsched.training.config import TrainConfig

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.shipped import shipped_policies
+from graphsched.agents.bundles.shipped import shipped_policies
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.core.suites import suites
 from graphsched.training.commands.arguments import parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.atomic import write_atomic
+from graphsched.agents.bundles.atomic import write_atomic
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.eval.files import prepare_file

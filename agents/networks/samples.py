@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.agents.packing import with_graph_rows
+from graphsched.agents.networks.packing import with_graph_rows
 from graphsched.envs.core.graph import GraphStore, PackedObs, StaticGraph
 
 if TYPE_CHECKING:
-    from graphsched.agents.packing import NetworkObs
+    from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.graph import GraphSchema
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from graphsched.agents.atomic import find_folder, replace_folder
-from graphsched.agents.provenance import git_hash, versions
+from graphsched.agents.bundles.atomic import find_folder, replace_folder
+from graphsched.agents.bundles.provenance import git_hash, versions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 

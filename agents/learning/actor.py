@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from graphsched.agents.encoder import collate
-from graphsched.agents.kernel import DecoderKernel
+from graphsched.agents.networks.encoder import collate
+from graphsched.agents.networks.kernel import DecoderKernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from graphsched.agents.choice import Decisions
-    from graphsched.agents.kernel import Tables
-    from graphsched.agents.packing import NetworkObs
-    from graphsched.agents.policy import GraphPolicy
+    from graphsched.agents.learning.policy import GraphPolicy
+    from graphsched.agents.networks.choice import Decisions
+    from graphsched.agents.networks.kernel import Tables
+    from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.graph import GraphStore, PackedObs
 
 MAX_NODES = 50_000  # nodes encoded in one pass, which bounds the memory of the edge messages

@@ -8,7 +8,7 @@ import numpy as np
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 
-from graphsched.agents.space import GraphObs, GraphSpace, action_space
+from graphsched.agents.learning.space import GraphObs, GraphSpace, action_space
 from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.errors import InputError
 

@@ -8,12 +8,12 @@ from weakref import WeakKeyDictionary
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from graphsched.agents import ragged
-from graphsched.agents.actor import Actor
-from graphsched.agents.decoder import Decoder
-from graphsched.agents.encoder import GraphEncoder, collate
-from graphsched.agents.repack import rebase
-from graphsched.agents.space import GraphObs, GraphSpace
+from graphsched.agents.learning.actor import Actor
+from graphsched.agents.learning.repack import rebase
+from graphsched.agents.learning.space import GraphObs, GraphSpace
+from graphsched.agents.networks import ragged
+from graphsched.agents.networks.decoder import Decoder
+from graphsched.agents.networks.encoder import GraphEncoder, collate
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
-from graphsched.agents.beam import beam_search
-from graphsched.agents.rollouts import Lane
+from graphsched.agents.decoding.beam import beam_search
+from graphsched.agents.decoding.rollouts import Lane
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 from graphsched.envs.core.errors import InputError

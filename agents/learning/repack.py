@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graphsched.agents.packing import NetworkObs
+    from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.graph import GraphStore, PackedObs
 
 PER_BLOCK = ("slot", "kind", "context")

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from graphsched.agents.bundle import Networks
-from graphsched.agents.packing import collate_arrays, decoder_inputs, encoder_inputs
-from graphsched.agents.samples import random_observation, random_store
+from graphsched.agents.bundles.bundle import Networks
+from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
+from graphsched.agents.networks.samples import random_observation, random_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from graphsched.agents.decoder import Decoder
-    from graphsched.agents.encoder import GraphEncoder
+    from graphsched.agents.networks.decoder import Decoder
+    from graphsched.agents.networks.encoder import GraphEncoder
 
 OPSET = 20
 BLOCK_DIMS = ("kind", "context")

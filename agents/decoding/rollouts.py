@@ -13,8 +13,8 @@ from graphsched.envs.core.domain import InstanceT, SolutionT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from graphsched.agents.decoding.search import Decoding
     from graphsched.agents.runtime import Policy
-    from graphsched.agents.search import Decoding
     from graphsched.envs.core.domain import Domain
     from graphsched.envs.core.sim import BatchSim
 

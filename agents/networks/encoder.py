@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
-from graphsched.agents.packing import collate_arrays
+from graphsched.agents.networks.packing import collate_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

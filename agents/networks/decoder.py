@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from graphsched.agents.packing import decoder_inputs, has_resources, with_graph_rows
-from graphsched.agents.ragged import block_index, block_mean, block_peak
+from graphsched.agents.networks.packing import decoder_inputs, has_resources, with_graph_rows
+from graphsched.agents.networks.ragged import block_index, block_mean, block_peak
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

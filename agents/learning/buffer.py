@@ -9,9 +9,9 @@ import torch
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.utils import get_device
 
-from graphsched.agents.advantage import generalized_advantages
-from graphsched.agents.encoder import GraphBatch, collate
-from graphsched.agents.repack import join, rebase, select
+from graphsched.agents.learning.advantage import generalized_advantages
+from graphsched.agents.learning.repack import join, rebase, select
+from graphsched.agents.networks.encoder import GraphBatch, collate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

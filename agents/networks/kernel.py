@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.agents.choice import choose, decide
+from graphsched.agents.networks.choice import choose, decide
 from graphsched.envs.core.jit import kernel
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graphsched.agents.choice import Decisions
-    from graphsched.agents.packing import NetworkObs
+    from graphsched.agents.networks.choice import Decisions
+    from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.graph import GraphSchema
 
     F32 = NDArray[np.float32]

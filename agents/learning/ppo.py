@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from stable_baselines3 import PPO
 
-from graphsched.agents.actor import Actor
-from graphsched.agents.advantage import best_of_groups, group_advantages
-from graphsched.agents.buffer import GraphRolloutBuffer
-from graphsched.agents.policy import GraphPolicy
-from graphsched.agents.vec_env import BatchVecEnv
+from graphsched.agents.learning.actor import Actor
+from graphsched.agents.learning.advantage import best_of_groups, group_advantages
+from graphsched.agents.learning.buffer import GraphRolloutBuffer
+from graphsched.agents.learning.policy import GraphPolicy
+from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:

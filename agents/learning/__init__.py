@@ -1,0 +1,1 @@
+"""PPO over batches of simulators."""
