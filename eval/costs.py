@@ -5,7 +5,6 @@ A change that is to leave results alone is held against the costs from before it
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.bundles.shipped import shipped_policies
@@ -36,8 +35,7 @@ def named_specs(domain: Domain[Any, Any], first: int | None = None) -> list[str]
 
 def presets(domain: Domain[Any, Any]) -> dict[str, Any]:
     """The domain's training presets as they are written, by name."""
-    tables: dict[str, Any] = tomllib.loads(domain.presets.read_text(encoding="utf-8"))
-    found: dict[str, Any] = tables.get("train", {})
+    found: dict[str, Any] = domain.preset_tables().get("train", {})
     return found
 
 

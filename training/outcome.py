@@ -11,7 +11,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.cost import cost_in_words, learning_cost
 from graphsched.training.model import build_policy
-from graphsched.training.resume import read_checkpoint, read_run_config
+from graphsched.training.resume import core_seconds, read_checkpoint, read_run_config
 from graphsched.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def export_run(
     policy.load_state_dict(_chosen(state, weights))
     rules = _rules(config) if rules is None else rules
     result = result_of(folder, out, state["steps"], state["history"], rules, weights)
-    core_s = state.get("core_s", state["elapsed_s"])  # older checkpoints know one core's time
-    cost = learning_cost(config, core_s, state.get("machine", "an unrecorded machine"))
+    machine = state.get("machine", "an unrecorded machine")
+    cost = learning_cost(config, core_seconds(state), machine)
     write_policy(policy, config, result, cost)
     return result
 

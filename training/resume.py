@@ -94,7 +94,13 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["torch_rng"])
     np.random.set_state(state["numpy_rng"])  # noqa: NPY002
     random.setstate(state["python_rng"])
-    run.budget.start(state["elapsed_s"], state.get("core_s", state["elapsed_s"]))
+    run.budget.start(state["elapsed_s"], core_seconds(state))
+
+
+def core_seconds(state: Mapping[str, Any]) -> float:
+    """Processor time of the run; checkpoints from before it was kept know the wall's alone."""
+    seconds: float = state.get("core_s", state["elapsed_s"])
+    return seconds
 
 
 def read_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -212,6 +213,10 @@ class Domain(Generic[InstanceT, SolutionT]):
     measures: Callable[[float], Mapping[str, float]] | None = None
     perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
     cost_ratios: bool = True
+
+    def preset_tables(self) -> dict[str, Any]:
+        """What the file of presets holds: ``train``, ``suites`` and whatever else it has."""
+        return tomllib.loads(self.presets.read_text(encoding="utf-8"))
 
     def baseline(
         self, name: str, options: SolverOptions | None = None

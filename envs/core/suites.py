@@ -52,7 +52,7 @@ class Suite:
 
 def suites(domain: Domain[Any, Any]) -> dict[str, Suite]:
     """The domain's own suites by name: the tables ``[suites.NAME]`` of its presets."""
-    tables = tomllib.loads(domain.presets.read_text(encoding="utf-8")).get("suites", {})
+    tables = domain.preset_tables().get("suites", {})
     return {name: _suite(name, table, domain.presets) for name, table in tables.items()}
 
 

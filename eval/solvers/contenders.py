@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.solvers.counting import Counter, counted
-from graphsched.eval.solvers.pools import ANYTIME_S, Ask, baseline_pool, policy_pool
+from graphsched.eval.solvers.pools import ANYTIME_S, Ask, start_pool
 from graphsched.eval.solvers.tempering import tuned_temperatures
 from graphsched.eval.solvers.words import Start, Word, parse_word
 
@@ -161,7 +161,8 @@ def _improves(entrants: Entrants, start: Start) -> bool:
 def make_contender(entrants: Entrants, word: Word) -> Contender:
     """The contender of one word; raises InputError as `contenders` does."""
     counter = Counter()
-    pools = [_pool(entrants, start, counter) for start in word.starts]
+    watched, tuned = counted(entrants.domain, counter), entrants.tuned
+    pools = [start_pool(entrants, s, tuned.get(s.word), watched) for s in word.starts]
     if word.improver is not None:
         entrants.domain.improver(word.improver)
     learned = any(start.name in entrants.policies for start in word.starts)
@@ -177,15 +178,6 @@ def make_contender(entrants: Entrants, word: Word) -> Contender:
         improver=word.improver,
         counter=counter if learned else None,
     )
-
-
-def _pool(entrants: Entrants, start: Start, counter: Counter) -> Pool:
-    if start.name in entrants.policies:
-        watched = counted(entrants.domain, counter)
-        temperature = entrants.tuned.get(start.word, entrants.temperature)
-        return policy_pool(watched, entrants.policies[start.name], start, temperature)
-    noise = entrants.tuned.get(start.word, entrants.rule_temperature)
-    return baseline_pool(entrants.domain, start, entrants.workers, noise)
 
 
 def _kind(entrants: Entrants, word: Word) -> Kind:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphsched.agents.runtime import Policy
+    from graphsched.eval.solvers.entrants import Entrants
     from graphsched.eval.solvers.words import Start
 
 AnyDomain = Domain[Any, Any]
@@ -46,6 +47,31 @@ class Ask:
 
 Pool = Callable[[Ask], list[Any]]
 """Ask -> solutions, the best first; at least one."""
+
+
+def start_pool(
+    entrants: Entrants,
+    start: Start,
+    temperature: float | None = None,
+    watched: AnyDomain | None = None,
+) -> Pool:
+    """Pool of what a start names.
+
+    Args:
+        entrants: what starts are made of.
+        start: a policy or a baseline, with its runs.
+        temperature: of its samples; the entrants' if None.
+        watched: domain in which a policy decides, in place of the entrants'.
+
+    Raises:
+        InputError: as `policy_pool` and `baseline_pool`.
+    """
+    if start.name in entrants.policies:
+        chosen = entrants.temperature if temperature is None else temperature
+        policy = entrants.policies[start.name]
+        return policy_pool(watched or entrants.domain, policy, start, chosen)
+    noise = entrants.rule_temperature if temperature is None else temperature
+    return baseline_pool(entrants.domain, start, entrants.workers, noise)
 
 
 def policy_pool(domain: AnyDomain, policy: Policy, start: Start, temperature: float = 1.0) -> Pool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.eval.solvers.pools import Ask, baseline_pool, policy_pool
+from graphsched.eval.solvers.pools import Ask, start_pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,11 +47,7 @@ def _best(entrants: Entrants, start: Start, instances: Sequence[Any]) -> float:
     grid = POLICY_GRID if start.name in entrants.policies else RULE_GRID
     costs = np.zeros((len(grid), len(instances)))
     for row, temperature in zip(costs, grid, strict=True):
-        pool = (
-            policy_pool(entrants.domain, entrants.policies[start.name], sampled, temperature)
-            if start.name in entrants.policies
-            else baseline_pool(entrants.domain, sampled, entrants.workers, temperature)
-        )
+        pool = start_pool(entrants, sampled, temperature)
         row[:] = [entrants.domain.cost(i, pool(Ask(i))[0]) for i in instances]
     if entrants.domain.cost_ratios:
         costs /= np.maximum(costs.mean(axis=0), np.finfo(float).tiny)

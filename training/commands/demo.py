@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
 
 def read_plan(domain: Domain[Any, Any]) -> DemoPlan:
     """The domain's [demo] table; raises InputError if it has none, or one with unknown keys."""
-    table = tomllib.loads(domain.presets.read_text(encoding="utf-8")).get("demo")
+    table = domain.preset_tables().get("demo")
     if table is None:
         raise InputError(f"domain {domain.name!r}", "its presets have no [demo] table")
     try:

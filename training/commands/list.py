@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
 
 def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
     """What there is of one domain, as JSON."""
-    presets = tomllib.loads(domain.presets.read_text(encoding="utf-8"))
+    presets = domain.preset_tables()
     return {
         "name": domain.name,
         "env_id": f"graphsched:{domain.env_id}",

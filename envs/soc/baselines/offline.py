@@ -102,10 +102,9 @@ def _critical_path(tasks: Tasks, rank: Floats, longest: float) -> list[int]:
 def _serial(tasks: Tasks, jitter: Jitter | None) -> Plan:
     """Everything on the lane on which that takes the least time; others only where they must."""
     rank = _perturbed(tasks.rank_up, jitter)
-    lanes = range(tasks.duration.shape[1])
+    lanes = list(range(tasks.duration.shape[1]))
     if np.isfinite(tasks.duration).all():  # one after another, without a pause
-        best = int(np.argmin(tasks.duration.sum(axis=0)))
-        lanes = range(best, best + 1)
+        lanes = [int(np.argmin(tasks.duration.sum(axis=0)))]
     plans = []
     for p in lanes:
         fixed = np.where(np.isfinite(tasks.duration[:, p]), p, -1)
