@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from graphsched.envs.core.registration import register_domains
+from graphsched.envs.core.gym.registration import register_domains
 
 if TYPE_CHECKING:
     from graphsched.agents.runtime import load_policy

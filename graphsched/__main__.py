@@ -2,7 +2,7 @@
 
 import sys
 
-from graphsched.training.cli import main
+from graphsched.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import graphsched
+from graphsched.cli.main import main
 from graphsched.envs.core import extras
 from graphsched.envs.core.errors import InputError
-from graphsched.training.cli import main
 
 ROOT = Path(__file__).parents[1]
 SHOP = "random:4x3:seed=1"

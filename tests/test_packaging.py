@@ -70,7 +70,7 @@ def test_wheel_is_typed_licensed_and_has_the_command(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in files)
     (entry_points,) = (name for name in files if name.endswith("entry_points.txt"))
     text = zipfile.ZipFile(wheel).read(entry_points).decode()
-    assert "graphsched = graphsched.training.cli:main" in text
+    assert "graphsched = graphsched.cli.main:main" in text
 
 
 def test_wheel_of_the_source_distribution_is_the_same(

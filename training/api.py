@@ -9,7 +9,7 @@ from graphsched.envs.core.extras import require
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from graphsched.training.outcome import RunResult
+    from graphsched.training.running.outcome import RunResult
 
 
 def train(
@@ -39,7 +39,7 @@ def train(
         InputError: an unknown domain, preset or field, a bad value, or torch isn't there.
     """
     require("train", "torch", "torch_geometric", "stable_baselines3")
-    from graphsched.training.config import load_config
+    from graphsched.training.settings.config import load_config
     from graphsched.training.train import train as run
 
     return run(load_config(domain, preset, config, changes), resume=resume, show=show)

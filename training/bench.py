@@ -13,17 +13,17 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from graphsched.envs.core.clock import cpu_s
-from graphsched.envs.core.env import GraphSchedEnv
+from graphsched.envs.core.gym.env import GraphSchedEnv
 from graphsched.envs.core.padded import PaddedGraph, measure_sizes
-from graphsched.training.config import load_config
 from graphsched.training.instances import InstanceSource
 from graphsched.training.model import build_model
+from graphsched.training.settings.config import load_config
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.training.config import TrainConfig
+    from graphsched.training.settings.config import TrainConfig
 
 PRESET = "bench"
 MINIMUM_S = 8.0  # processor time of a measurement

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.clock import wall_s
-from graphsched.envs.core.linear import linear_costs
+from graphsched.envs.core.parts.linear import linear_costs
 from graphsched.training.instances import InstanceSource
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.training.config import Stage
+    from graphsched.training.settings.config import Stage
 
 VALIDATION_STREAM = 0x76616C  # sets validation apart from every training stream
 

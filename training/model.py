@@ -11,15 +11,15 @@ from graphsched.agents.learning.policy import GraphPolicy
 from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions
 from graphsched.agents.learning.space import GraphSpace, action_space
 from graphsched.agents.learning.vec_env import BatchVecEnv
-from graphsched.envs.core.linear import load_weights
-from graphsched.training.schedules import SCHEDULES, table, with_floor, with_warmup
+from graphsched.envs.core.parts.linear import load_weights
+from graphsched.training.settings.schedules import SCHEDULES, table, with_floor, with_warmup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphsched.envs.core.domain import Domain
-    from graphsched.training.config import PPOConfig, TrainConfig
-    from graphsched.training.schedules import Schedule
+    from graphsched.training.settings.config import PPOConfig, TrainConfig
+    from graphsched.training.settings.schedules import Schedule
 
 ENVIRONMENT_STREAM = 0x656E76  # sets the instances' stream apart from that of the actions
 

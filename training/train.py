@@ -14,23 +14,23 @@ from stable_baselines3.common.logger import configure
 from graphsched.agents.bundles.atomic import BackgroundWriter, write_atomic
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.callbacks import METRICS, run_callbacks
-from graphsched.training.outcome import RunResult, export_run, result_of
-from graphsched.training.progress import Bar, Silence
-from graphsched.training.resume import (
+from graphsched.training.running.callbacks import METRICS, run_callbacks
+from graphsched.training.running.outcome import RunResult, export_run, result_of
+from graphsched.training.running.progress import Bar, Silence
+from graphsched.training.running.resume import (
     CHECKPOINT,
     CONFIG,
     read_checkpoint,
     read_run_config,
     restore,
 )
-from graphsched.training.run import Run
+from graphsched.training.running.run import Run
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from graphsched.training.config import TrainConfig
-    from graphsched.training.progress import Display
+    from graphsched.training.running.progress import Display
+    from graphsched.training.settings.config import TrainConfig
 
 RUNS = Path("runs")
 ENDLESS = 2**62  # decisions of a run whose budget is time alone

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

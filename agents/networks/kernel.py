@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.agents.networks.choice import choose, decide
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

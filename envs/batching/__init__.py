@@ -4,20 +4,20 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.batching.baselines import linear, rules
+from graphsched.envs.batching.bench import measure
 from graphsched.envs.batching.bounds import cost, lower_bound
 from graphsched.envs.batching.checker import check
 from graphsched.envs.batching.features import SCHEMA, static_graph
 from graphsched.envs.batching.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.batching.instance import BatchingInstance, instance_from_json
 from graphsched.envs.batching.library import LIBRARY, best_known, group
-from graphsched.envs.batching.measures import measure
 from graphsched.envs.batching.metrics import metrics
-from graphsched.envs.batching.perturb import perturb
+from graphsched.envs.batching.options import BatchingOptions
 from graphsched.envs.batching.readers import READERS
 from graphsched.envs.batching.render import render_html, render_rgb, render_text
-from graphsched.envs.batching.schedulers import BatchingOptions
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.batching.solution import BatchingSolution, solution_from_json
+from graphsched.envs.batching.sources.perturb import perturb
 from graphsched.envs.core.domain import Domain
 
 DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(

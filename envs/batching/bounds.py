@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.codes import BLOCK, COST, STEP
-from graphsched.envs.batching.costs import batch_s, coefficients, linear_table
-from graphsched.envs.batching.loss import FULL, points
-from graphsched.envs.batching.timeline import losses, timeline
+from graphsched.envs.batching.hardware.catalogue import BLOCK
+from graphsched.envs.batching.hardware.iteration_time import (
+    COST,
+    STEP,
+    batch_s,
+    coefficients,
+    linear_table,
+)
+from graphsched.envs.batching.physics.loss import FULL, points
+from graphsched.envs.batching.physics.timeline import losses, timeline
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance, Replica

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.batching.costs import coefficients, linear_s, linear_table, swap_block_s
+from graphsched.envs.batching.hardware.iteration_time import (
+    coefficients,
+    linear_s,
+    linear_table,
+    swap_block_s,
+)
 from graphsched.envs.batching.solution import MOVED, SPAN
 from graphsched.envs.core.domain import Violation
 

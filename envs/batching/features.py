@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.codes import COST, KINDS, USUAL_DECODES, USUAL_TOKENS
-from graphsched.envs.batching.costs import coefficients, linear_s, linear_table
+from graphsched.envs.batching.hardware.iteration_time import (
+    COST,
+    USUAL_DECODES,
+    USUAL_TOKENS,
+    coefficients,
+    linear_s,
+    linear_table,
+)
+from graphsched.envs.batching.options import KINDS
 from graphsched.envs.core.graph import (
     EdgeType,
     GraphSchema,

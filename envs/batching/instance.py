@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.batching.codes import BLOCK
-from graphsched.envs.batching.costs import linear_table
+from graphsched.envs.batching.hardware.catalogue import BLOCK
+from graphsched.envs.batching.hardware.iteration_time import linear_table
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:

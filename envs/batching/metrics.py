@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.codes import BLOCK
-from graphsched.envs.batching.loss import MARGIN
+from graphsched.envs.batching.hardware.catalogue import BLOCK
+from graphsched.envs.batching.physics.loss import MARGIN
+from graphsched.envs.batching.physics.timeline import Timeline, timeline
 from graphsched.envs.batching.solution import SPAN
-from graphsched.envs.batching.timeline import Timeline, timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from graphsched.envs.batching.metrics import metrics
-from graphsched.envs.batching.timeline import timeline
+from graphsched.envs.batching.physics.timeline import timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

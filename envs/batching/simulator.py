@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.batching.codes import KINDS, OVER, WAITS
 from graphsched.envs.batching.features import SCHEMA, static_graph
 from graphsched.envs.batching.instance import instance_from_json
-from graphsched.envs.batching.kernel import begin, step
-from graphsched.envs.batching.loading import load_slot, needed_sizes
-from graphsched.envs.batching.log import empty_log
-from graphsched.envs.batching.playback import replay_slot
-from graphsched.envs.batching.rows import fill_rows
-from graphsched.envs.batching.schedulers import BatchingOptions
-from graphsched.envs.batching.state import State, empty_state, grow_state, plain_arrays, state_of
+from graphsched.envs.batching.options import KINDS, BatchingOptions
+from graphsched.envs.batching.physics.codes import OVER, WAITS
+from graphsched.envs.batching.physics.kernel import begin, step
+from graphsched.envs.batching.physics.loading import load_slot, needed_sizes
+from graphsched.envs.batching.physics.log import empty_log
+from graphsched.envs.batching.physics.replay import replay_slot
+from graphsched.envs.batching.physics.state import (
+    State,
+    empty_state,
+    grow_state,
+    plain_arrays,
+    state_of,
+)
+from graphsched.envs.batching.view.rows import fill_rows
 from graphsched.envs.core.graph import GraphStore
 from graphsched.envs.core.sim import StepResult
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import numpy as np
+
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -218,3 +219,34 @@ class GraphStore:
         start = self.num_rows
         self.num_rows += length
         return start
+
+
+def blank_obs(
+    schema: GraphSchema,
+    slots: NDArray[np.int64],
+    candidate_ptr: NDArray[np.int64],
+    resource_ptr: NDArray[np.int64],
+) -> PackedObs:
+    """Blocks to fill: rows are 0, nodes and resources -1, and there are no graphs.
+
+    Args:
+        schema: of the domain.
+        slots: (N,) that wait, rising.
+        candidate_ptr: (N + 1,) first candidate of each block.
+        resource_ptr: (N + 1,) first resource of each block.
+    """
+    n, c, r = len(slots), int(candidate_ptr[-1]), int(resource_ptr[-1])
+    return PackedObs(
+        slot=slots,
+        kind=np.zeros(n, np.int64),
+        context=np.zeros((n, len(schema.context)), np.float32),
+        candidate_ptr=candidate_ptr,
+        candidate=np.zeros((c, len(schema.candidate)), np.float32),
+        candidate_node=np.full((c, len(schema.candidate_nodes)), -1),
+        candidate_resource=np.full((c, len(schema.candidate_resources)), -1),
+        resource_ptr=resource_ptr,
+        resource=np.zeros((r, len(schema.resource)), np.float32),
+        resource_node=np.full(r, -1),
+        graph_ptr=np.zeros(n + 1, np.int64),
+        graph=np.zeros(0, np.int64),
+    )

@@ -10,9 +10,15 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from graphsched.envs.core.env import GraphSchedEnv
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.spaces import LARGEST, CandidateIndex, Observation, edge_width, node_width
+from graphsched.envs.core.gym.env import GraphSchedEnv
+from graphsched.envs.core.gym.spaces import (
+    LARGEST,
+    CandidateIndex,
+    Observation,
+    edge_width,
+    node_width,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

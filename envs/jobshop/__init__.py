@@ -5,19 +5,20 @@ from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
 from graphsched.envs.jobshop.baselines import cpsat, dispatching, linear, tabu
+from graphsched.envs.jobshop.bench import measure
 from graphsched.envs.jobshop.bounds import cost, lower_bound
 from graphsched.envs.jobshop.checker import check
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
 from graphsched.envs.jobshop.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
 from graphsched.envs.jobshop.library import LIBRARY, best_known, group
-from graphsched.envs.jobshop.measures import measure
-from graphsched.envs.jobshop.perturb import perturb
+from graphsched.envs.jobshop.options import JobShopOptions
 from graphsched.envs.jobshop.readers import READERS
 from graphsched.envs.jobshop.render import render_html, render_rgb, render_text
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.solution import JobShopSolution, solution_from_json
-from graphsched.envs.jobshop.symmetry import REVERSE
+from graphsched.envs.jobshop.sources.perturb import perturb
+from graphsched.envs.jobshop.view.symmetry import REVERSE
 
 DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     name="jobshop",

@@ -1,199 +1,34 @@
-"""Job shop physics: schedules are built one operation at a time, in numba, all slots in one call.
-
-At each decision the simulator looks at the *focus machine*, that of the operation which could
-complete first (Giffler & Thompson 1960, "Algorithms for solving production-scheduling
-problems"). Candidates are the next operations of jobs on this machine that can start early
-enough: with ``t`` the machine's earliest possible start and ``c`` the earliest completion, those
-with start <= t + delay_window * (c - t). A window of 0 builds non-delay schedules; a window of 1
-admits every start < c and builds active schedules, one of which is optimal.
-"""
+"""The simulator: slots that each build one schedule, operation by operation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import GraphStore, PackedObs
-from graphsched.envs.core.jit import kernel
 from graphsched.envs.core.sim import StepResult
 from graphsched.envs.jobshop.bounds import heads_and_tails
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
-from graphsched.envs.jobshop.pilot import empty_scratch
-from graphsched.envs.jobshop.rows import fill_rows, list_machines
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.physics.dispatch import (
+    NO_TAIL,
+    begin_slots,
+    fill_visits,
+    pass_scheduled,
+    step_slots,
+    waiting,
+)
+from graphsched.envs.jobshop.physics.state import DONE, WAITING, State, empty_state, grow_state
 from graphsched.envs.jobshop.solution import JobShopSolution
-from graphsched.envs.jobshop.state import DONE, WAITING, State, empty_state, grow_state
+from graphsched.envs.jobshop.view.pilot import empty_scratch
+from graphsched.envs.jobshop.view.rows import fill_rows, list_machines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-
-CANDIDATE_RULES = {"nondelay": 0.0, "active": 1.0}
-NO_TAIL = np.int64(2**62)
-
-
-@dataclass(frozen=True)
-class JobShopOptions:
-    """Simulator options.
-
-    Attributes:
-        delay_window: which operations may compete for the focus machine: 0 is ``nondelay``, 1 is
-            ``active``, values between admit a machine's idling for part of an operation.
-        pilot_steps: operations that the pilot features look ahead; 0 looks at the candidate alone.
-    """
-
-    delay_window: float = 0.3
-    pilot_steps: int = 120
-
-    def __post_init__(self) -> None:
-        """Accept the rules' names as well; raises InputError outside [0, 1]."""
-        given: object = self.delay_window
-        window = CANDIDATE_RULES.get(str(given), given)
-        if isinstance(window, bool) or not isinstance(window, int | float) or not 0 <= window <= 1:
-            rules = ", ".join(CANDIDATE_RULES)
-            raise InputError("delay_window", f"expected a number in [0, 1] or {rules}: {window!r}")
-        object.__setattr__(self, "delay_window", float(window))
-        if type(self.pilot_steps) is not int or self.pilot_steps < 0:
-            raise InputError("pilot_steps", f"expected a count: {self.pilot_steps!r}")
-
-
-@kernel
-def _pass_scheduled(state: State, b: int, m: int) -> None:
-    """Move machine m's least tail on to an unscheduled operation."""
-    at, stop = state.least_tail_at[b, m], state.machine_ptr[b, m + 1]
-    while at < stop:
-        o = state.by_tail[b, at]
-        if o >= state.next_operation[b, state.job[b, o]]:
-            break
-        at += 1
-    state.least_tail_at[b, m] = at
-    state.machine_tail[b, m] = state.tail[b, state.by_tail[b, at]] if at < stop else NO_TAIL
-
-
-@kernel(entry=False)
-def _schedule(state: State, b: int, j: int) -> None:
-    """Append job j's next operation to its machine at the earliest possible time."""
-    o = state.next_operation[b, j]
-    m = state.machine[b, o]
-    start = max(state.job_ready[b, j], state.machine_ready[b, m])
-    end = start + state.duration[b, o]
-    state.start[b, o] = start
-    state.next_operation[b, j] = o + 1
-    state.job_ready[b, j] = end
-    state.machine_ready[b, m] = end
-    state.machine_load[b, m] -= state.duration[b, o]
-    state.visit[b, j, m] = state.revisit[b, o]
-    state.operations_left[b] -= 1
-    _pass_scheduled(state, b, m)
-    bound = max(state.bound[b], end + state.tail[b, o])
-    if state.machine_tail[b, m] < NO_TAIL:
-        bound = max(bound, end + state.machine_load[b, m] + state.machine_tail[b, m])
-    state.bound[b] = bound
-
-
-@kernel(entry=False)
-def _find_candidates(state: State, b: int, window: float) -> None:
-    """Focus machine and its candidates, in order of job number."""
-    focus_end, focus = NO_TAIL, -1
-    for j in range(state.num_jobs[b]):
-        o = state.next_operation[b, j]
-        if o < state.job_ptr[b, j + 1]:
-            m = state.machine[b, o]
-            end = max(state.job_ready[b, j], state.machine_ready[b, m]) + state.duration[b, o]
-            if end < focus_end:
-                focus_end, focus = end, m
-    ready = state.machine_ready[b, focus]
-    focus_start = focus_end
-    for j in range(state.num_jobs[b]):
-        o = state.next_operation[b, j]
-        if o < state.job_ptr[b, j + 1] and state.machine[b, o] == focus:
-            focus_start = min(focus_start, max(state.job_ready[b, j], ready))
-    latest = focus_start + window * (focus_end - focus_start)
-    count = 0
-    for j in range(state.num_jobs[b]):
-        o = state.next_operation[b, j]
-        if o < state.job_ptr[b, j + 1] and state.machine[b, o] == focus:
-            start = max(state.job_ready[b, j], ready)
-            if start == focus_start or (start <= latest and start < focus_end):
-                state.candidate[b, count] = j
-                count += 1
-    state.focus[b] = focus
-    state.focus_start[b] = focus_start
-    state.focus_end[b] = focus_end
-    state.num_candidates[b] = count
-
-
-@kernel(entry=False)
-def _advance(state: State, b: int, window: float) -> None:
-    """Take forced moves until there is a choice or the schedule is complete."""
-    while state.operations_left[b] > 0:
-        _find_candidates(state, b, window)
-        last_chance = state.decisions[b] == 0 and state.operations_left[b] == 1
-        if state.num_candidates[b] > 1 or last_chance:
-            state.status[b] = WAITING
-            return
-        _schedule(state, b, state.candidate[b, 0])
-    state.status[b] = DONE
-
-
-@kernel
-def _start(state: State, slots: NDArray[np.int64], window: float) -> None:
-    """First decisions of freshly loaded slots. slots: (S,)."""
-    for b in slots:
-        state.paid_bound[b] = state.bound[b]
-        _advance(state, b, window)
-
-
-@kernel
-def _waiting(status: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.flatnonzero(status == WAITING)
-
-
-@kernel
-def _step(
-    state: State,
-    slots: NDArray[np.int64],  # (N,)
-    actions: NDArray[np.int64],  # (N,)
-    window: float,
-    rewards: NDArray[np.float64],  # (N,) out
-    dones: NDArray[np.bool_],  # (N,) out
-    elapsed: NDArray[np.float64],  # (N,) out
-) -> int:
-    """Act in all slots; returns the first block whose action is out of range, or -1."""
-    for i in range(len(slots)):
-        if not 0 <= actions[i] < state.num_candidates[slots[i]]:
-            return i
-    for i in range(len(slots)):
-        b = slots[i]
-        clock = state.focus_start[b]
-        _schedule(state, b, state.candidate[b, actions[i]])
-        state.decisions[b] += 1
-        _advance(state, b, window)
-        rewards[i] = (state.paid_bound[b] - state.bound[b]) / state.first_bound[b]
-        state.paid_bound[b] = state.bound[b]
-        dones[i] = state.status[b] == DONE
-        now = state.bound[b] if dones[i] else state.focus_start[b]
-        elapsed[i] = max(now - clock, 0)
-    return -1
-
-
-@kernel
-def _fill_visits(
-    job_ptr: NDArray[np.int64],  # (J + 1,)
-    machine: NDArray[np.int64],  # (O,)
-    visit: NDArray[np.int64],  # (J, M) out
-    revisit: NDArray[np.int64],  # (O,) out
-) -> None:
-    """Each job's first operation on each machine, and its next after each operation."""
-    visit[:] = -1
-    for j in range(len(job_ptr) - 1):
-        for o in range(job_ptr[j + 1] - 1, job_ptr[j] - 1, -1):
-            revisit[o] = visit[j, machine[o]]
-            visit[j, machine[o]] = o
 
 
 def _bound(instance: JobShopInstance) -> int:
@@ -248,7 +83,7 @@ class JobShopSim:
             self._put(slot, instance, graph)
         if twins:
             self._copy(*np.array(twins).T)
-        _start(self._state, np.asarray(slots, np.int64), self.options.delay_window)
+        begin_slots(self._state, np.asarray(slots, np.int64), self.options.delay_window)
 
     def _put(self, slot: int, instance: JobShopInstance, graph: int) -> None:
         if self._graphs[slot] >= 0:
@@ -290,15 +125,15 @@ class JobShopSim:
         state.machine_ptr[slot, : machines + 1] = np.concatenate([[0], np.cumsum(visits)])
         state.least_tail_at[slot, :machines] = state.machine_ptr[slot, :machines]
         for m in range(machines):
-            _pass_scheduled(state, slot, m)
-        _fill_visits(
+            pass_scheduled(state, slot, m)
+        fill_visits(
             instance.job_ptr, instance.machine, state.visit[slot, :jobs], state.revisit[slot]
         )
 
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
         state = self._state
-        slots = _waiting(state.status)
+        slots = waiting(state.status)
         candidate_ptr = np.zeros(len(slots) + 1, np.int64)
         np.cumsum(state.num_candidates[slots], out=candidate_ptr[1:])
         resource_ptr, machine = list_machines(state, slots)
@@ -337,14 +172,14 @@ class JobShopSim:
 
     def step(self, actions: NDArray[np.int64]) -> StepResult:
         """Schedule the chosen operations; see `BatchSim.step`."""
-        slots = _waiting(self._state.status)
+        slots = waiting(self._state.status)
         actions = np.asarray(actions, np.int64)
         if actions.shape != slots.shape:
             raise IndexError(f"expected {len(slots)} actions, found shape {actions.shape}")
         result = StepResult(
             slots, np.empty(len(slots)), np.empty(len(slots), np.bool_), np.empty(len(slots))
         )
-        wrong = _step(
+        wrong = step_slots(
             self._state,
             slots,
             actions,

@@ -5,22 +5,21 @@ from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
 from graphsched.envs.memory.baselines import linear, rules, search
+from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
-from graphsched.envs.memory.extraction.command import extract
 from graphsched.envs.memory.features import SCHEMA, static_graph
 from graphsched.envs.memory.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
 from graphsched.envs.memory.library import LIBRARY, best_known, group
-from graphsched.envs.memory.measures import measure
 from graphsched.envs.memory.metrics import metrics
 from graphsched.envs.memory.options import MemoryOptions
-from graphsched.envs.memory.perturb import perturb
 from graphsched.envs.memory.readers import READERS
 from graphsched.envs.memory.render import render_html, render_rgb, render_text
 from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.solution import MemorySolution, solution_from_json
-from graphsched.envs.memory.static_command import allocate
+from graphsched.envs.memory.sources.extraction.command import extract
+from graphsched.envs.memory.sources.perturb import perturb
 
 DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     name="memory",
@@ -53,7 +52,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.memory") / "presets.toml")),
-    commands={"allocate": allocate, "extract": extract},
+    commands={"extract": extract},
     metrics=metrics,
     measures=measure,
     perturb=perturb,

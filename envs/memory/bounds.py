@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.envs.memory.guide import guide_of
+from graphsched.envs.memory.pricing.guide import guide_of
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.instance import MemoryInstance

@@ -19,9 +19,9 @@ from graphsched.envs.core.graph import (
     columns,
     features,
 )
-from graphsched.envs.memory.guide import LISTS, guide_of
-from graphsched.envs.memory.orders import lifetimes
-from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.physics.orders import LISTS, lifetimes
+from graphsched.envs.memory.physics.program import problem_of
+from graphsched.envs.memory.pricing.guide import guide_of
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.instance import MemoryInstance

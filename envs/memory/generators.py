@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.memory.builder import Builder
+from graphsched.envs.memory.hardware.machine import MIB, PRESETS, Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import MIB, PRESETS, Machine
+from graphsched.envs.memory.sources.builder import Builder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.memory.machine import Machine, machine_from_json
-from graphsched.envs.memory.values import count, number
+from graphsched.envs.core.parts.values import count, number
+from graphsched.envs.memory.hardware.machine import Machine, machine_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ import numpy as np
 from graphsched.envs.core.domain import Library
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory.generators import TOY_OPTIMUM, toy
+from graphsched.envs.memory.hardware.machine import MIB
 from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
-from graphsched.envs.memory.machine import MIB
 
 SUFFIX = ".json.gz"
 CAPACITIES = (8, 16, 32, 128)  # MiB

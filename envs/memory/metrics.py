@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.physics.program import problem_of
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.instance import MemoryInstance

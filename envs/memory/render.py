@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.memory.machine import MIB
+from graphsched.envs.memory.hardware.machine import MIB
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

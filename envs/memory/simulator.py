@@ -8,17 +8,17 @@ import numpy as np
 
 from graphsched.envs.core.graph import GraphStore, PackedObs
 from graphsched.envs.core.sim import StepResult
-from graphsched.envs.memory.arena import FIRST_FIT, LATENCY, RESIDENCIES
 from graphsched.envs.memory.features import SCHEMA, static_graph
-from graphsched.envs.memory.guide import guide_of
 from graphsched.envs.memory.instance import instance_from_json
-from graphsched.envs.memory.kernel import begin_slots, step_slots
 from graphsched.envs.memory.options import MemoryOptions
-from graphsched.envs.memory.pilot import empty_scratch
-from graphsched.envs.memory.problem import Problem, problem_of
-from graphsched.envs.memory.rows import fill_rows
+from graphsched.envs.memory.physics.arena import FIRST_FIT, LATENCY, RESIDENCIES
+from graphsched.envs.memory.physics.kernel import begin_slots, step_slots
+from graphsched.envs.memory.physics.program import Problem, problem_of
+from graphsched.envs.memory.physics.state import DONE, IDLE, WAITING, State, empty_state, grow_state
+from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.solution import MemorySolution
-from graphsched.envs.memory.state import DONE, IDLE, WAITING, State, empty_state, grow_state
+from graphsched.envs.memory.view.pilot import empty_scratch
+from graphsched.envs.memory.view.rows import fill_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.memory.values import count, number
+from graphsched.envs.core.parts.values import count, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,22 +4,22 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain
-from graphsched.envs.soc import recipes
 from graphsched.envs.soc.baselines import cpsat, ga, linear, offline, runtime, search
+from graphsched.envs.soc.bench import measure
 from graphsched.envs.soc.bounds import cost, lower_bound
 from graphsched.envs.soc.checker import check
 from graphsched.envs.soc.features import SCHEMA, static_graph
 from graphsched.envs.soc.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.soc.instance import SocInstance, instance_from_json
 from graphsched.envs.soc.library import LIBRARY, best_known, group
-from graphsched.envs.soc.measures import measure
 from graphsched.envs.soc.metrics import metrics
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.perturb import perturb
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
 from graphsched.envs.soc.simulator import SocSim
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
+from graphsched.envs.soc.sources import wfcommons
+from graphsched.envs.soc.sources.perturb import perturb
 
 DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     name="soc",
@@ -28,7 +28,7 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     options=SocOptions,
     simulator=SocSim,
     static_graph=lambda i: static_graph(i.jobs[0], i.platform, i.ticks),
-    generators={**GENERATORS, **recipes.GENERATORS},
+    generators={**GENERATORS, **wfcommons.GENERATORS},
     toy_optimum=TOY_OPTIMUM,
     readers=READERS,
     library=LIBRARY,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.soc.plan import tasks_of
+from graphsched.envs.soc.physics.tasks import tasks_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.soc.instance import SocInstance
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
     from graphsched.envs.soc.solution import SocSolution
 
 

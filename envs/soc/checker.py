@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.domain import Violation
-from graphsched.envs.soc import streams
 from graphsched.envs.soc.instance import NOISES
+from graphsched.envs.soc.sources import randomness
 
 if TYPE_CHECKING:
     from graphsched.envs.soc.instance import Job, SocInstance
@@ -86,7 +86,7 @@ def _check_duration(
         return [Violation("early", f"{label} starts at {start}, before time 0")]
     noise = NOISES.index(instance.noise.kind)
     n, i = int(solution.job[r]), int(solution.task[r])
-    actual = streams.duration(instance.seed, n, i, mean, noise, instance.noise.std)
+    actual = randomness.duration(instance.seed, n, i, mean, noise, instance.noise.std)
     if _close(end - start, actual):
         return []
     return [Violation("duration", f"{label} runs for {end - start}, expected {actual}")]
@@ -101,7 +101,7 @@ def _check_arrivals(instance: SocInstance, solution: SocSolution) -> list[Violat
     stream = instance.stream
     shares = np.cumsum(np.array(stream.mix))
     for n, kind in enumerate(solution.kind.tolist()):
-        expected = streams.kind(instance.seed, n, shares)
+        expected = randomness.kind(instance.seed, n, shares)
         if kind != expected:
             out.append(Violation("kind", f"job {n} is of kind {kind}, expected {expected}"))
     expected_times = _entries(instance, _ended(instance, solution))
@@ -158,7 +158,7 @@ def _entries(instance: SocInstance, ended: list[float]) -> list[float]:
             outside += 1
         else:
             pause = 1.0 if instance.ticks else 0.0
-        now += pause + streams.gap(instance.seed, draws, stream.mean_gap, instance.ticks)
+        now += pause + randomness.gap(instance.seed, draws, stream.mean_gap, instance.ticks)
         draws += 1
 
 

@@ -19,7 +19,7 @@ from graphsched.envs.core.graph import (
     columns,
     features,
 )
-from graphsched.envs.soc.plan import tasks_of
+from graphsched.envs.soc.physics.tasks import tasks_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.graph import Feature
     from graphsched.envs.soc.instance import Job, Platform
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
 
 CANDIDATE = features(
     "duration",  # on this lane / mean over the lanes that can run the task

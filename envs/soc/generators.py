@@ -15,8 +15,14 @@ import numpy as np
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
-from graphsched.envs.soc.profiles import default_soc, mix_jobs, top_job, top_platform, wifi_jobs
-from graphsched.envs.soc.shapes import EXACT_SHAPES, SHAPES
+from graphsched.envs.soc.sources.profiles import (
+    default_soc,
+    mix_jobs,
+    top_job,
+    top_platform,
+    wifi_jobs,
+)
+from graphsched.envs.soc.sources.shapes import EXACT_SHAPES, SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

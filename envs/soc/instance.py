@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.soc.values import matrix, number, words
+from graphsched.envs.core.parts.values import matrix, number, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc.features import ccr
 from graphsched.envs.soc.generators import TOY_OPTIMUM, ds3_default_soc, ds3gym, ds3gym_mix, toy
 from graphsched.envs.soc.instance import SocInstance
-from graphsched.envs.soc.profiles import default_soc, wifi_jobs
+from graphsched.envs.soc.sources.profiles import default_soc, wifi_jobs
 
 NAMES = ("top", "wifi-tx", "wifi-rx")
 WORLDS = 10  # of each stream

@@ -11,8 +11,8 @@ from graphsched.envs.core.sim import StepResult
 from graphsched.envs.soc.features import static_graph
 from graphsched.envs.soc.instance import MAX_KINDS, instance_from_json
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.static_mode import StaticMode
-from graphsched.envs.soc.stream_mode import StreamMode
+from graphsched.envs.soc.plan.mode import StaticMode
+from graphsched.envs.soc.stream.mode import StreamMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.cli.screen import print_summary
 from graphsched.eval.document import build_document
 from graphsched.eval.evaluate import evaluate
 from graphsched.eval.running.benchmark import run_benchmark, unique_names
 from graphsched.eval.solvers.contenders import Contender
 from graphsched.eval.solvers.counting import Counter, counted
-from graphsched.training.commands.screen import print_summary
 from tests.eval.samples import entered
 from tests.toy_domain import DOMAIN
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from graphsched.training.commands.screen import print_summary
+from graphsched.cli.screen import print_summary
 from tests.eval.samples import FIELD, batching_document, field_document, sample_document
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphsched.envs.jobshop import DOMAIN
-from graphsched.training.config import load_config
+from graphsched.training.settings.config import load_config
 from graphsched.training.train import train
 from tests.training.runs import small_config
 

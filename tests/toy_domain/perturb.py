@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphsched.envs.core.perturbing import perturbed_name
+from graphsched.envs.core.parts.perturbing import perturbed_name
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.config import TrainConfig
-from graphsched.training.resume import read_checkpoint
+from graphsched.training.running.resume import read_checkpoint
+from graphsched.training.settings.config import TrainConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
 }
 CODE = """
 import json, sys
-from graphsched.training.config import TrainConfig
+from graphsched.training.settings.config import TrainConfig
 from graphsched.training.train import train
 train(TrainConfig.from_dict(json.loads(sys.argv[1])), export=False)
 """

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from graphsched.cli.commands.tune import main, option_grid
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.linear import load_weights
+from graphsched.envs.core.parts.linear import load_weights
 from graphsched.envs.jobshop import DOMAIN
 from graphsched.training.cem import CemConfig, Search, search_rule
-from graphsched.training.commands.tune import main, option_grid
-from graphsched.training.config import TrainConfig
+from graphsched.training.settings.config import TrainConfig
 from graphsched.training.validation import Validation
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from graphsched import __version__
+from graphsched.cli import main as cli
+from graphsched.cli.main import main
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
-from graphsched.training import cli
-from graphsched.training.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -292,7 +292,7 @@ def test_an_infeasible_solver_is_reported_loudly(
     spt = replace(honest.baselines["spt"], make=make)
     liar = replace(honest, baselines={**honest.baselines, "spt": spt})
     for command in ("solve", "evaluate"):
-        monkeypatch.setattr(f"graphsched.training.commands.{command}.get_domain", lambda _: liar)
+        monkeypatch.setattr(f"graphsched.cli.commands.{command}.get_domain", lambda _: liar)
     assert main(["solve", "jobshop", "ft06", "--baseline", "spt"]) == 1
     assert "infeasible: makespan" in capsys.readouterr().err
     words = f"eval jobshop --policy none --instances ft06 --baselines spt,lpt --out {tmp_path}"
@@ -443,7 +443,7 @@ def test_commands_of_a_domain_are_found(
 
 
 def test_commands_that_need_no_torch_import_none() -> None:
-    code = "import sys; from graphsched.training.cli import main; status = main(sys.argv[1:]); "
+    code = "import sys; from graphsched.cli.main import main; status = main(sys.argv[1:]); "
     code += "assert 'torch' not in sys.modules, 'torch was imported'; sys.exit(status)"
     for words in ("list", "solve jobshop ft06 --baseline spt", "bench --help"):
         command = [sys.executable, "-c", code, *words.split()]

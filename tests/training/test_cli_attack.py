@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from graphsched.training.cli import main
+from graphsched.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

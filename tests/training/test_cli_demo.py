@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from graphsched.cli.commands.demo import read_plan
+from graphsched.cli.main import main
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.cli import main
-from graphsched.training.commands.demo import read_plan
-from graphsched.training.config import load_config
+from graphsched.training.settings.config import load_config
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsched.envs.core.errors import InputError
-from graphsched.training.config import PPOConfig, Stage, TrainConfig, ValidationConfig, load_config
+from graphsched.training.settings.config import (
+    PPOConfig,
+    Stage,
+    TrainConfig,
+    ValidationConfig,
+    load_config,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

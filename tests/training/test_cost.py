@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.budget import Budget
-from graphsched.training.config import load_config
-from graphsched.training.cost import cost_in_words, learning_cost
+from graphsched.training.running.cost import cost_in_words, learning_cost
+from graphsched.training.settings.budget import Budget
+from graphsched.training.settings.config import load_config
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from graphsched.training.config import TrainConfig
+    from graphsched.training.settings.config import TrainConfig
 
 
 def _config(rule: str | None) -> TrainConfig:

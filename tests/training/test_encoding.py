@@ -15,8 +15,8 @@ import torch
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop import DOMAIN
-from graphsched.training.encoding import TENSORS, from_files, pack, to_files, unpack
-from graphsched.training.resume import CHECKPOINT, read_checkpoint
+from graphsched.training.running.encoding import TENSORS, from_files, pack, to_files, unpack
+from graphsched.training.running.resume import CHECKPOINT, read_checkpoint
 from tests.training.runs import ROOT
 from tests.training.test_resume import differences
 
@@ -88,7 +88,7 @@ WRITER = """
 import sys, numpy as np
 from pathlib import Path
 from graphsched.agents.bundles.atomic import replace_folder
-from graphsched.training.encoding import pack, to_files
+from graphsched.training.running.encoding import pack, to_files
 number = 0
 while True:
     number += 1

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.linear import linear_costs, load_weights
+from graphsched.envs.core.parts.linear import linear_costs, load_weights
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.config import load_config
 from graphsched.training.instances import InstanceSource
 from graphsched.training.model import build_model
+from graphsched.training.settings.config import load_config
 from graphsched.training.validation import play
 
 RULE = "data/cem_linear.json"

@@ -11,8 +11,8 @@ import torch
 
 from graphsched.agents.bundles.atomic import find_folder
 from graphsched.envs.core.errors import InputError
-from graphsched.training.encoding import STATE, TENSORS
-from graphsched.training.resume import CHECKPOINT, read_run_config
+from graphsched.training.running.encoding import STATE, TENSORS
+from graphsched.training.running.resume import CHECKPOINT, read_run_config
 from graphsched.training.train import resumed_config, train
 from tests.training.runs import small_config, state_of, train_and_kill
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsched.training.schedules import (
+from graphsched.training.settings.schedules import (
     SCHEDULES,
     AutomaticDiscount,
     refine,

@@ -15,12 +15,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from graphsched.agents.bundles.bundle import read_bundle
 from graphsched.envs.core.errors import InputError
-from graphsched.training.budget import Budget
-from graphsched.training.config import TrainConfig
 from graphsched.training.model import build_policy
-from graphsched.training.outcome import RunResult, export_run
-from graphsched.training.resume import read_run_config
-from graphsched.training.run import Run
+from graphsched.training.running.outcome import RunResult, export_run
+from graphsched.training.running.resume import read_run_config
+from graphsched.training.running.run import Run
+from graphsched.training.settings.budget import Budget
+from graphsched.training.settings.config import TrainConfig
 from graphsched.training.train import gradient_norms, train
 from graphsched.training.validation import play
 from tests.training.runs import small_config, state_of

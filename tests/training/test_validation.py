@@ -8,9 +8,9 @@ import torch
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop import DOMAIN
-from graphsched.training.config import Stage, TrainConfig
 from graphsched.training.instances import InstanceSource, generator, validation_instances
 from graphsched.training.model import build_policy
+from graphsched.training.settings.config import Stage, TrainConfig
 from graphsched.training.validation import Validation, play
 
 KINDS = {"uniform:4x3": 3.0, "uniform:6x5": 1.0}

@@ -6,10 +6,10 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from graphsched.envs.batching.features import SCHEMA
-from graphsched.envs.batching.schedulers import BatchingOptions
+from graphsched.envs.batching.options import BatchingOptions
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.core.linear import linear_solver, load_weights
+from graphsched.envs.core.parts.linear import linear_solver, load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable

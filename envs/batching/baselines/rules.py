@@ -6,9 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from graphsched.envs.batching.codes import BUDGETS, ROUTERS
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.batching.options import BUDGETS, ROUTERS, Scheduler
+from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.core.domain import Baseline, SolverOptions
 
 if TYPE_CHECKING:

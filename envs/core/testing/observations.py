@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from graphsched.envs.core.env import GraphSchedEnv
+from graphsched.envs.core.gym.env import GraphSchedEnv
 from graphsched.envs.core.testing.play import Player, assert_same, blocks
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.core.spaces import observation
+from graphsched.envs.core.gym.spaces import observation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

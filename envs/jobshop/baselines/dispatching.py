@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.core.jit import kernel
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.jobshop.instance import JobShopInstance
+    from graphsched.envs.jobshop.physics.state import State
     from graphsched.envs.jobshop.solution import JobShopSolution
-    from graphsched.envs.jobshop.state import State
 
 SPT, LPT, FIFO, MWKR, LWKR, MOPNR, FDD_MWKR, TAIL, RANDOM = range(9)
 RULES = {

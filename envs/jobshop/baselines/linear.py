@@ -6,9 +6,10 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.core.linear import linear_solver, load_weights
+from graphsched.envs.core.parts.linear import linear_solver, load_weights
 from graphsched.envs.jobshop.features import SCHEMA
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.jobshop.search.moves import draw
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.core.linear import linear_solver, load_weights
+from graphsched.envs.core.parts.linear import linear_solver, load_weights
 from graphsched.envs.memory.features import SCHEMA
 from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.simulator import MemorySim

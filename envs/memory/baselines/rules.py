@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
-from graphsched.envs.memory.arena import empty_arena
-from graphsched.envs.memory.guide import guide_of
-from graphsched.envs.memory.mapping import solve_order
 from graphsched.envs.memory.options import MemoryOptions
-from graphsched.envs.memory.orders import ORDERS, order_of, scores
-from graphsched.envs.memory.placing import decode
-from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.physics.arena import empty_arena
+from graphsched.envs.memory.physics.mapping import solve_order
+from graphsched.envs.memory.physics.orders import ORDERS, order_of, scores
+from graphsched.envs.memory.physics.placing import decode
+from graphsched.envs.memory.physics.program import problem_of
+from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.simulator import MemorySim
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import numpy as np
 
 from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
-from graphsched.envs.core.jit import kernel
-from graphsched.envs.memory.arena import Arena, empty_arena
-from graphsched.envs.memory.mapping import solve_order
-from graphsched.envs.memory.orders import order_of, scores
-from graphsched.envs.memory.placing import decode
-from graphsched.envs.memory.problem import Problem, problem_of
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.memory.physics.arena import Arena, empty_arena
+from graphsched.envs.memory.physics.mapping import solve_order
+from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.placing import decode
+from graphsched.envs.memory.physics.program import Problem, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

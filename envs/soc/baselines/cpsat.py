@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.soc.instance import SocInstance
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
     from graphsched.envs.soc.solution import SocSolution
 
 GRAIN = 1_000_000  # integer steps in the makespan of the first solution, where times are fractions
@@ -103,7 +103,7 @@ def _add_transfers(
 
 def _tidy(tasks: Tasks, lane: NDArray[np.int64], begins: NDArray[np.float64]) -> Plan:
     """The same lanes and orders in exact times, everything as early as it can."""
-    from graphsched.envs.soc.static_kernel import execute
+    from graphsched.envs.soc.plan.kernel import execute
 
     start, end = np.empty(len(lane)), np.empty(len(lane))
     position = np.empty(len(lane))

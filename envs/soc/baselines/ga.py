@@ -15,10 +15,10 @@ import numpy as np
 
 from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.core.domain import Baseline
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.soc.baselines.offline import PLANNERS, Jitter, Plan
 from graphsched.envs.soc.baselines.search import STARTS, anytime
-from graphsched.envs.soc.plan import find_gap, insert
+from graphsched.envs.soc.physics.tasks import find_gap, insert
 from graphsched.envs.soc.search.improve import of_plan
 from graphsched.envs.soc.search.moves import draw, stream
 from graphsched.envs.soc.search.state import State, empty_state, inputs_at
@@ -26,7 +26,7 @@ from graphsched.envs.soc.search.state import State, empty_state, inputs_at
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

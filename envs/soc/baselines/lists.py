@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.jit import kernel
-from graphsched.envs.soc.plan import data_ready, find_gap, insert
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.soc.physics.tasks import data_ready, find_gap, insert
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

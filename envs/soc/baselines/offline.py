@@ -14,8 +14,8 @@ import numpy as np
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.soc.baselines import lists
 from graphsched.envs.soc.baselines.runtime import follow_plans
-from graphsched.envs.soc.plan import tasks_of
-from graphsched.envs.soc.static_mode import run_plan
+from graphsched.envs.soc.physics.tasks import tasks_of
+from graphsched.envs.soc.plan.mode import run_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.soc.instance import SocInstance
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
     from graphsched.envs.soc.solution import SocSolution
 
     Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.plan import tasks_of
+from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.simulator import SocSim
 
 if TYPE_CHECKING:

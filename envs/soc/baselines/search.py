@@ -10,15 +10,15 @@ import numpy as np
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
 from graphsched.envs.soc.baselines.offline import PLANNERS, Jitter, Plan, plan
-from graphsched.envs.soc.plan import tasks_of
+from graphsched.envs.soc.physics.tasks import tasks_of
+from graphsched.envs.soc.plan.mode import run_plan
 from graphsched.envs.soc.search.improve import of_plan, search, starts_of
-from graphsched.envs.soc.static_mode import run_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graphsched.envs.soc.instance import SocInstance
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
     from graphsched.envs.soc.solution import SocSolution
 
 STARTS = ("heft", "peft", "serial")

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.clock import cpu_s, fitting
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.soc.plan.kernel import execute
 from graphsched.envs.soc.search.annealing import anneal
 from graphsched.envs.soc.search.moves import Habits, empty_places, stream
 from graphsched.envs.soc.search.state import build, empty_state
-from graphsched.envs.soc.static_kernel import execute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.soc.search.state import (
     AFTER,
     BEFORE,
@@ -19,7 +19,7 @@ from graphsched.envs.soc.search.state import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

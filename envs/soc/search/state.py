@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.plan import Tasks
+    from graphsched.envs.soc.physics.tasks import Tasks
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

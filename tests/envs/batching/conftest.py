@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from graphsched.envs.batching import bounds, features, loading
+from graphsched.envs.batching import bounds, features
+from graphsched.envs.batching.physics import loading
 
 # ms: a decode's launch and row, each KV token read, a prefill's launch and row, each product
 COEFFICIENTS = 1e-3 * np.array([1.0, 0.2, 0.001, 2.8, 0.05, 1e-5])

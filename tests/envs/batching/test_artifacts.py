@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from graphsched.envs.batching import DOMAIN
-from graphsched.envs.batching.costs import linear_table
 from graphsched.envs.batching.generators import GENERATORS
-from graphsched.envs.batching.hardware import GPUS, MODELS
+from graphsched.envs.batching.hardware.catalogue import GPUS, MODELS
+from graphsched.envs.batching.hardware.iteration_time import linear_table
 from graphsched.envs.batching.instance import instance_from_json
 from graphsched.envs.batching.library import load
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import BatchingOptions, Scheduler
+from graphsched.envs.batching.options import BatchingOptions, Scheduler
+from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.batching.solution import solution_from_json
 from graphsched.envs.core.errors import InputError

@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.batching import DOMAIN
-from graphsched.envs.batching.codes import BATCHINGS, ORDERS
 from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.batching.options import BATCHINGS, ORDERS, Scheduler
+from graphsched.envs.batching.physics.replay import serve
 from tests.envs.batching.hand import shop
 
 NAMES = [name for name in DOMAIN.baselines if name.startswith("backfill")]

@@ -9,8 +9,8 @@ import pytest
 
 from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.batching.options import Scheduler
+from graphsched.envs.batching.physics.replay import serve
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphsched.envs.batching.checker import check
-from graphsched.envs.batching.costs import (
+from graphsched.envs.batching.hardware.iteration_time import (
     batch_s,
     coefficients,
     linear_table,

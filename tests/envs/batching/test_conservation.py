@@ -8,10 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.batching import DOMAIN
-from graphsched.envs.batching.codes import BATCHINGS, ORDERS, PREEMPTIONS, ROUTERS, SERVED
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import AGENTS, BatchingOptions, Scheduler
+from graphsched.envs.batching.options import (
+    AGENTS,
+    BATCHINGS,
+    ORDERS,
+    PREEMPTIONS,
+    ROUTERS,
+    BatchingOptions,
+    Scheduler,
+)
+from graphsched.envs.batching.physics.codes import SERVED
+from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.batching.simulator import BatchingSim
 
 pytestmark = pytest.mark.compiled

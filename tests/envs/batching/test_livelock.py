@@ -7,9 +7,9 @@ import pytest
 
 from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.log import empty_log, log_entry, log_tokens
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.batching.options import Scheduler
+from graphsched.envs.batching.physics.log import empty_log, log_entry, log_tokens
+from graphsched.envs.batching.physics.replay import serve
 
 
 @pytest.mark.parametrize("preemption", ["recompute", "swap"])

@@ -11,12 +11,12 @@ import pytest
 from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.bounds import lower_bound
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.loss import points
 from graphsched.envs.batching.metrics import in_time
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.batching.options import Scheduler
+from graphsched.envs.batching.physics.loss import points
+from graphsched.envs.batching.physics.replay import serve
+from graphsched.envs.batching.physics.timeline import losses, timeline
 from graphsched.envs.batching.solution import BatchingSolution
-from graphsched.envs.batching.timeline import losses, timeline
 
 
 @pytest.mark.parametrize(

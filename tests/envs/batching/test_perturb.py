@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from graphsched.envs.batching.codes import BLOCK
 from graphsched.envs.batching.generators import GENERATORS
-from graphsched.envs.batching.perturb import KINDS, TARGETS
+from graphsched.envs.batching.hardware.catalogue import BLOCK
+from graphsched.envs.batching.sources.perturb import KINDS, TARGETS
 
 ARRIVAL, LENGTH, PREDICTION, TARGET, MEMORY, GPU = (kind for kind, _ in KINDS)
 SEEDS = range(12)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from graphsched.envs.batching.costs import linear_table, read_profile
 from graphsched.envs.batching.generators import GENERATORS
+from graphsched.envs.batching.hardware.iteration_time import linear_table, read_profile
 from graphsched.envs.batching.instance import Replica, make_requests
 from graphsched.envs.batching.readers import READERS
 from graphsched.envs.core.errors import InputError

@@ -10,7 +10,6 @@ from math import inf, log, log10
 import numpy as np
 import pytest
 
-from graphsched.envs.batching.codes import ADMIT, BUDGET, COST, ROUTE, RUNNING, SWAPPED, WAITS
 from graphsched.envs.batching.features import (
     CANDIDATE,
     CLUSTER,
@@ -20,10 +19,12 @@ from graphsched.envs.batching.features import (
     static_graph,
 )
 from graphsched.envs.batching.generators import GENERATORS
+from graphsched.envs.batching.hardware.iteration_time import COST
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.loading import load_slot
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import BatchingOptions, Scheduler
+from graphsched.envs.batching.options import BatchingOptions, Scheduler
+from graphsched.envs.batching.physics.codes import ADMIT, BUDGET, ROUTE, RUNNING, SWAPPED, WAITS
+from graphsched.envs.batching.physics.loading import load_slot
+from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.batching.simulator import BatchingSim
 
 NO_EDGES = np.zeros((2, 0), np.int64)

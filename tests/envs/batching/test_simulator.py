@@ -12,9 +12,9 @@ from graphsched.envs.batching.features import SCHEMA
 from graphsched.envs.batching.generators import GENERATORS, TOY_OPTIMUM, bursts, parse_size
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.library import LIBRARY, load
-from graphsched.envs.batching.playback import serve
+from graphsched.envs.batching.options import BatchingOptions, Scheduler
+from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.batching.render import chrome_trace
-from graphsched.envs.batching.schedulers import BatchingOptions, Scheduler
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.core.errors import InputError
 

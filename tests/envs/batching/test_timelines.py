@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from graphsched.envs.batching import DOMAIN
-from graphsched.envs.batching.costs import batch_s, coefficients, linear_table
+from graphsched.envs.batching.hardware.iteration_time import batch_s, coefficients, linear_table
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
+from graphsched.envs.batching.options import Scheduler
+from graphsched.envs.batching.physics.replay import serve
 
 NO_EDGES = np.zeros((2, 0), np.int64)
 

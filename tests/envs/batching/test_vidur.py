@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
-from graphsched.envs.batching.playback import serve
-from graphsched.envs.batching.schedulers import Scheduler
-from graphsched.envs.batching.timeline import timeline
+from graphsched.envs.batching.options import Scheduler
+from graphsched.envs.batching.physics.replay import serve
+from graphsched.envs.batching.physics.timeline import timeline
 
 FOLDER = Path(os.environ.get("GRAPHSCHED_DATA", "data-not-there")) / "batching/vidur_reference"
 CASES = [

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from graphsched.envs.core import clock
-from graphsched.envs.core.compiling import is_compiling
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.compiling import is_compiling
+from graphsched.envs.core.kernels.jit import kernel
 
 
 def _busy(seconds: float) -> None:

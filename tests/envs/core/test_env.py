@@ -12,8 +12,8 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 import graphsched
-from graphsched.envs.core.env import GraphSchedEnv
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.gym.env import GraphSchedEnv
 from graphsched.envs.core.registry import get_domain
 from tests.toy_domain import DOMAIN as CREW
 

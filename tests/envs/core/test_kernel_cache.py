@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from graphsched.envs.core import kernel_cache
-from graphsched.envs.core.kernel_sources import imported_names, source_files, source_hash
+from graphsched.envs.core.kernels import cache as kernel_cache
+from graphsched.envs.core.kernels.sources import imported_names, source_files, source_hash
 
 pytestmark = pytest.mark.compiled
 
 ROOT = Path(__file__).parents[3]
 FACTORS = "FACTOR = 2\n"
 CALLEE = """
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 from . import factors
 from probe.factors import (
     FACTOR,
@@ -29,7 +29,7 @@ def scaled(value):
     return FACTOR * value
 """
 CALLER = """
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 from probe.callee import scaled
 
 @kernel
@@ -153,18 +153,22 @@ def test_folders_not_used_lately_are_removed(tmp_path: Path) -> None:
 
 
 def test_a_source_newer_than_the_process_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "graphsched.envs.jobshop.rows"
+    module = "graphsched.envs.jobshop.view.rows"
     __import__(module)
     assert source_hash.__wrapped__(module) is not None
-    monkeypatch.setattr("graphsched.envs.core.kernel_sources.STARTED", 0.0)
+    monkeypatch.setattr("graphsched.envs.core.kernels.sources.STARTED", 0.0)
     assert source_hash.__wrapped__(module) is None
 
 
 def test_sources_are_those_of_all_modules_that_are_imported() -> None:
-    module = "graphsched.envs.jobshop.rows"
+    module = "graphsched.envs.jobshop.view.rows"
     __import__(module)
     names = set(source_files(module))
-    assert {module, "graphsched.envs.jobshop.pilot", "graphsched.envs.core.jit"} <= names
+    assert {
+        module,
+        "graphsched.envs.jobshop.view.pilot",
+        "graphsched.envs.core.kernels.jit",
+    } <= names
     assert "graphsched.envs.jobshop.checker" not in names, "it builds on no checker"
 
 

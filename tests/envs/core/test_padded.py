@@ -9,8 +9,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from graphsched.envs.core.env import GraphSchedEnv
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.gym.env import GraphSchedEnv
 from graphsched.envs.core.padded import PaddedGraph, PaddedSizes, measure_sizes
 from tests.toy_domain import DOMAIN as CREW
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsched.envs.core.perturbing import changed, draw_factor, perturbed_name
+from graphsched.envs.core.parts.perturbing import changed, draw_factor, perturbed_name
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.core.testing.data import check_perturbations
 from graphsched.envs.core.testing.play import Cases

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import gymnasium
 import pytest
 
-from graphsched.envs.core.registration import register_domains
+from graphsched.envs.core.gym.registration import register_domains
 from graphsched.envs.core.registry import domain_names, get_domain
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
-from graphsched.envs.core.env import GraphSchedEnv
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.vec_env import GraphSchedVectorEnv
+from graphsched.envs.core.gym.env import GraphSchedEnv
+from graphsched.envs.core.gym.vec_env import GraphSchedVectorEnv
 from tests.toy_domain import DOMAIN as CREW
 
 STEPS = 60

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from graphsched.envs.core.domain import SolverOptions
-from graphsched.envs.core.linear import linear_costs, linear_solver, load_weights, save_weights
+from graphsched.envs.core.parts.linear import (
+    linear_costs,
+    linear_solver,
+    load_weights,
+    save_weights,
+)
 from graphsched.envs.jobshop import DOMAIN
 from graphsched.envs.jobshop.baselines.dispatching import RULES
 from graphsched.envs.jobshop.features import SCHEMA
 from graphsched.envs.jobshop.generators import uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
 
 # Three jobs meet on machine 0. Durations 3, 5, 4; tails 10, 2, 6; operations left 2, 3, 2.
 SHOP = JobShopInstance.from_jobs(

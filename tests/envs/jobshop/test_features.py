@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from graphsched.envs.jobshop.features import MACH, OP, SCHEMA, static_graph
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
 
 COLUMN = {f.name: i for i, f in enumerate(SCHEMA.candidate)}
 

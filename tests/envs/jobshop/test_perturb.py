@@ -7,7 +7,7 @@ import pytest
 
 from graphsched.envs.jobshop.generators import uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.perturb import KINDS, LONGEST
+from graphsched.envs.jobshop.sources.perturb import KINDS, LONGEST
 
 SEEDS = range(12)
 DURATION, MACHINES, RELEASE = (kind for kind, _ in KINDS)

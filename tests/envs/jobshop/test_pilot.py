@@ -11,8 +11,9 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop.bounds import heads_and_tails
 from graphsched.envs.jobshop.generators import irregular
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.pilot import RULES, SCALE, empty_scratch, look_ahead
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
+from graphsched.envs.jobshop.view.pilot import RULES, SCALE, empty_scratch, look_ahead
 
 
 def plain(instance, state, first, steps, rule):

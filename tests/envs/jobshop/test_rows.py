@@ -17,7 +17,8 @@ from graphsched.envs.jobshop.features import (
     static_graph,
 )
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
 
 # Seven operations, numbered job by job; 17 time units of work, so that the mean duration is 17/7.
 #

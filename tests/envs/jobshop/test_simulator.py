@@ -13,7 +13,8 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.jobshop import DOMAIN
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.simulator import JobShopOptions, JobShopSim
+from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.simulator import JobShopSim
 
 
 def play(instance, options, choose):

@@ -17,7 +17,7 @@ from graphsched.envs.jobshop.generators import irregular
 from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.library import content_hash, load
 from graphsched.envs.jobshop.solution import JobShopSolution
-from graphsched.envs.jobshop.symmetry import REVERSE
+from graphsched.envs.jobshop.view.symmetry import REVERSE
 
 Serial = Callable[[JobShopInstance, Sequence[int]], JobShopSolution]
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.jobshop import DOMAIN
+from graphsched.envs.jobshop.bench import measure
 from graphsched.envs.jobshop.checker import check
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.library import best_known, load
-from graphsched.envs.jobshop.measures import measure
 from graphsched.envs.jobshop.search import solver
 from graphsched.envs.jobshop.search.moves import estimate_before, estimate_behind, list_moves
 from graphsched.envs.jobshop.search.paths import move, set_order

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphsched.envs.memory import features, guide, simulator
+from graphsched.envs.memory import features, simulator
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
-from graphsched.envs.memory.prices import Prices
+from graphsched.envs.memory.physics.orders import LISTS
+from graphsched.envs.memory.pricing import guide
+from graphsched.envs.memory.pricing.prices import Prices
 
 # A byte takes 1 us from slow memory and 0.1 us from fast, and copies move half a byte in 1 us.
 #
@@ -69,7 +71,7 @@ def priced(monkeypatch):
     """
     monkeypatch.setattr(guide, "prices_of", lambda _p, _goal: PRICES)
     found = guide.guide_of.__wrapped__(PROGRAM)
-    found.lists[guide.LISTS.index("best")] = [4, 2, 3, 1, 0]
+    found.lists[LISTS.index("best")] = [4, 2, 3, 1, 0]
     for module in (features, simulator):
         monkeypatch.setattr(module, "guide_of", lambda _instance: found)
     monkeypatch.setattr(simulator, "static_graph", features.static_graph.__wrapped__)

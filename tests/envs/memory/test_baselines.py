@@ -12,9 +12,9 @@ from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.baselines.search import improve_mappings
+from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.generators import GENERATORS
-from graphsched.envs.memory.machine import MIB
-from graphsched.envs.memory.measures import measure
+from graphsched.envs.memory.hardware.machine import MIB
 from graphsched.envs.memory.solution import solution_from_json
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from graphsched.envs.memory.checker import check, latency
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
 from graphsched.envs.memory.solution import MemorySolution
 
 # A byte takes 1 us from slow memory and 0.1 us from fast. Instruction 1 computes for 20 us, so that

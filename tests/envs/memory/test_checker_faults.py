@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from graphsched.envs.memory.checker import MOST, check, latency
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
 from graphsched.envs.memory.solution import MemorySolution
 
 # A byte takes 1 us from slow memory, 0.1 us from fast; copies move a byte a microsecond at most.

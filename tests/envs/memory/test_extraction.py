@@ -6,15 +6,15 @@ import pytest
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
-from graphsched.envs.memory.machine import MIB, PRESETS
+from graphsched.envs.memory.hardware.machine import MIB, PRESETS
 from graphsched.envs.memory.readers import read_json
 
 pytest.importorskip("torch")
 import torch
 
-from graphsched.envs.memory.extraction.graph import program_of
-from graphsched.envs.memory.extraction.models import MODELS, build
-from graphsched.envs.memory.extraction.shape import Shape
+from graphsched.envs.memory.sources.extraction.graph import program_of
+from graphsched.envs.memory.sources.extraction.models import MODELS, build
+from graphsched.envs.memory.sources.extraction.shape import Shape
 
 MACHINE = PRESETS["tpuv4i"]
 

@@ -11,8 +11,8 @@ import pytest
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory.bounds import cost
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
 from graphsched.envs.memory.metrics import metrics
 from graphsched.envs.memory.readers import READERS
 from graphsched.envs.memory.solution import MemorySolution, solution_from_json

@@ -6,15 +6,21 @@ import numpy as np
 import pytest
 
 from graphsched.envs.memory import bounds
-from graphsched.envs.memory.arena import empty_arena
-from graphsched.envs.memory.guide import LISTS
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
 from graphsched.envs.memory.metrics import metrics
-from graphsched.envs.memory.orders import ORDERS, benefits, lifetimes, order_of, scores
-from graphsched.envs.memory.placing import decode
-from graphsched.envs.memory.prices import prices_of
-from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.physics.arena import empty_arena
+from graphsched.envs.memory.physics.orders import (
+    LISTS,
+    ORDERS,
+    benefits,
+    lifetimes,
+    order_of,
+    scores,
+)
+from graphsched.envs.memory.physics.placing import decode
+from graphsched.envs.memory.physics.program import problem_of
+from graphsched.envs.memory.pricing.prices import prices_of
 from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.solution import MemorySolution
 

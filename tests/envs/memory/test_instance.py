@@ -11,13 +11,13 @@ import pytest
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory.generators import GENERATORS
+from graphsched.envs.memory.hardware.machine import PRESETS, Machine, machine_from_json
 from graphsched.envs.memory.instance import (
     Buffer,
     Instruction,
     MemoryInstance,
     instance_from_json,
 )
-from graphsched.envs.memory.machine import PRESETS, Machine, machine_from_json
 from graphsched.envs.memory.readers import read_json
 
 MACHINE = PRESETS["tpuv4i"]

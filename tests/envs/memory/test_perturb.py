@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphsched.envs.memory.generators import GENERATORS
-from graphsched.envs.memory.perturb import KINDS
+from graphsched.envs.memory.sources.perturb import KINDS
 
 SIZE, FLOPS, CAPACITY, BANDWIDTH, ORDER, READ = (kind for kind, _ in KINDS)
 SEEDS = range(12)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphsched.envs.memory.arena import FIRST_FIT, empty_arena
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
-from graphsched.envs.memory.mapping import solution_of, solve_order
-from graphsched.envs.memory.placing import decode
-from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.physics.arena import FIRST_FIT, empty_arena
+from graphsched.envs.memory.physics.mapping import solution_of, solve_order
+from graphsched.envs.memory.physics.placing import decode
+from graphsched.envs.memory.physics.program import problem_of
 
 A, P, Q, R = range(4)
 

@@ -15,8 +15,8 @@ from graphsched.envs.memory.features import (
     STORAGE,
     static_graph,
 )
-from graphsched.envs.memory.guide import LISTS
 from graphsched.envs.memory.options import MemoryOptions
+from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.simulator import MemorySim
 
 X, A, W, B, O = range(5)  # noqa: E741

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
-from graphsched.envs.memory.arena import empty_arena
 from graphsched.envs.memory.generators import GENERATORS
-from graphsched.envs.memory.guide import guide_of
+from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
-from graphsched.envs.memory.machine import Machine
-from graphsched.envs.memory.mapping import solve_order
 from graphsched.envs.memory.options import MemoryOptions
-from graphsched.envs.memory.orders import order_of, scores
-from graphsched.envs.memory.placing import decode
-from graphsched.envs.memory.problem import problem_of
+from graphsched.envs.memory.physics.arena import empty_arena
+from graphsched.envs.memory.physics.mapping import solve_order
+from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.placing import decode
+from graphsched.envs.memory.physics.program import problem_of
+from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.simulator import MemorySim
 
 

@@ -16,7 +16,7 @@ from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.generators import GENERATORS
 from graphsched.envs.soc.instance import Noise
-from graphsched.envs.soc.saga import related, saga_heft
+from graphsched.envs.soc.sources.saga import related, saga_heft
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "saga_heft.csv"
 PLANNED = [n for n, b in DOMAIN.baselines.items() if n not in ("cp-sat", "es-linear")]

@@ -13,7 +13,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc.bounds import completions, cost, lower_bound, tails
 from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
 from graphsched.envs.soc.metrics import metrics
-from graphsched.envs.soc.plan import tasks_of
+from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
 

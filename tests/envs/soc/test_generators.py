@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc.features import ccr
 from graphsched.envs.soc.generators import GENERATORS
-from graphsched.envs.soc.shapes import SHAPES
+from graphsched.envs.soc.sources.shapes import SHAPES
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_workflows_follow_their_recipe_and_leave_global_randomness_alone():
     pytest.importorskip("wfcommons")
     import random
 
-    from graphsched.envs.soc.recipes import workflow
+    from graphsched.envs.soc.sources.wfcommons import workflow
 
     random.seed(1)
     expected = random.random()

@@ -11,7 +11,7 @@ from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.features import CAND
 from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.plan import find_gap
+from graphsched.envs.soc.physics.tasks import find_gap
 from graphsched.envs.soc.simulator import SocSim
 from graphsched.envs.soc.solution import SocSolution
 

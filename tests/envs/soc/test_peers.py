@@ -10,9 +10,9 @@ import pytest
 
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.soc import DOMAIN, measures
+from graphsched.envs.soc import DOMAIN, bench
 from graphsched.envs.soc.generators import GENERATORS
-from graphsched.envs.soc.saga import related, saga_heft
+from graphsched.envs.soc.sources.saga import related, saga_heft
 
 
 class Scheduler:
@@ -57,13 +57,13 @@ def test_a_missing_peer_is_named(monkeypatch):
 
 
 def test_measures_name_the_peer_where_it_is_there(saga, monkeypatch):
-    monkeypatch.setattr(measures, "TASKS", 6)
-    monkeypatch.setattr(measures, "PES", 2)
-    found = measures.measure(1e-6)
+    monkeypatch.setattr(bench, "TASKS", 6)
+    monkeypatch.setattr(bench, "PES", 2)
+    found = bench.measure(1e-6)
     assert found["heft_times_faster_than_saga"] > 0
     assert all(value > 0 for value in found.values())
     monkeypatch.setitem(sys.modules, "saga", None)
-    assert "saga_heft_200x8_us" not in measures.measure(1e-6)
+    assert "saga_heft_200x8_us" not in bench.measure(1e-6)
 
 
 def test_the_linear_rule_serves_plans_and_streams():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphsched.envs.soc.generators import GENERATORS
-from graphsched.envs.soc.perturb import KINDS
+from graphsched.envs.soc.sources.perturb import KINDS
 
 TASK, ENTRY, VOLUME, EDGES, SPEED, LINK, GAP = (kind for kind, _ in KINDS)
 SEEDS = range(12)

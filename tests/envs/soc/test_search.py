@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.jit import kernel
+from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.baselines.ga import evolve
 from graphsched.envs.soc.baselines.search import anneal, improve
 from graphsched.envs.soc.generators import GENERATORS
 from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance
-from graphsched.envs.soc.plan import tasks_of
+from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.search.improve import of_plan, search
 from graphsched.envs.soc.search.moves import empty_places, send, value_places
 from graphsched.envs.soc.search.state import build, empty_state, take_out

@@ -1,0 +1,126 @@
+"""What a serving system does by itself: batching, order of admission, pre-emption, routing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphsched.envs.core.errors import InputError
+
+KINDS = ("route", "admit", "budget")
+BATCHINGS = ("request-level", "orca", "vllm-v0", "sarathi", "vllm-v1")
+REQUEST_LEVEL, ORCA, VLLM_V0, SARATHI, VLLM_V1 = range(5)
+ORDERS = ("fcfs", "sjf", "srtf", "ltr", "priority", "urgency")
+FCFS, SJF, SRTF, LTR, PRIORITY, URGENCY = range(6)
+ROUTERS = (
+    "round-robin",
+    "random",
+    "least-outstanding",
+    "least-prefill",
+    "speed-weighted",
+    "power-of-two",
+    "prefix-affinity",
+    "hexgen",
+    "llumnix",
+    "least-ttft",
+)
+PREEMPTIONS = ("recompute", "swap")
+BUDGETS = (128, 256, 512, 1024, 2048)  # tokens, on offer to whoever sets the budget
+AGENTS = ("none", "route", "admit", "budget", "route+admit", "admit+budget", "route+admit+budget")
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A complete set of rules.
+
+    Attributes:
+        batching: how batches are formed. ``request-level``: new requests enter when all old ones
+            are through. ``orca``: in every iteration (Yu et al. 2022), whole prompts, memory for
+            the longest output reserved. ``vllm-v0``: a batch of prompts whenever one fits, else
+            all decodes (Kwon et al. 2023). ``sarathi``: decodes, then chunks of running prompts,
+            then new ones within a token budget (Agrawal et al. 2024). ``vllm-v1``: running
+            requests in order, then new ones, blocks by the chunk.
+        budget: tokens of a batch at most; 0 takes the largest of `BUDGETS` whose iteration
+            meets the tightest TPOT target of the running requests.
+        max_seqs: running requests of a replica at most.
+        watermark: share of KV blocks that admission leaves free.
+        preemption: what happens to the last running request when blocks run out: its tokens are
+            computed again (``recompute``) or its blocks wait in the host's memory (``swap``).
+        order: which queued request is admitted next: ``fcfs``; least predicted service time
+            (``sjf``), of what is left of it (``srtf``); predicted output length alone (``ltr``,
+            as learning to rank does); ``priority``; least slack to its target (``urgency``).
+        aging: seconds that a second of waiting takes off the key of ``sjf``, ``srtf``, ``ltr``.
+        passes: how often later requests that fit may be admitted before a queued one that does
+            not; 0: the first that does not fit ends admission, as in vLLM. It is backfilling of
+            EASY (Lifka 1995; Mu'alem and Feitelson 2001) with a bound in place of a reservation,
+            which would need true run times. Of no effect where admission is the agent's.
+        router: which replica an arrival goes to, see `ROUTERS`.
+        alpha: weight of speed against load in router ``hexgen``.
+        prefix_cache: whether prefixes are kept and shared.
+    """
+
+    batching: str = "sarathi"
+    budget: int = 512
+    max_seqs: int = 128
+    watermark: float = 0.01
+    preemption: str = "recompute"
+    order: str = "fcfs"
+    aging: float = 0.0
+    passes: int = 0
+    router: str = "least-prefill"
+    alpha: float = 0.5
+    prefix_cache: bool = True
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field."""
+        choices = (
+            ("batching", BATCHINGS),
+            ("preemption", PREEMPTIONS),
+            ("order", ORDERS),
+            ("router", ROUTERS),
+        )
+        for name, known in choices:
+            if getattr(self, name) not in known:
+                problem = f"not one of {', '.join(known)}: {getattr(self, name)!r:.40}"
+                raise InputError(name, problem)
+        for name, least, most in (
+            ("budget", 0, 10**6),
+            ("max_seqs", 1, 4096),
+            ("passes", 0, 10**6),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise InputError(
+                    name, f"expected a count in [{least}, {most}], found {value!r:.40}"
+                )
+        for name, limit in (("watermark", 0.5), ("aging", 1e6), ("alpha", 1.0)):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 <= value <= limit:
+                raise InputError(name, f"expected a number in [0, {limit:g}], found {value!r:.40}")
+        if type(self.prefix_cache) is not bool:
+            raise InputError("prefix_cache", f"expected true or false: {self.prefix_cache!r:.40}")
+
+
+@dataclass(frozen=True)
+class BatchingOptions(Scheduler):
+    """Simulator options: which decisions are the agent's; the rest follow the rules.
+
+    Attributes:
+        agent: decisions offered: the replica of an arrival (``route``), the next request admitted
+            on a replica (``admit``), the token budget of its next iterations (``budget``).
+        window: queued requests offered at most, in the order of their keys.
+        budget_every: iterations of a replica between decisions on its budget.
+    """
+
+    agent: str = "route+admit"
+    window: int = 8
+    budget_every: int = 32
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the option."""
+        super().__post_init__()
+        if self.agent not in AGENTS:
+            raise InputError("agent", f"not one of {', '.join(AGENTS)}: {self.agent!r:.40}")
+        for name, least in (("window", 2), ("budget_every", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= 1000:
+                raise InputError(name, f"expected a count in [{least}, 1000], found {value!r:.40}")

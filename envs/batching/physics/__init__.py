@@ -1,0 +1,1 @@
+"""Physics: queues, KV blocks, batches and iterations of replicas."""

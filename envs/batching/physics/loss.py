@@ -1,0 +1,31 @@
+"""What a request that was served so, or not at all, costs; shared by simulator and reports.
+
+Points out of 100: `MISS` for missing any target, `LATE` times u / (1 + u), where u is the worst
+ratio of what was measured to its target, and `STARVED` for a first token later than the starvation
+time. A rejected request costs all 100. The cost of a schedule is the weighted mean.
+"""
+
+from __future__ import annotations
+
+from graphsched.envs.core.kernels.jit import kernel
+
+MISS, LATE, STARVED = 70.0, 10.0, 20.0
+FULL = MISS + LATE + STARVED
+MARGIN = 1.0 + 1e-9
+
+
+@kernel
+def points(ratio: float, waited: float, starvation: float) -> float:
+    """Points of a request.
+
+    Args:
+        ratio: the worst of measured over target so far.
+        waited: from the time it could be routed to its first token, s.
+        starvation: more than this is starving, s.
+    """
+    out = LATE * ratio / (1.0 + ratio)
+    if ratio > MARGIN:
+        out += MISS
+    if waited > starvation * MARGIN:
+        out += STARVED
+    return out

@@ -1,0 +1,297 @@
+"""Dynamic rows of waiting slots; columns as in `features`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.batching.features import CAND, CTX, RES
+from graphsched.envs.batching.hardware.iteration_time import COST
+from graphsched.envs.batching.options import BUDGETS
+from graphsched.envs.batching.physics.codes import ADMIT, ROUTE
+from graphsched.envs.batching.physics.forecast import (
+    ALONE,
+    DECODES,
+    END,
+    HEADROOM,
+    HIT,
+    KV,
+    PACE,
+    RESIDUAL,
+    TPOT,
+    TTFT,
+    WAIT,
+    WIDTH,
+    expect,
+    linear,
+    look,
+    service_s,
+)
+from graphsched.envs.batching.physics.kv_blocks import blocks_for
+from graphsched.envs.batching.physics.routing import freeness, outstanding
+from graphsched.envs.core.kernels.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphsched.envs.batching.physics.state import State
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+CAP = 4.0
+TEN_S = 10.0
+NO_TARGET, USUAL_PACE = 1e9, 0.1
+
+
+@kernel(entry=False)
+def _first_target(state: State, b: int, i: int) -> float:
+    """Scale of a request's times to its first token, s; of its deadline where it has no target."""
+    req = state.req[b, i]
+    return float(req.ttft if req.ttft < NO_TARGET else min(0.25 * req.deadline, TEN_S))
+
+
+@kernel(entry=False)
+def _pace_target(state: State, b: int, i: int) -> float:
+    """Scale of a request's times per token, s."""
+    return float(state.req[b, i].tpot if state.req[b, i].tpot < NO_TARGET else USUAL_PACE)
+
+
+@kernel(entry=False)
+def _least(rows: Floats, column: int) -> float:
+    return float(rows[:, column].min())
+
+
+@kernel(entry=False)
+def _route_row(state: State, b: int, r: int, mean_speed: float, load: Floats, row: Floats) -> None:
+    """A replica for the arrival; columns that are compared later hold raw values."""
+    i = state.slot[b].subject
+    req, rep = state.req[b, i], state.rep[b, r]
+    out = np.empty(WIDTH)
+    look(state, b, r, load)
+    expect(state, b, r, i, load, out)
+    left = max(req.arrival + req.deadline - state.slot[b].clock, 1e-3)
+    first, pace = _first_target(state, b, i), _pace_target(state, b, i)
+    row[CAND.ttft] = min(out[TTFT] / first, CAP)
+    row[CAND.ttft_over_best] = out[TTFT]
+    row[CAND.ttft_late] = out[TTFT] > req.ttft
+    row[CAND.tpot] = min(out[TPOT] / pace, CAP)
+    row[CAND.tpot_over_best] = out[TPOT]
+    row[CAND.tpot_late] = out[TPOT] > req.tpot
+    row[CAND.end] = min(out[END] / left, CAP)
+    row[CAND.end_over_best] = out[END]
+    row[CAND.end_late] = out[END] > left
+    row[CAND.late] = max(max(row[CAND.ttft_late], row[CAND.tpot_late]), row[CAND.end_late])
+    row[CAND.wait] = min(out[WAIT] / first, CAP)
+    row[CAND.alone] = min(out[ALONE] / first, CAP)
+    row[CAND.hit] = out[HIT] / req.prompt
+    row[CAND.headroom] = max(out[HEADROOM], -CAP)
+    row[CAND.free] = (rep.free + rep.evictable) / rep.blocks
+    row[CAND.outstanding_over_least] = np.log1p(outstanding(state, b, r))
+    row[CAND.prefill_over_least] = rep.pending / rep.speed
+    row[CAND.slowness] = mean_speed / rep.speed - 1.0
+    row[CAND.hexgen] = out[WAIT]
+    room = freeness(state, b, r)
+    row[CAND.freeness] = np.log1p(room) if room > 0 else -np.log1p(-room)
+    row[CAND.disturbs] = min(load[DECODES] * out[ALONE] / TEN_S, CAP)
+
+
+@kernel(entry=False)
+def _compare_routes(state: State, b: int, rows: Floats) -> None:
+    i = state.slot[b].subject
+    first, pace = _first_target(state, b, i), _pace_target(state, b, i)
+    service = rows[:, CAND.end_over_best] - rows[:, CAND.hexgen]
+    base, mean = service.mean(), max(rows[:, CAND.hexgen].mean(), 1e-3)
+    rows[:, CAND.hexgen] = 0.5 * np.minimum(base / service, CAP) - 0.5 * np.minimum(
+        rows[:, CAND.hexgen] / mean, 2 * CAP
+    )
+    quick = max(service.min(), 1e-3)
+    for column, unit in (
+        (CAND.ttft_over_best, first),
+        (CAND.tpot_over_best, pace),
+        (CAND.end_over_best, quick),
+        (CAND.outstanding_over_least, 1.0),
+        (CAND.prefill_over_least, first),
+    ):
+        least = _least(rows, column)
+        for c in range(len(rows)):
+            rows[c, column] = min((rows[c, column] - least) / unit, CAP)
+    for column in (CAND.hexgen, CAND.freeness):
+        rows[:, column] -= rows[:, column].max()
+
+
+@kernel(entry=False)
+def _admit_row(state: State, b: int, r: int, i: int, row: Floats) -> None:
+    """A queued request, or none of them."""
+    if i < 0:
+        row[CAND.hold] = 1.0
+        return
+    req, rep = state.req[b, i], state.rep[b, r]
+    first = _first_target(state, b, i)
+    waited = state.slot[b].clock - req.visible
+    work = service_s(state, b, r, i)
+    prompt = (req.prompt + req.made - req.kv) / rep.speed
+    k = 0
+    while state.queue[b, r, k] != i:
+        k += 1
+    row[CAND.work] = min(work / TEN_S, CAP)
+    row[CAND.work_over_least] = work
+    row[CAND.prompt_time] = min(prompt / first, CAP)
+    row[CAND.age] = min(waited / first, CAP)
+    slack = (first - waited - prompt) / first
+    row[CAND.slack] = min(max(slack, -CAP), CAP) if req.made == 0 else 0.0
+    late = req.made == 0 and slack < 0.0
+    row[CAND.missed] = late
+    row[CAND.misses] = req.made == 0 and not late and slack * first < 0.5 * work
+    row[CAND.starving] = min(waited / state.slot[b].starvation, 2.0)
+    row[CAND.need] = blocks_for(req.prompt + max(req.predicted, req.made)) / rep.blocks
+    row[CAND.output] = np.log1p(req.predicted)
+    row[CAND.priority] = req.priority
+    row[CAND.weight] = req.weight
+    row[CAND.place] = np.log1p(k)
+    row[CAND.value] = 0.0 if late else req.weight / max(work, 1e-3)
+    row[CAND.oldest] = k == 0
+    row[CAND.resumed] = req.made > 0
+
+
+@kernel(entry=False)
+def _compare_admissions(rows: Floats) -> None:
+    real = len(rows)
+    if rows[real - 1, CAND.hold] > 0.0:
+        real -= 1
+    least, mean = (
+        _least(rows[:real], CAND.work_over_least),
+        max(rows[:real, CAND.weight].mean(), 1e-9),
+    )
+    rows[:real, CAND.priority] -= rows[:real, CAND.priority].max()
+    best = max(rows[:real, CAND.value].max(), 1e-9)
+    for c in range(real):
+        rows[c, CAND.work_over_least] = min((rows[c, CAND.work_over_least] - least) / TEN_S, CAP)
+        rows[c, CAND.priority] = max(rows[c, CAND.priority], -CAP)
+        rows[c, CAND.weight] /= mean
+        rows[c, CAND.value] /= best
+
+
+@kernel(entry=False)
+def _budget_rows(state: State, b: int, r: int, load: Floats, rows: Floats) -> None:
+    look(state, b, r, load)
+    target = np.inf
+    for k in range(state.rep[b, r].running):
+        i = state.run[b, r, k]
+        if state.req[b, i].made > 0:
+            target = min(target, state.req[b, i].tpot)
+    loads = state.loads[b, r]
+    reading = (
+        loads[COST.decode_launch]
+        + loads[COST.decode_row] * load[DECODES]
+        + loads[COST.kv_token] * load[KV]
+    )
+    largest = 0
+    for c in range(len(rows)):
+        budget = BUDGETS[c]
+        pace = (
+            linear(state, b, r, budget)
+            + reading
+            + loads[COST.prefill_launch]
+            + loads[COST.prefill_row] * budget
+        )
+        fresh = max(budget - load[DECODES], 16.0)
+        rows[c, CAND.budget] = np.log2(budget) / 10.0
+        rows[c, CAND.pace] = min(pace / target, CAP)
+        rows[c, CAND.pace_late] = pace > target
+        rows[c, CAND.drain] = min(state.rep[b, r].pending / fresh * pace / TEN_S, CAP)
+        if pace <= target:
+            largest = c
+    rows[largest, CAND.largest] = 1.0
+
+
+@kernel(entry=False)
+def _fill_context(state: State, b: int, context: Floats) -> None:
+    slot = state.slot[b]
+    kind, r = slot.kind, slot.replica
+    inside = slot.tail - slot.settled
+    context[:] = 0.0
+    context[CTX.candidates] = np.log(slot.count)
+    context[CTX.replicas] = np.log(slot.replicas) / 4.0
+    if kind == ROUTE:
+        req = state.req[b, slot.subject]
+        context[CTX.prompt] = np.log1p(req.prompt) / 10.0
+        context[CTX.output] = np.log1p(req.predicted) / 10.0
+        context[CTX.has_deadline] = req.deadline < 1e9
+        context[CTX.grouped] = req.group >= 0
+    else:
+        context[CTX.queued] = np.log1p(state.rep[b, r].queued)
+        context[CTX.running] = np.log1p(state.rep[b, r].running)
+        context[CTX.free] = state.rep[b, r].free / state.rep[b, r].blocks
+    context[CTX.load] = np.log1p(max(inside, 0) / slot.replicas)
+    context[CTX.late] = slot.loss / slot.total_weight / 100.0
+
+
+@kernel(entry=False)
+def _fill_replica(
+    state: State, b: int, r: int, mean_speed: float, load: Floats, row: Floats
+) -> None:
+    rep = state.rep[b, r]
+    look(state, b, r, load)
+    row[RES.pending] = np.log1p(rep.pending)
+    row[RES.queued] = np.log1p(rep.queued)
+    row[RES.running] = np.log1p(rep.running)
+    row[RES.free] = (rep.free + rep.evictable) / rep.blocks
+    row[RES.residual] = load[RESIDUAL]
+    row[RES.slowness] = mean_speed / rep.speed - 1.0
+    row[RES.pace] = min(load[PACE] / 0.1, CAP)
+    row[RES.budget] = np.log2(max(rep.budget, 1)) / 10.0
+
+
+@kernel
+def fill_rows(
+    state: State,
+    slots: Ints,  # (N,)
+    first_row: Ints,  # (N,) node-table row of each slot's graph
+    candidate_ptr: Ints,  # (N + 1,)
+    resource_ptr: Ints,  # (N + 1,)
+    context: NDArray[np.float32],  # out
+    candidate: NDArray[np.float32],  # out
+    candidate_node: Ints,  # (C, 1) out
+    candidate_resource: Ints,  # (C, 1) out
+    resource: NDArray[np.float32],  # out
+    resource_node: Ints,  # (R,) out
+) -> None:
+    """Rows of all waiting slots."""
+    load, wide_context = np.zeros(WIDTH), np.zeros(context.shape[1])
+    wide_replica = np.zeros(resource.shape[1])
+    for k in range(len(slots)):
+        b = slots[k]
+        count, kind = state.slot[b].count, state.slot[b].kind
+        replicas = state.slot[b].replicas
+        mean_speed = 0.0
+        for r in range(replicas):
+            mean_speed += state.rep[b, r].speed / replicas
+        _fill_context(state, b, wide_context)
+        for f in range(context.shape[1]):
+            context[k, f] = wide_context[f]
+        for r in range(replicas):
+            _fill_replica(state, b, r, mean_speed, load, wide_replica)
+            for f in range(resource.shape[1]):
+                resource[resource_ptr[k] + r, f] = wide_replica[f]
+            resource_node[resource_ptr[k] + r] = first_row[k] + r
+        rows = np.zeros((count, candidate.shape[1]))
+        for c in range(count):
+            where = state.choice[b, c] if kind == ROUTE else state.slot[b].replica
+            if kind == ROUTE and where >= 0:
+                _route_row(state, b, where, mean_speed, load, rows[c])
+            elif kind == ADMIT:
+                _admit_row(state, b, where, state.choice[b, c], rows[c])
+            if where >= 0:
+                candidate_node[candidate_ptr[k] + c, 0] = first_row[k] + where
+                candidate_resource[candidate_ptr[k] + c, 0] = where
+        if kind == ROUTE and state.choice[b, 0] >= 0:
+            _compare_routes(state, b, rows)
+        elif kind == ADMIT:
+            _compare_admissions(rows)
+        elif kind != ROUTE:
+            _budget_rows(state, b, state.slot[b].replica, load, rows)
+        for c in range(count):
+            for f in range(candidate.shape[1]):
+                candidate[candidate_ptr[k] + c, f] = rows[c, f]

@@ -1,0 +1,73 @@
+"""Compiled kernels: `kernel` in place of ``numba.njit``.
+
+Compiled code is kept in `cache` and used again while every source it came from is the same;
+what compiling takes is kept apart from all other time, see `compiling`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from numba import njit
+from numba.core.types import unliteral
+
+from graphsched.envs.core.kernels.cache import KernelCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Set
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+@overload
+def kernel(function: F, /) -> F: ...
+
+
+@overload
+def kernel(*, entry: bool = True, fastmath: Set[str] = ...) -> Callable[[F], F]: ...
+
+
+def kernel(
+    function: F | None = None, /, *, entry: bool = True, fastmath: Set[str] = frozenset()
+) -> F | Callable[[F], F]:
+    """Compile a function; as ``@kernel`` or ``@kernel(...)``.
+
+    Args:
+        function: to compile, when its first call comes.
+        entry: whether Python can call it. Without, it can be called from compiled code only, and
+            takes less time to compile: unpacking a struct of arrays with dozens of fields is much
+            more code than a small kernel.
+        fastmath: LLVM's fast-math flags, such as ``contract``.
+    """
+    if function is None:
+        return lambda function: _compiled(function, entry, fastmath)
+    return _compiled(function, entry, fastmath)
+
+
+def _compiled(function: F, entry: bool, fastmath: Set[str]) -> F:
+    options: dict[str, Any] = {"fastmath": set(fastmath)} if fastmath else {}
+    if not entry:
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher: Any = njit(**options)(function)
+    if dispatcher is not function:  # it is, with NUMBA_DISABLE_JIT
+        # What numba's own enable_caching does, which knows its own caches only.
+        dispatcher._cache = KernelCache(function)  # noqa: SLF001
+        dispatcher.get_call_template = _without_literals(dispatcher.get_call_template)
+    compiled: F = dispatcher
+    return compiled
+
+
+def _without_literals(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's resolution of calls among kernels, blind to the values of constant arguments.
+
+    Otherwise a kernel is compiled again, and all that it calls, for each constant that some caller
+    passes; several times the work, for what LLVM's inlining finds by itself.
+    """
+
+    def resolved(args: Any, kws: Any) -> Any:
+        return resolve(
+            tuple(unliteral(argument) for argument in args),
+            {name: unliteral(argument) for name, argument in dict(kws).items()},
+        )
+
+    return resolved

@@ -1,0 +1,1 @@
+"""What several domains are made with: linear rules, perturbations."""

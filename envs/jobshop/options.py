@@ -1,0 +1,34 @@
+"""Options of the simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphsched.envs.core.errors import InputError
+
+CANDIDATE_RULES = {"nondelay": 0.0, "active": 1.0}
+
+
+@dataclass(frozen=True)
+class JobShopOptions:
+    """Simulator options.
+
+    Attributes:
+        delay_window: which operations may compete for the focus machine: 0 is ``nondelay``, 1 is
+            ``active``, values between admit a machine's idling for part of an operation.
+        pilot_steps: operations that the pilot features look ahead; 0 looks at the candidate alone.
+    """
+
+    delay_window: float = 0.3
+    pilot_steps: int = 120
+
+    def __post_init__(self) -> None:
+        """Accept the rules' names as well; raises InputError outside [0, 1]."""
+        given: object = self.delay_window
+        window = CANDIDATE_RULES.get(str(given), given)
+        if isinstance(window, bool) or not isinstance(window, int | float) or not 0 <= window <= 1:
+            rules = ", ".join(CANDIDATE_RULES)
+            raise InputError("delay_window", f"expected a number in [0, 1] or {rules}: {window!r}")
+        object.__setattr__(self, "delay_window", float(window))
+        if type(self.pilot_steps) is not int or self.pilot_steps < 0:
+            raise InputError("pilot_steps", f"expected a count: {self.pilot_steps!r}")

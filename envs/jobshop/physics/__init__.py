@@ -1,0 +1,1 @@
+"""Physics: how a schedule grows, one operation at a time."""

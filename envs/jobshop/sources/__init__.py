@@ -1,0 +1,1 @@
+"""Where instances come from, beside generators, library and readers."""

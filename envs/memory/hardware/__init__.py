@@ -1,0 +1,1 @@
+"""Machines with a small fast memory."""

@@ -1,0 +1,56 @@
+"""Beginning and advancing slots, in one call for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.memory.physics.arena import LATENCY, clear
+from graphsched.envs.memory.physics.priority import next_choice, settle
+from graphsched.envs.memory.physics.state import DONE, State, arena_at, problem_at
+from graphsched.envs.memory.physics.step import begin, next_access, serve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+
+@kernel
+def begin_slots(s: State, slots: Ints, stepwise: bool) -> None:
+    """Nothing is placed yet; up to the first choice. slots: (N,)."""
+    for b in slots:
+        p, a = problem_at(s, b), arena_at(s, b)
+        clear(p, a)
+        s.decisions[b] = 0
+        if stepwise:
+            begin(s, b, p, a)
+            next_access(s, b, p, a)
+        else:
+            next_choice(s, b, p, a)
+
+
+@kernel
+def step_slots(
+    s: State, slots: Ints, actions: Ints, stepwise: bool, rewards: Floats, dones: NDArray[np.bool_]
+) -> None:
+    """Take a decision in each slot, and those without a choice that follow. All are (N,)."""
+    report = np.zeros(4)
+    for i in range(len(slots)):
+        b = slots[i]
+        p, a = problem_at(s, b), arena_at(s, b)
+        before = s.real[b, LATENCY] if s.decisions[b] else s.first_latency[b]
+        s.decisions[b] += 1
+        pick = s.candidate[b, actions[i]]
+        if stepwise:
+            serve(s, b, p, a, p.program_order[s.cursor[b]], pick)
+            s.cursor[b] += 1
+            next_access(s, b, p, a)
+        else:
+            settle(s, b, p, a, pick, report)
+            next_choice(s, b, p, a)
+        rewards[i] = (before - s.real[b, LATENCY]) / max(s.first_latency[b], 1e-300)
+        dones[i] = s.status[b] == DONE

@@ -1,0 +1,76 @@
+"""The priority form: which storage is placed next. The choice is among the heads of several orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.memory.physics.placing import SAVED, place, sweep
+from graphsched.envs.memory.physics.state import BEST_LIST, DONE, NUM_LISTS, WAITING, State
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphsched.envs.memory.physics.arena import Arena
+    from graphsched.envs.memory.physics.program import Problem
+
+
+@kernel(entry=False)
+def settle(s: State, b: int, p: Problem, a: Arena, g: int, report: NDArray[np.float64]) -> None:
+    """Place a storage now."""
+    place(p, a, g, True, report)
+    s.settled[b, g] = True
+    s.placed[b, s.num_placed[b]] = g
+    s.num_placed[b] += 1
+
+
+@kernel(entry=False)
+def _offer(s: State, b: int, p: Problem, a: Arena) -> None:
+    """The heads of all orders; an order passes over storages that would gain nothing now."""
+    found = 0
+    for k in range(NUM_LISTS):
+        while s.heads[b, k] < s.worth[b]:
+            g = s.lists[b, k, s.heads[b, k]]
+            if s.settled[b, g]:
+                s.heads[b, k] += 1
+                continue
+            known = False
+            for c in range(found):
+                known |= s.candidate[b, c] == g
+            if not known:
+                place(p, a, g, False, s.outcome[b, found])
+                if s.outcome[b, found, SAVED] <= 0.0:
+                    s.heads[b, k] += 1
+                    continue
+                s.candidate[b, found] = g
+                found += 1
+            break
+    s.num_candidates[b] = found
+
+
+@kernel(entry=False)
+def _finish(s: State, b: int, p: Problem, a: Arena, report: NDArray[np.float64]) -> None:
+    """What was passed over gets another chance."""
+    rest = np.empty(s.worth[b], np.int64)
+    for k in range(s.worth[b]):
+        rest[k] = s.lists[b, BEST_LIST, k]
+    sweep(p, a, rest, report)
+    s.status[b] = DONE
+
+
+@kernel(entry=False)
+def next_choice(s: State, b: int, p: Problem, a: Arena) -> None:
+    """Go on to the next decision with a choice, or to the end."""
+    report = np.zeros(4)
+    while True:
+        _offer(s, b, p, a)
+        first = s.decisions[b] == 0
+        if s.num_candidates[b] > 1 or (s.num_candidates[b] == 1 and first):
+            s.status[b] = WAITING
+            return
+        if s.num_candidates[b] == 0:
+            _finish(s, b, p, a, report)
+            return
+        settle(s, b, p, a, s.candidate[b, 0], report)

@@ -1,0 +1,1 @@
+"""Prices of fast memory by Lagrangian relaxation, and what follows from them."""

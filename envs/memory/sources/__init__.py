@@ -1,0 +1,1 @@
+"""Where programs come from, beside generators, library and readers."""

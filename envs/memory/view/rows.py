@@ -1,0 +1,184 @@
+"""Filling observations: a row for each candidate and the context of each slot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.memory.features import CAND, CTX, HEADS, SCHEMA
+from graphsched.envs.memory.physics.arena import LATENCY, Arena, gain
+from graphsched.envs.memory.physics.placing import COPIED, HELD, SAVED, SERVED
+from graphsched.envs.memory.physics.state import (
+    COPY,
+    NUM_LISTS,
+    SLOW,
+    STAY,
+    State,
+    arena_at,
+    problem_at,
+)
+from graphsched.envs.memory.view.pilot import Scratch, pilot
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphsched.envs.memory.physics.program import Problem
+
+    Ints = NDArray[np.int64]
+    Rows = NDArray[np.float32]
+
+STORAGE, INSTRUCTION = range(len(SCHEMA.candidate_nodes))  # columns of candidate_node
+OVER_BEST = (  # columns that are shares of the greatest of all candidates
+    CAND.saved_over_best,
+    CAND.density_over_best,
+    CAND.saved_per_byte_over_best,
+    CAND.saved_per_root_byte_over_best,
+)
+
+
+@kernel(entry=False)
+def _storage_row(s: State, b: int, p: Problem, a: Arena, g: int, row: Rows) -> None:
+    """What both kinds of decision say of a storage."""
+    first, end = p.access_ptr[g], p.access_ptr[g + 1]
+    size, capacity = len(p.compute), max(p.capacity, 1)
+    low, high = p.access_time[first], p.access_time[end - 1]
+    peak, total = 0, 0.0
+    for t in range(low, high + 1):
+        peak = max(peak, a.load[t])
+        total += a.load[t]
+    row[CAND.size] = min(p.size[g] / capacity, 4.0)
+    row[CAND.length] = (high + 1 - low) / size
+    row[CAND.peak] = peak / capacity
+    row[CAND.load] = total / (high + 1 - low) / capacity
+    row[CAND.room_after] = max(capacity - peak - p.size[g], 0) / capacity
+    row[CAND.profit_share] = s.profit_share[b, g]
+    row[CAND.accesses] = np.log(end - first)
+    row[CAND.live_in], row[CAND.live_out] = p.live_in[g], p.live_out[g]
+
+
+@kernel(entry=False)
+def _place_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
+    """Candidates of the priority form."""
+    size, capacity = len(p.compute), max(p.capacity, 1)
+    top = np.zeros(len(OVER_BEST))
+    margin_top = -np.inf
+    for c in range(len(rows)):
+        g, out = s.candidate[b, c], s.outcome[b, c]
+        row = rows[c]
+        _storage_row(s, b, p, a, g, row)
+        heads = 0
+        for k in range(NUM_LISTS):
+            if s.heads[b, k] < s.worth[b] and s.lists[b, k, s.heads[b, k]] == g:
+                row[HEADS[k]] = 1.0
+                heads += 1
+        saved, width = out[SAVED], float(p.size[g])
+        first, end = p.access_ptr[g], p.access_ptr[g + 1]
+        low, high = p.access_time[first], p.access_time[end - 1]
+        mean_price = (s.price_sum[b, high + 1] - s.price_sum[b, low]) / (high + 1 - low)
+        row[CAND.heads] = heads / NUM_LISTS
+        row[CAND.saved] = np.log1p(1000 * saved / max(s.first_latency[b], 1e-300))
+        row[CAND.saved_over_best] = saved
+        row[CAND.density_over_best] = saved / max(out[HELD], 1e-300)
+        row[CAND.saved_per_byte_over_best] = saved / width
+        row[CAND.saved_per_root_byte_over_best] = saved / np.sqrt(width)
+        row[CAND.kept] = min(saved / max(s.benefit[b, g], 1e-300), 2.0)
+        row[CAND.served] = out[SERVED] / (end - first)
+        row[CAND.held] = out[HELD] / (float(capacity) * size)
+        row[CAND.copied] = out[COPIED] / width / 2
+        row[CAND.margin] = max(1 - out[HELD] * mean_price / max(saved, 1e-300), -3.0)
+        margin_top = max(margin_top, row[CAND.margin])
+        for k in range(len(OVER_BEST)):
+            top[k] = max(top[k], row[OVER_BEST[k]])
+    for c in range(len(rows)):
+        for k in range(len(OVER_BEST)):
+            rows[c, OVER_BEST[k]] /= max(top[k], 1e-300)
+        rows[c, CAND.margin_over_best] = rows[c, CAND.margin] - margin_top
+
+
+@kernel(entry=False)
+def _pilot_rows(s: State, b: int, p: Problem, a: Arena, scratch: Scratch, rows: Rows) -> None:
+    """How the priority form goes on from each candidate."""
+    now, best = a.real[LATENCY], np.inf
+    for c in range(len(rows)):
+        after = pilot(s, b, p, a, s.candidate[b, c], scratch)
+        scratch.latency[c] = after
+        best = min(best, after)
+    scale = max(s.first_latency[b], 1e-300)
+    for c in range(len(rows)):
+        rows[c, CAND.pilot_over_best] = min(1000 * (scratch.latency[c] - best) / scale, 20.0)
+        rows[c, CAND.pilot] = (now - scratch.latency[c]) / scale
+
+
+@kernel(entry=False)
+def _serve_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
+    """Candidates of the step-wise game: the choices for one access."""
+    u = p.program_order[s.cursor[b]]
+    g, t, size = p.access_storage[u], p.access_time[u], len(p.compute)
+    saved, end = gain(p, a, u), p.access_ptr[g + 1]
+    later = p.access_time[u + 1] if u + 1 < end else size
+    price = p.size[g] * (s.price_sum[b, later] - s.price_sum[b, t])
+    for c in range(len(rows)):
+        choice, row = s.candidate[b, c], rows[c]
+        _storage_row(s, b, p, a, g, row)
+        row[CAND.stay], row[CAND.copy] = choice == STAY, choice == COPY
+        row[CAND.slow] = choice == SLOW
+        row[CAND.further] = (end - 1 - u) / 8
+        row[CAND.next] = (later - t) / size
+        row[CAND.price_until_next] = min(price / max(saved, 1e-300), 3.0)
+        row[CAND.margin] = s.margin[b, g]
+        if choice == SLOW:
+            row[CAND.writes_back] = s.stale[b, g]
+            continue
+        row[CAND.saved] = np.log1p(1000 * saved / max(s.first_latency[b], 1e-300))
+        row[CAND.saved_over_best] = 1.0
+        row[CAND.kept] = min(saved / max(s.benefit[b, g], 1e-300), 2.0)
+        row[CAND.copied] = choice == COPY
+
+
+@kernel
+def fill_rows(
+    s: State,
+    slots: Ints,  # (N,)
+    stepwise: bool,
+    pilot_decisions: int,
+    scratch: Scratch,
+    first_row: Ints,  # (B,) node-table row of each slot's graph
+    candidate_ptr: Ints,  # (N + 1,)
+    context: Rows,
+    candidate: Rows,
+    candidate_node: Ints,
+) -> None:
+    """Fill the zeroed arrays of an observation."""
+    for i in range(len(slots)):
+        b = slots[i]
+        p, a = problem_at(s, b), arena_at(s, b)
+        low, high = candidate_ptr[i], candidate_ptr[i + 1]
+        rows = candidate[low:high]
+        row_start = first_row[b]
+        if stepwise:
+            _serve_rows(s, b, p, a, rows)
+            u = p.program_order[s.cursor[b]]
+            candidate_node[low:high, STORAGE] = row_start + p.access_storage[u]
+            candidate_node[low:high, INSTRUCTION] = row_start + len(p.size) + p.access_time[u]
+        else:
+            _place_rows(s, b, p, a, rows)
+            if s.decisions[b] < pilot_decisions:
+                _pilot_rows(s, b, p, a, scratch, rows)
+            for c in range(low, high):
+                g = s.candidate[b, c - low]
+                candidate_node[c, STORAGE] = row_start + g
+                at = p.access_time[p.access_ptr[g]]
+                candidate_node[c, INSTRUCTION] = row_start + len(p.size) + at
+        done = s.cursor[b] / max(len(p.access_time), 1)
+        if not stepwise:
+            done = s.num_placed[b] / max(s.worth[b], 1)
+        scale, capacity = max(s.first_latency[b], 1e-300), float(max(p.capacity, 1))
+        context[i, CTX.progress] = done
+        context[i, CTX.saved] = 1 - s.real[b, LATENCY] / scale
+        context[i, CTX.possible] = 1 - s.least_latency[b] / scale
+        context[i, CTX.load] = np.mean(a.load[: len(p.compute)]) / capacity
+        context[i, CTX.candidates] = np.log(high - low)
+        context[i, CTX.storages] = np.log(len(p.size)) / 8
+        context[i, CTX.pressure] = s.pressure[b]

@@ -1,0 +1,1 @@
+"""What plans and streams share: jobs on platforms as arrays, ranks, transfers."""

@@ -1,0 +1,1 @@
+"""Plans: one job, all known beforehand; tasks are placed one by one."""

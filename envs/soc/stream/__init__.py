@@ -1,0 +1,1 @@
+"""Streams: jobs arrive while others run; ready tasks are assigned to PEs."""

@@ -1,0 +1,1 @@
+"""Static allocation: buffers of known lifetimes into one memory, by rules, search and CP-SAT."""

@@ -1,0 +1,144 @@
+"""``graphsched solve``: one instance, by a policy or a baseline."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - read at run time by tyro
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from graphsched.cli.arguments import DomainWord, InstanceWord, parse
+from graphsched.cli.pictures import check_picture, write_picture
+from graphsched.envs.core.clock import cpu_s
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.registry import get_domain
+from graphsched.envs.core.specs import parse_instance
+from graphsched.eval.files import prepare_file, write_json
+from graphsched.eval.judging.wording import duration
+from graphsched.eval.solvers.request import Request, request_contender
+from graphsched.eval.solvers.words import split_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphsched.envs.core.domain import Domain, Violation
+
+
+@dataclass(frozen=True)
+class SolveArguments:
+    """Solve one instance; by the policy that ships with the domain if nothing else is named.
+
+    Given a time limit alone, by the solver that does best within a time.
+    """
+
+    domain: DomainWord
+    """Domain of the instance, e.g. jobshop."""
+    instance: InstanceWord
+    """Name, generator (random:20x15:seed=7) or file of the instance."""
+    policy: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None
+    """Bundle of a policy, or the name of a shipped one."""
+    baseline: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """A baseline instead of a policy; `graphsched list` names them. Or a chain of solvers such as
+    'heft>local-search', 'best3&default>local-search' (several starts) or 'cem-linear@64+reverse'."""
+    improve: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """A search to go on with from what the policy or baseline finds; `graphsched list` names
+    them."""
+    samples: int = 1
+    """Keep the best of this many runs."""
+    beam: int = 0
+    """Width of a beam search, for policies."""
+    symmetry: Annotated[str | None, tyro.conf.arg(metavar="NAMES")] = None
+    """Equivalent views to solve as well, joined by commas, e.g. reverse."""
+    temperature: float = 1.0
+    """Of the policy's samples."""
+    seed: int = 0
+    """Of all random draws."""
+    time_limit: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
+    """Processor time, s: searches and exact solvers go on until then (10 by default), policies and
+    rules go on sampling."""
+    workers: int = 1
+    """Threads of an exact solver."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write the solution here, as JSON."""
+    gantt: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Draw the solution into this .html, .png or .txt file."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; raises InputError for bad input."""
+    arguments = parse(SolveArguments, argv, "solve")
+    domain = get_domain(arguments.domain)
+    _check_options(arguments)
+    instance = parse_instance(domain, arguments.instance)
+    contender = request_contender(domain, instance, _request(arguments))
+    solver = contender.make(arguments.seed, contender.time_limit_s)
+    began = cpu_s()
+    solution = solver(instance)
+    seconds = cpu_s() - began
+    violations = domain.check(instance, solution)
+    facts = {
+        "schema": 1,
+        "domain": domain.name,
+        "instance": instance.name,
+        "solver": contender.name,
+        "cost": domain.cost(instance, solution),
+        "lower_bound": domain.lower_bound(instance),
+        "best_known": domain.best_known(instance),
+        "feasible": not violations,
+        "seconds": seconds,
+    }
+    if arguments.out is not None:
+        write_json(arguments.out, solution.to_json())
+    if arguments.gantt is not None:
+        write_picture(domain, instance, solution, arguments.gantt)
+    print(json.dumps(facts) if arguments.json else _page(domain, facts))
+    return _verdict(violations)
+
+
+def _check_options(arguments: SolveArguments) -> None:
+    if arguments.samples < 1:
+        raise InputError("--samples", f"expected at least 1, found {arguments.samples}")
+    if arguments.workers < 1:
+        raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
+    if arguments.seed < 0:
+        raise InputError("--seed", f"expected 0 or more, found {arguments.seed}")
+    if arguments.out is not None:
+        prepare_file(arguments.out)
+    if arguments.gantt is not None:
+        check_picture(arguments.gantt)
+
+
+def _request(arguments: SolveArguments) -> Request:
+    return Request(
+        policy=arguments.policy,
+        baseline=arguments.baseline,
+        samples=arguments.samples,
+        symmetries=tuple(split_words(arguments.symmetry or "")),
+        temperature=arguments.temperature,
+        beam=arguments.beam,
+        improve=arguments.improve,
+        time_limit_s=arguments.time_limit,
+        workers=arguments.workers,
+    )
+
+
+def _page(domain: Domain[Any, Any], facts: dict[str, Any]) -> str:
+    cost, best, bound = facts["cost"], facts["best_known"], facts["lower_bound"]
+    lines = [f"{facts['instance']}: {domain.objective} {cost:g} by {facts['solver']}"]
+    if best:
+        lines.append(f"  best known   {best:g} (+{100 * (cost / best - 1):.2f}%)")
+    if bound > 0:
+        lines.append(f"  lower bound  {bound:g} (+{100 * (cost / bound - 1):.2f}%)")
+    lines.append(f"  time         {duration(facts['seconds'])}")
+    return "\n".join(lines)
+
+
+def _verdict(violations: Sequence[Violation]) -> int:
+    for violation in violations:
+        print(f"infeasible: {violation.kind}: {violation.message}", file=sys.stderr)
+    return 1 if violations else 0

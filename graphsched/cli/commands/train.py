@@ -1,0 +1,142 @@
+"""``graphsched train``: train a policy and export it."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path  # noqa: TC003 - read at run time by tyro
+from typing import TYPE_CHECKING, Any
+
+from graphsched.cli.arguments import DomainWord, parse
+from graphsched.cli.commands import INTERRUPTED
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.extras import require
+from graphsched.training.settings.config import TrainConfig, load_config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train a policy on random instances, keep the best weights and export them.
+
+    Without --preset and --config the domain's preset `default` is used. A run lives in a folder;
+    one that was stopped goes on with --resume --out FOLDER.
+    """
+
+    domain: DomainWord
+    """What to train, e.g. jobshop."""
+    preset: str | None = None
+    """Preset of the domain to begin with."""
+    config: Path | None = None
+    """TOML file with changes to the preset."""
+    minutes: float | None = None
+    """Budget of wall-clock time."""
+    steps: int | None = None
+    """Budget of decisions."""
+    seed: int | None = None
+    """Seed of all random streams."""
+    out: Path | None = None
+    """Folder of the run; by default a new one under runs/."""
+    resume: bool = False
+    """Go on with the run in --out."""
+    device: str | None = None
+    """auto, cpu or cuda."""
+    set: tuple[str, ...] = ()
+    """Changes such as ppo.learning_rate=0.001, in TOML's notation."""
+    refine: Path | None = None
+    """Finished run whose gradient norms shape the learning rate."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; raises InputError for bad input."""
+    arguments = parse(TrainArguments, argv, "train")
+    require("train", "torch", "torch_geometric", "stable_baselines3", "tensorboard")
+    config = _config(arguments)
+    from graphsched.training.train import train  # torch takes seconds to import
+
+    try:
+        result = train(config, resume=arguments.resume, show=not arguments.quiet)
+    except KeyboardInterrupt:
+        hint = f" --resume --out {config.out}" if config.out else ""
+        print(f"stopped; go on with: graphsched train {config.domain}{hint}", file=sys.stderr)
+        return INTERRUPTED
+    best = result.best
+    rule_gap = best["best_rule_gap_pct"]
+    against = f", best rule {rule_gap:.2f}%" if rule_gap is not None else ""
+    print(f"validation gap {best['gap_pct']:.2f}%{against} ({best['vs_best_rule_pct']:+.2f}% cost)")
+    print(f"{result.steps:,} decisions in {result.minutes:.1f} minutes, policy: {result.bundle}")
+    return 0
+
+
+def _config(arguments: TrainArguments) -> TrainConfig:
+    if arguments.resume:
+        return _resumed(arguments)
+    config = load_config(
+        arguments.domain, arguments.preset, arguments.config, _overrides(arguments)
+    )
+    if arguments.refine is not None:
+        from graphsched.training.settings.schedules import refine
+        from graphsched.training.train import gradient_norms
+
+        course = refine(gradient_norms(arguments.refine))
+        ppo = replace(config.ppo, lr_schedule="refined", lr_table=course)
+        config = replace(config, ppo=ppo)
+    if config.minutes is None and config.steps is None:
+        raise InputError("budget", "expected --minutes or --steps: the preset has neither")
+    if config.out is None:
+        from graphsched.training.train import free_folder
+
+        config = replace(config, out=str(free_folder(config)))
+    return config
+
+
+def _resumed(arguments: TrainArguments) -> TrainConfig:
+    from graphsched.training.train import resumed_config
+
+    fixed = ("preset", "config", "seed", "refine", "device")
+    given = [name for name in fixed if getattr(arguments, name) is not None]
+    given += ["set"] if arguments.set else []
+    if given:
+        raise InputError(f"--{given[0]}", "can't change in a run that goes on")
+    if arguments.out is None:
+        raise InputError("--resume", "expected --out FOLDER, the run that is to go on")
+    config = resumed_config(arguments.out, arguments.minutes, arguments.steps)
+    if config.domain != arguments.domain:
+        problem = f"a run of domain {config.domain!r}, expected {arguments.domain!r}"
+        raise InputError(arguments.out, problem)
+    return config
+
+
+def _overrides(arguments: TrainArguments) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for change in arguments.set:
+        _put(out, change)
+    for name in ("minutes", "steps", "seed", "device"):
+        value = getattr(arguments, name)
+        if value is not None:
+            out[name] = value
+    if arguments.out is not None:
+        out["out"] = str(arguments.out)
+    return out
+
+
+def _put(table: dict[str, Any], change: str) -> None:
+    """Enter ``a.b=value`` into nested tables."""
+    key, equals, text = change.partition("=")
+    *tables, name = key.strip().split(".")
+    if not equals or not name:
+        raise InputError(f"--set {change!r:.60}", "expected KEY=VALUE")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise InputError(f"--set {change!r:.60}", f"{part!r} is a value, not a table")
+    table[name] = value

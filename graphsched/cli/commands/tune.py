@@ -1,0 +1,139 @@
+"""``graphsched tune``: fit a domain's linear rule by the cross-entropy method."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsched.cli.arguments import DomainWord, parse
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.linear import load_weights, save_weights
+from graphsched.envs.core.registry import get_domain
+from graphsched.training.settings.config import TrainConfig, load_config
+from graphsched.training.settings.documents import check_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from graphsched.training.cem import LinearRule
+
+WHERE = "--option"
+
+
+@dataclass(frozen=True)
+class TuneArguments:
+    """Fit a linear rule over the policy's features by the cross-entropy method.
+
+    Instances and validation are those of the training preset. Simulator options can be scanned:
+    the time is divided among all combinations, and the best on the validation instances wins.
+    """
+
+    domain: DomainWord
+    """What to tune for, e.g. jobshop."""
+    minutes: float = 3.0
+    """Wall-clock time in all."""
+    preset: str | None = None
+    """Training preset whose instances are used."""
+    option: tuple[str, ...] = ()
+    """Simulator options to scan, such as delay_window=0.2,0.33,0.5"""
+    seed: int = 0
+    """Seed of all random streams."""
+    start: Path | None = None
+    """File of weights to start from, such as an earlier result."""
+    out: Path | None = None
+    """File of the weights; by default linear-DOMAIN.json."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; raises InputError for bad input."""
+    arguments = parse(TuneArguments, argv, "tune")
+    if not arguments.minutes > 0:
+        raise InputError("--minutes", f"expected a positive number, found {arguments.minutes}")
+    config = load_config(arguments.domain, arguments.preset, None, {"seed": arguments.seed})
+    grid = option_grid(config, arguments.option)
+    out = arguments.out or Path(f"linear-{arguments.domain}.json")
+    if not out.parent.is_dir():
+        raise InputError(out, "its folder does not exist")
+    start = None
+    if arguments.start:
+        start, _ = load_weights(get_domain(arguments.domain).schema, arguments.start)
+        if not start.any():
+            raise InputError(arguments.start, "expected a weight that is not 0")
+    minutes = arguments.minutes / len(grid)
+    rules = [_search(config, options, minutes, start) for options in grid]
+    best = min(rules, key=lambda rule: rule.gap_pct)
+    schema = get_domain(arguments.domain).schema
+    facts = _facts(config, best, arguments.minutes)
+    out.write_text(save_weights(schema, best.weights, **facts), encoding="utf-8")
+    print(f"validation gap {best.gap_pct:.2f}% with {asdict(best.options)}: {out}")
+    return 0
+
+
+def option_grid(config: TrainConfig, words: Sequence[str]) -> list[Any]:
+    """Simulator options for every combination of the scanned values.
+
+    Args:
+        config: with the domain and the options that aren't scanned.
+        words: ``NAME=VALUE,VALUE``.
+
+    Raises:
+        InputError: an unknown option or a bad value.
+    """
+    scanned: dict[str, list[Any]] = {}
+    for word in words:
+        name, equals, values = word.partition("=")
+        if not equals or not values:
+            raise InputError(f"{WHERE} {word!r:.60}", "expected NAME=VALUE,VALUE")
+        check_key(name, [*asdict(config.simulator_options())], WHERE)
+        scanned[name] = [_value(text) for text in values.split(",")]
+    make = get_domain(config.domain).options
+    fixed = asdict(config.simulator_options())
+    combinations = (dict(zip(scanned, v, strict=True)) for v in product(*scanned.values()))
+    return [make(**{**fixed, **combination}) for combination in combinations]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # a bare word
+
+
+def _search(
+    config: TrainConfig, options: object, minutes: float, start: NDArray[np.float32] | None
+) -> LinearRule:
+    from graphsched.training.cem import CemConfig, search_rule
+    from graphsched.training.validation import Validation  # torch takes seconds to import
+
+    domain, checks = get_domain(config.domain), config.validation
+    kinds = checks.instances or config.instances
+    validation = Validation(domain, options, kinds, checks.count, checks.seed)
+    print(f"{options}, best rule {validation.best_rule}: {validation.best_rule_gap_pct}")
+    search = CemConfig(seed=config.seed)
+    return search_rule(domain, options, config.instances, validation, minutes, search, _tell, start)
+
+
+def _tell(row: dict[str, float]) -> None:
+    print(
+        f"{row['minutes']:6.2f} min, generation {row['generations']:5.0f}: gap {row['gap']:.2f}%",
+        flush=True,
+    )
+
+
+def _facts(config: TrainConfig, best: LinearRule, minutes: float) -> dict[str, Any]:
+    return {
+        "domain": config.domain,
+        "method": "cross-entropy method (graphsched tune)",
+        "simulator": asdict(best.options),
+        "instances": dict(config.instances),
+        "seed": config.seed,
+        "minutes": minutes,
+        "generations": best.generations,
+        "validation_gap_pct": round(best.gap_pct, 3),
+    }

@@ -1,0 +1,1 @@
+"""A run: its parts, its callbacks, checkpoints, and what it leaves behind."""

@@ -1,0 +1,309 @@
+"""Configuration of a training run: frozen dataclasses, presets, TOML files and overrides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping  # noqa: TC003 - read at run time by `read_dataclass`
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.registry import get_domain
+from graphsched.training.settings.documents import check_key, read_dataclass, write_dataclass
+
+ScheduleName = Literal["constant", "linear", "cosine", "rex", "refined"]
+
+
+def _check(condition: bool, name: str, value: object, expected: str) -> None:
+    if not condition:
+        raise InputError(name, f"expected {expected}, found {value!r:.60}")
+
+
+def _at_least(config: object, **minima: float) -> None:
+    for name, minimum in minima.items():
+        value = getattr(config, name)
+        _check(value is None or value >= minimum, name, value, f"at least {minimum:g}")
+
+
+def _fractions(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _check(value is None or 0.0 <= value <= 1.0, name, value, "a number in [0, 1]")
+
+
+def _weights(name: str, weights: Mapping[str, float]) -> None:
+    good = bool(weights) and min(weights.values()) >= 0 and max(weights.values()) > 0
+    _check(good, name, dict(weights), "weights >= 0, not all zero, by GENERATOR:SIZE")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the networks.
+
+    Attributes:
+        width: of the encoder's embeddings.
+        layers: message rounds of the encoder.
+        decoder_width: of the decoder.
+        linear_rule: file of a linear rule, as ``graphsched tune`` writes it, that the policy
+            starts from instead of indifference; relative to the domain's presets.
+        linear_scale: multiplies the rule's weights: the larger, the surer of itself it starts.
+    """
+
+    width: int = 32
+    layers: int = 3
+    decoder_width: int = 32
+    linear_rule: str | None = None
+    linear_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        _check(self.linear_scale > 0, "linear_scale", self.linear_scale, "a positive number")
+        _at_least(self, width=1, layers=0, decoder_width=1)
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """How rollouts are collected and what is learned from them.
+
+    Attributes:
+        instances_per_rollout, rollouts_per_instance: their product is the number of slots.
+        mode, steps_per_rollout, time_unit, baseline, normalize_groups, label_coef, split: see
+            `graphsched.agents.learning.ppo.RolloutOptions`; the steps are decisions of a slot in mode
+            ``steps``.
+        n_epochs, batch_size, num_minibatches: passes over a rollout and decisions in a minibatch,
+            or the number of minibatches instead.
+        learning_rate, lr_schedule, lr_warmup, lr_floor: peak rate, its course over the budget, the
+            share of the budget that it rises in, and its least share of the peak.
+        lr_table: course of the learning rate for schedule ``refined``, at equal distances.
+        clip_range, max_grad_norm, vf_coef, gae_lambda, target_kl: as in Stable-Baselines3.
+        ent_coef, ent_schedule, ent_floor: weight of the entropy, its course, and its least value.
+        gamma: discount.
+        gamma_start: if set, the discount starts here and is raised to `gamma` whenever the return
+            has stopped improving.
+        ema_decay: of the weight average that is validated and exported; 0 uses the weights.
+    """
+
+    instances_per_rollout: int = 8
+    rollouts_per_instance: int = 16
+    mode: Literal["episodes", "steps"] = "episodes"
+    steps_per_rollout: int = 256
+    time_unit: float | None = None
+    baseline: Literal["value", "group", "both"] = "group"
+    normalize_groups: bool = True
+    label_coef: float = 0.0
+    split: Literal["decisions", "instances"] = "decisions"
+    n_epochs: int = 2
+    batch_size: int = 4096
+    num_minibatches: int | None = 4
+    learning_rate: float = 2e-3
+    lr_schedule: ScheduleName = "linear"
+    lr_warmup: float = 0.0
+    lr_floor: float = 0.02
+    lr_table: tuple[float, ...] = ()
+    clip_range: float = 0.2
+    max_grad_norm: float = 1.0
+    vf_coef: float = 0.5
+    gae_lambda: float = 0.98
+    target_kl: float | None = None
+    ent_coef: float = 0.005
+    ent_schedule: Literal["constant", "linear", "cosine", "rex"] = "linear"
+    ent_floor: float = 0.001
+    gamma: float = 1.0
+    gamma_start: float | None = None
+    ema_decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        counts = ("instances_per_rollout", "rollouts_per_instance", "steps_per_rollout")
+        _at_least(self, **dict.fromkeys((*counts, "n_epochs", "batch_size", "num_minibatches"), 1))
+        _at_least(self, label_coef=0, ent_coef=0, ent_floor=0, vf_coef=0, max_grad_norm=0)
+        _fractions(self, "lr_warmup", "lr_floor", "gamma", "gamma_start", "gae_lambda", "ema_decay")
+        _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
+        _check(self.clip_range > 0, "clip_range", self.clip_range, "a positive number")
+        _check(self.ema_decay < 1, "ema_decay", self.ema_decay, "a number in [0, 1)")
+        if self.gamma_start is not None:
+            good = self.gamma_start <= self.gamma < 1
+            _check(good, "gamma_start", self.gamma_start, f"at most gamma ({self.gamma}), below 1")
+        if self.lr_schedule == "refined":
+            _check(len(self.lr_table) > 1, "lr_table", self.lr_table, "the refined schedule")
+
+    @property
+    def num_slots(self) -> int:
+        """Parallel episodes."""
+        return self.instances_per_rollout * self.rollouts_per_instance
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """What a run is judged by while it goes on: random instances of its own.
+
+    Attributes:
+        instances: weight of each kind of instance, GENERATOR:SIZE; empty takes those of training.
+        count: instances of each kind.
+        seed: of their stream, which is disjoint from every training stream.
+        every: share of the budget between validations.
+        samples: sampled runs of each instance besides the greedy one; 0 judges by greedy alone,
+            otherwise the mean over both kinds decides which weights are best.
+    """
+
+    instances: Mapping[str, float] = field(default_factory=dict)
+    count: int = 8
+    seed: int = 0
+    every: float = 0.04
+    samples: int = 0
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        _at_least(self, count=1, seed=0, samples=0)
+        _check(0 < self.every <= 1, "every", self.every, "a share in (0, 1]")
+        if self.instances:
+            _weights("instances", self.instances)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """From a point of the budget on, other training instances.
+
+    Attributes:
+        start: share of the budget at which the stage begins.
+        instances: weight of each kind of instance, GENERATOR:SIZE.
+    """
+
+    REQUIRED: ClassVar = ("start", "instances")
+    start: float
+    instances: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        _fractions(self, "start")
+        _weights("instances", self.instances)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that determines a training run.
+
+    Attributes:
+        domain, preset: what is trained, and the preset that this grew from.
+        seed: of all random streams of training.
+        minutes, steps: budget of wall-clock time, of decisions, or both: the first to run out.
+        simulator: options of the domain's simulator.
+        instances: weight of each kind of training instance, GENERATOR:SIZE.
+        curriculum: stages that replace them later on.
+        network, ppo, validation: see there.
+        checkpoint_every: share of the budget between checkpoints.
+        device: ``auto``, ``cpu``, ``cuda``.
+        out: folder of the run; chosen under ``runs/`` if None.
+        threads: of torch on the CPU.
+    """
+
+    REQUIRED: ClassVar = ("domain",)
+    domain: str
+    preset: str = "default"
+    seed: int = 0
+    minutes: float | None = None
+    steps: int | None = None
+    simulator: Mapping[str, Any] = field(default_factory=dict)
+    instances: Mapping[str, float] = field(default_factory=lambda: {"toy:": 1.0})
+    curriculum: tuple[Stage, ...] = ()
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    checkpoint_every: float = 0.02
+    device: str = "auto"
+    out: str | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        _at_least(self, seed=0, threads=1, steps=1)
+        _weights("instances", self.instances)
+        if self.minutes is not None:
+            _check(self.minutes > 0, "minutes", self.minutes, "a positive number")
+        good = 0 < self.checkpoint_every <= 1
+        _check(good, "checkpoint_every", self.checkpoint_every, "a share in (0, 1]")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON document that `from_dict` reads back."""
+        document: dict[str, Any] = write_dataclass(self)
+        return document
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str = "config") -> TrainConfig:
+        """Inverse of `to_dict`; raises InputError naming ``where`` and the key."""
+        return read_dataclass(cls, document, where)
+
+    def simulator_options(self) -> Any:
+        """The domain's simulator options; raises InputError for unknown ones."""
+        options = get_domain(self.domain).options
+        known = [f.name for f in fields(options)]
+        for name in self.simulator:
+            check_key(name, known, "config", "simulator")
+        return options(**self.simulator)
+
+
+def load_config(
+    domain: str,
+    preset: str | None = None,
+    file: Path | str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """Configuration from the domain's preset, then a TOML file, then overrides; later ones win.
+
+    Args:
+        domain: name of the domain.
+        preset: name of a ``[train.NAME]`` table of the domain's presets; ``default`` if None and
+            the file names none.
+        file: TOML with the fields of `TrainConfig`.
+        overrides: the same as a nested mapping.
+
+    Raises:
+        InputError: unknown domain, preset or key, or a bad value; names file and key.
+    """
+    given = _toml(Path(file)) if file is not None else {}
+    where = str(file) if file is not None else "config"
+    named = given.get("domain", domain)
+    _check(named == domain, f"{where}: domain", named, repr(domain))
+    preset = preset or str(given.get("preset", "default"))
+    base = _preset(domain, preset)
+    merged = merge(base, {**given, "domain": domain, "preset": preset})
+    # One reading for each layer, so that an error names the layer that it is in.
+    read_dataclass(TrainConfig, merged, where)
+    if overrides:
+        merged = merge(merged, overrides)
+    config = read_dataclass(TrainConfig, merged, "options" if overrides else where)
+    config.simulator_options()
+    return config
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables merged; a table of instances and a budget are replaced as a whole."""
+    out = dict(base)
+    if {"minutes", "steps"} & set(changes):
+        out.pop("minutes", None)
+        out.pop("steps", None)
+    for name, value in changes.items():
+        both = isinstance(value, dict) and isinstance(out.get(name), dict)
+        out[name] = merge(out[name], value) if both and name != "instances" else value
+    return out
+
+
+def _preset(domain: str, preset: str) -> dict[str, Any]:
+    file = get_domain(domain).presets
+    presets = _toml(file).get("train", {})
+    if preset not in presets:
+        known = ", ".join(presets) or "none"
+        raise InputError(f"preset {preset!r:.40}", f"not one of those of {domain}: {known}")
+    table: dict[str, Any] = presets[preset]
+    read_dataclass(TrainConfig, {**table, "domain": domain}, f"{file} [train.{preset}]")
+    return table
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, f"not TOML ({error})") from None
