@@ -10,7 +10,8 @@ from graphsched.envs.batching.options import BatchingOptions
 from graphsched.envs.batching.physics.kernel import replay
 from graphsched.envs.batching.physics.loading import load_slot, needed_sizes
 from graphsched.envs.batching.physics.log import empty_log
-from graphsched.envs.batching.physics.state import empty_state
+from graphsched.envs.batching.physics.state import State
+from graphsched.envs.core.arrays import empty
 from graphsched.envs.core.clock import cpu_s
 
 REQUESTS, RATE = 2000, 4.0
@@ -31,7 +32,7 @@ def measure(seconds: float) -> dict[str, float]:
     instance = BatchingInstance("bench", requests, (Replica(), Replica()), NO_EDGES)
     options = BatchingOptions(agent="none")
     sizes = {"B": 1, **needed_sizes([instance], options), "D": 1}
-    state, log, none = empty_state(sizes), empty_log(0, 0, 0), np.zeros(0, np.int64)
+    state, log, none = empty(State, sizes), empty_log(0, 0, 0), np.zeros(0, np.int64)
     iterations, rounds, spent = 0, 0, 0.0
     while spent < seconds or rounds < 2:
         load_slot(state, 0, instance, options)

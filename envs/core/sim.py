@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.graph import GraphStore, PackedObs
 
+IDLE, WAITING, DONE = range(3)  # status of a slot
+
 InstanceT = TypeVar("InstanceT", contravariant=True)
 SolutionT = TypeVar("SolutionT", covariant=True)
 

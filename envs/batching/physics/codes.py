@@ -1,6 +1,5 @@
-"""States of requests and slots, decisions and ways out, as kernels know them."""
+"""States of requests, decisions and ways out, as kernels know them."""
 
 FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
-IDLE, WAITS, OVER = range(3)  # a slot
 ROUTE, ADMIT, BUDGET = range(3)  # a decision
 RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU

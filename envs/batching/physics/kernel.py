@@ -24,12 +24,10 @@ from graphsched.envs.batching.physics.codes import (
     ADMIT,
     BUDGET,
     FUTURE,
-    OVER,
     QUEUED,
     REJECTED,
     ROUTE,
     SERVED,
-    WAITS,
 )
 from graphsched.envs.batching.physics.decode_runs import coast
 from graphsched.envs.batching.physics.forecast import linear, service_s
@@ -38,6 +36,7 @@ from graphsched.envs.batching.physics.log import log_iteration, log_tokens
 from graphsched.envs.batching.physics.loss import FULL, points
 from graphsched.envs.batching.physics.routing import able, route_by_rule
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.sim import DONE, WAITING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -391,16 +390,16 @@ def _advance(state: State, b: int, window: int, every: int, log: Log) -> None:
     while True:
         _arrivals(state, b, roots)
         if _route(state, b):
-            state.slot[b].phase = WAITS
+            state.slot[b].status = WAITING
             return
         if _begin_idle(state, b, roots, window, every, log):
-            state.slot[b].phase = WAITS
+            state.slot[b].status = WAITING
             return
         if state.slot[b].head < state.slot[b].tail:
             continue  # something was lost while iterations were put together
         at = _next_event(state, b, roots)
         if at == np.inf:
-            state.slot[b].phase = OVER
+            state.slot[b].status = DONE
             return
         state.slot[b].clock = at
         for r in range(state.slot[b].replicas):
@@ -451,7 +450,7 @@ def step(
         worth = -REWARD * state.slot[b].loss / state.slot[b].total_weight
         rewards[k] = worth - state.slot[b].paid
         state.slot[b].paid = worth
-        dones[k] = state.slot[b].phase == OVER
+        dones[k] = state.slot[b].status == DONE
         elapsed[k] = state.slot[b].clock - clock
 
 

@@ -11,8 +11,9 @@ from graphsched.envs.batching.options import BatchingOptions, Scheduler
 from graphsched.envs.batching.physics.kernel import replay
 from graphsched.envs.batching.physics.loading import load_slot, needed_sizes
 from graphsched.envs.batching.physics.log import ENTRIES, ITERATIONS, LEAVES, SPANS, empty_log
-from graphsched.envs.batching.physics.state import empty_state
+from graphsched.envs.batching.physics.state import State
 from graphsched.envs.batching.solution import BatchingSolution
+from graphsched.envs.core.arrays import empty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def replay_slot(
     spans = FIRST_GUESS + 8 * size
     while True:
         sizes = {"B": 1, **needed_sizes([instance], options), "D": len(actions) + 1}
-        state = empty_state(sizes)
+        state = empty(State, sizes)
         load_slot(state, 0, instance, options)
         state.slot["offer_first"][0] = offer_first
         log = empty_log(iterations, spans, size)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.jobshop.physics.state import DONE, WAITING, State
+from graphsched.envs.core.sim import DONE, WAITING
+from graphsched.envs.jobshop.physics.state import State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,12 +112,6 @@ def begin_slots(state: State, slots: NDArray[np.int64], window: float) -> None:
 
 
 @kernel
-def waiting(status: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(N,) slots that wait for a decision."""
-    return np.flatnonzero(status == WAITING)
-
-
-@kernel
 def step_slots(
     state: State,
     slots: NDArray[np.int64],  # (N,)
@@ -125,11 +120,8 @@ def step_slots(
     rewards: NDArray[np.float64],  # (N,) out
     dones: NDArray[np.bool_],  # (N,) out
     elapsed: NDArray[np.float64],  # (N,) out
-) -> int:
-    """Act in all slots; returns the first block whose action is out of range, or -1."""
-    for i in range(len(slots)):
-        if not 0 <= actions[i] < state.num_candidates[slots[i]]:
-            return i
+) -> None:
+    """Act in all slots; the actions are in range."""
     for i in range(len(slots)):
         b = slots[i]
         clock = state.focus_start[b]
@@ -141,7 +133,6 @@ def step_slots(
         dones[i] = state.status[b] == DONE
         now = state.bound[b] if dones[i] else state.focus_start[b]
         elapsed[i] = max(now - clock, 0)
-    return -1
 
 
 @kernel

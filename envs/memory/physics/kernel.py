@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.sim import DONE
 from graphsched.envs.memory.physics.arena import LATENCY, clear
 from graphsched.envs.memory.physics.priority import next_choice, settle
-from graphsched.envs.memory.physics.state import DONE, State, arena_at, problem_at
+from graphsched.envs.memory.physics.state import State, arena_at, problem_at
 from graphsched.envs.memory.physics.step import begin, next_access, serve
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.sim import DONE, WAITING
 from graphsched.envs.memory.physics.placing import SAVED, place, sweep
-from graphsched.envs.memory.physics.state import BEST_LIST, DONE, NUM_LISTS, WAITING, State
+from graphsched.envs.memory.physics.state import BEST_LIST, NUM_LISTS, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

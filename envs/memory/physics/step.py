@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.sim import DONE, WAITING
 from graphsched.envs.memory.physics.arena import (
     RESIDENCIES,
     Arena,
@@ -21,7 +22,7 @@ from graphsched.envs.memory.physics.arena import (
     make_fast,
     take,
 )
-from graphsched.envs.memory.physics.state import COPY, DONE, SLOW, STAY, WAITING, State
+from graphsched.envs.memory.physics.state import COPY, SLOW, STAY, State
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.physics.program import Problem

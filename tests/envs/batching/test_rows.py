@@ -22,10 +22,11 @@ from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.hardware.iteration_time import COST
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.options import BatchingOptions, Scheduler
-from graphsched.envs.batching.physics.codes import ADMIT, BUDGET, ROUTE, RUNNING, SWAPPED, WAITS
+from graphsched.envs.batching.physics.codes import ADMIT, BUDGET, ROUTE, RUNNING, SWAPPED
 from graphsched.envs.batching.physics.loading import load_slot
 from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.batching.simulator import BatchingSim
+from graphsched.envs.core.sim import WAITING
 
 NO_EDGES = np.zeros((2, 0), np.int64)
 
@@ -60,7 +61,7 @@ class Scene:
         self.slot, self.req, self.rep = state.slot[0], state.req[0], state.rep[0]
         self.queue, self.run, self.choice = state.queue[0], state.run[0], state.choice[0]
         self.cached = state.cached[0]
-        self.slot["phase"] = WAITS
+        self.slot["status"] = WAITING
 
     def ask(self, kind, choices, **slot):
         self.choice[: len(choices)] = choices
