@@ -65,8 +65,10 @@ class BatchingSim(SlotSim[BatchingInstance, BatchingSolution, State]):
     def _load(self, slot: int, instance: BatchingInstance) -> None:
         load_slot(self.state, slot, instance, self.options)
 
-    def _offer_first(self, slot: int) -> None:
+    def _offer_first(self, slot: int) -> bool:
+        self._load(slot, self._held(slot))
         self.state.slot["offer_first"][slot] = 1
+        return True
 
     def _begin(self, slots: Ints) -> None:
         begin(self.state, slots, self.options.window, self.options.budget_every, SILENT)

@@ -70,9 +70,13 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
     def _begin(self, slots: Ints) -> None:
         """Advance loaded slots (N,) to their first decisions."""
 
-    def _offer_first(self, slot: int) -> None:
-        """Make the first move of a loaded slot a decision, although there is no choice."""
-        raise NotImplementedError(f"slot {slot} ended without a decision")
+    def _offer_first(self, slot: int) -> bool:
+        """Make the first move of a loaded slot a decision, although there is no choice.
+
+        False where there is not even a move, or where kernels see to it themselves.
+        """
+        del slot
+        return False
 
     @abstractmethod
     def _counts(self, slots: Ints) -> Ints:
@@ -123,12 +127,9 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
             copy_slots(self.state, *np.array(twins).T)
         where = np.asarray(slots, np.int64)
         self._begin(where)
-        over = where[self.status[where] == DONE]
-        for slot in over.tolist():
-            self._load(slot, self._held(slot))
-            self._offer_first(slot)
-        if len(over):
-            self._begin(over)
+        for slot in where[self.status[where] == DONE].tolist():
+            if self._offer_first(slot):
+                self._begin(np.array([slot]))
 
     def _held(self, slot: int) -> InstanceT:
         instance = self._instances[slot]
