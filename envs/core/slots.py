@@ -143,10 +143,10 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
             raise RuntimeError(f"slot {slot} has no finished episode")
         return self._held(slot)
 
-    def _stored(self, instance: InstanceT) -> Ints:
-        """(most_graphs,) ids of the instance's graphs, put into the store."""
+    def _stored(self, instance: InstanceT | None) -> Ints:
+        """(most_graphs,) ids of the instance's graphs, put into the store; of no instance none."""
         ids = np.full(self.graphs.shape[1], -1, np.int64)
-        for k, graph in enumerate(self._graphs_of(instance)):
+        for k, graph in enumerate([] if instance is None else self._graphs_of(instance)):
             ids[k] = self.store.add(graph)
         return ids
 
@@ -156,7 +156,7 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
             self.store.retain(graph)
         return graphs.copy()
 
-    def _put(self, slot: int, instance: InstanceT, graphs: Ints) -> None:
+    def _put(self, slot: int, instance: InstanceT | None, graphs: Ints) -> None:
         """Hand a slot to an instance, whose graphs count for it already."""
         old = self.graphs[slot]
         for graph in old[old >= 0].tolist():
@@ -203,11 +203,11 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
         stored: dict[int, Ints] = {}
         for slot, k in enumerate(state["which"]):
             instance = unique[k]
-            if instance is None:
-                continue
-            known = stored.get(k)
-            stored[k] = self._stored(instance) if known is None else self._retained(known)
-            self._put(slot, instance, stored[k])
+            if k in stored:
+                graphs = self._retained(stored[k])
+            else:
+                graphs = stored[k] = self._stored(instance)
+            self._put(slot, instance, graphs)
         self.state = from_plain(type(self.state), state["arrays"])
 
 

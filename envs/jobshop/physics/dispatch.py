@@ -16,10 +16,11 @@ import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE, WAITING
-from graphsched.envs.jobshop.physics.state import State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from graphsched.envs.jobshop.physics.state import State
 
 NO_TAIL = np.int64(2**62)
 
