@@ -2,20 +2,21 @@
 
 A field is ``Annotated[Ints, "B", "J+1"]``: its dtype, then its axes. An axis is the letter of a size,
 such a letter with a constant added, or a number. A ``np.dtype`` among them makes the field a table of
-records. The first axis of every field is that of the slots.
+records. The first axis of every field is that of the slots. A field may also be such a NamedTuple
+itself: a state of parts, whose sizes, and arrays in files, are those of its parts by name.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -30,12 +31,10 @@ class _Field(NamedTuple):
 
 
 @cache
-def _fields(kind: type) -> dict[str, _Field]:
-    return {
-        name: _field(hint)
-        for name, hint in get_type_hints(kind, include_extras=True).items()
-        if hasattr(hint, "__metadata__")
-    }
+def _declared(kind: type) -> dict[str, _Field | type]:
+    """Fields of a state by name: how each is made, or its type where it is a part."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: _field(h) if hasattr(h, "__metadata__") else h for name, h in hints.items()}
 
 
 def _field(hint: Any) -> _Field:
@@ -54,41 +53,69 @@ def _axis(part: str | int) -> tuple[str, int]:
     return letter, int(added or 0)
 
 
-def empty(kind: type[StateT], sizes: Mapping[str, int]) -> StateT:
+def empty(kind: type[StateT], sizes: Mapping[str, Any]) -> StateT:
     """Arrays of zeros for the sizes of all letters."""
-    arrays = {}
-    for name, (dtype, axes) in _fields(kind).items():
-        shape = tuple(added + (sizes[letter] if letter else 0) for letter, added in axes)
-        arrays[name] = viewed(np.zeros(shape, dtype))
-    return kind(**arrays)
+    return kind(
+        **{
+            name: _zeros(field, sizes)
+            if isinstance(field, _Field)
+            else empty(cast("type[tuple[Any, ...]]", field), sizes[name])
+            for name, field in _declared(kind).items()
+        }
+    )
 
 
-def viewed(array: NDArray[Any]) -> NDArray[Any]:
+def _zeros(field: _Field, sizes: Mapping[str, int]) -> NDArray[Any]:
+    shape = tuple(added + (sizes[letter] if letter else 0) for letter, added in field.axes)
+    return _viewed(np.zeros(shape, field.dtype))
+
+
+def _viewed(array: NDArray[Any]) -> NDArray[Any]:
     """Records whose fields are attributes, also where kernels run interpreted; others as they are."""
     interpreted = config.DISABLE_JIT  # type: ignore[attr-defined]  # set at numba's import
     return array.view(np.recarray) if array.dtype.names and interpreted else array
 
 
-def sizes_of(state: tuple[Any, ...]) -> dict[str, int]:
+def sizes_of(state: tuple[Any, ...]) -> dict[str, Any]:
     """Size of each letter in a state's declaration."""
-    return {
-        letter: length - added
-        for array, field in zip(state, _fields(type(state)).values(), strict=True)
-        for length, (letter, added) in zip(array.shape, field.axes, strict=True)
-        if letter
-    }
+    sizes: dict[str, Any] = {}
+    for (name, field), value in zip(_declared(type(state)).items(), state, strict=True):
+        if isinstance(field, _Field):
+            for length, (letter, added) in zip(value.shape, field.axes, strict=True):
+                sizes |= {letter: length - added} if letter else {}
+        else:
+            sizes[name] = sizes_of(value)
+    return sizes
 
 
-def grown(state: StateT, need: Mapping[str, int]) -> StateT:
+def grown(state: StateT, need: Mapping[str, Any]) -> StateT:
     """The same state with room for at least the sizes needed; itself where there already is."""
     have = sizes_of(state)
-    want = {letter: max(size, need.get(letter, 0)) for letter, size in have.items()}
+    want = _most(have, need)
     if want == have:
         return state
     larger = empty(type(state), want)
-    for old, new in zip(state, larger, strict=True):
+    for old, new in zip(arrays_of(state), arrays_of(larger), strict=True):
         new[tuple(slice(0, n) for n in old.shape)] = old
     return larger
+
+
+def _most(have: Mapping[str, Any], need: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _most(size, need.get(key, {}))
+        if isinstance(size, dict)
+        else max(size, need.get(key, 0))
+        for key, size in have.items()
+    }
+
+
+def arrays_of(state: tuple[Any, ...]) -> Iterator[NDArray[Any]]:
+    """All arrays of a state, those of its parts included."""
+    for value in state:
+        if isinstance(value, tuple):
+            yield from arrays_of(value)
+        else:
+            yield value
 
 
 def write(state: tuple[Any, ...], slot: int, values: Mapping[str, Any]) -> None:
@@ -103,23 +130,29 @@ def copy_slots(
 ) -> None:
     """Copy slots within a state; all sources are read before any target is written."""
     source, target = np.asarray(sources, np.int64), np.asarray(targets, np.int64)
-    for array in state:
+    for array in arrays_of(state):
         array[target] = array[source]
 
 
-def plain_arrays(state: tuple[Any, ...]) -> dict[str, NDArray[Any]]:
+def plain_arrays(state: tuple[Any, ...]) -> dict[str, Any]:
     """Copies of all arrays by name, records as the int64 of their bits: files know no records."""
-    fields = _fields(type(state))
     return {
-        name: array.copy().view(np.int64) if fields[name].dtype.names else array.copy()
-        for name, array in zip(fields, state, strict=True)
+        name: plain_arrays(value)
+        if isinstance(value, tuple)
+        else value.copy().view(np.int64)
+        if value.dtype.names
+        else value.copy()
+        for name, value in zip(_declared(type(state)), state, strict=True)
     }
 
 
-def from_plain(kind: type[StateT], arrays: Mapping[str, NDArray[Any]]) -> StateT:
+def from_plain(kind: type[StateT], arrays: Mapping[str, Any]) -> StateT:
     """Inverse of `plain_arrays`."""
-    found = {}
-    for name, (dtype, _) in _fields(kind).items():
-        copy = arrays[name].copy()
-        found[name] = viewed(copy.view(dtype)) if dtype.names else copy
+    found: dict[str, Any] = {}
+    for name, field in _declared(kind).items():
+        if isinstance(field, _Field):
+            copy = arrays[name].copy()
+            found[name] = _viewed(copy.view(field.dtype)) if field.dtype.names else copy
+        else:
+            found[name] = from_plain(cast("type[tuple[Any, ...]]", field), arrays[name])
     return kind(**found)

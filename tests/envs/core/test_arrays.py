@@ -14,6 +14,7 @@ from graphsched.envs.core.arrays import (
     Floats,
     Ints,
     Records,
+    arrays_of,
     copy_slots,
     empty,
     from_plain,
@@ -114,3 +115,22 @@ def test_too_much_to_write_is_refused():
     state = empty(State, {"B": 1, "J": 1, "M": 1})
     with pytest.raises(ValueError, match="broadcast"):
         write(state, 0, {"ptr": [1, 2, 3]})
+
+
+class Whole(NamedTuple):
+    """A state of two parts."""
+
+    near: State
+    far: State
+
+
+@given(SIZES, SIZES, SIZES)
+def test_parts_have_sizes_of_their_own(near, far, need):
+    state = Whole(filled(near), filled(far))
+    assert sizes_of(state) == {"near": near, "far": far}
+    larger = grown(state, {"far": need})
+    assert sizes_of(larger) == {"near": near, "far": {k: max(n, need[k]) for k, n in far.items()}}
+    assert all(np.array_equal(a, b) for a, b in zip(larger.near, state.near, strict=True))
+    back = from_plain(Whole, plain_arrays(state))
+    for one, other in zip(arrays_of(state), arrays_of(back), strict=True):
+        assert one.tobytes() == other.tobytes()
