@@ -153,6 +153,7 @@ def evaluate(
     if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
     reference = reference or (opened.reference if opened else None) or None
+    reference = entrants.domain.current_name(reference) if reference else None
     found = with_reference(entrants, found, reference)
     check_served(domain, found, instances)
     return run(

@@ -88,6 +88,7 @@ class Baseline(Generic[InstanceT, SolutionT]):
         is_rule: takes part in "best rule" comparisons (deterministic, fast, hand-written).
         is_exact: may prove optimality, which ends it before its time limit.
         is_anytime: goes on to improve until ``time_limit_s`` (exact solvers do, too).
+        aliases: older names that commands still take.
     """
 
     make: Callable[[SolverOptions], Callable[[InstanceT], SolutionT]]
@@ -95,6 +96,7 @@ class Baseline(Generic[InstanceT, SolutionT]):
     is_rule: bool = False
     is_exact: bool = False
     is_anytime: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,10 +224,20 @@ class Domain(Generic[InstanceT, SolutionT]):
         self, name: str, options: SolverOptions | None = None
     ) -> Callable[[InstanceT], SolutionT]:
         """Solver of a named baseline. Raises InputError for an unknown name."""
+        name = self.current_name(name)
         if name not in self.baselines:
             known = ", ".join(sorted(self.baselines))
             raise InputError(f"baseline {name!r}", f"not one of {known}")
         return self.baselines[name].make(options or SolverOptions())
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Older names of baselines -> their names."""
+        return {old: name for name, b in self.baselines.items() for old in b.aliases}
+
+    def current_name(self, name: str) -> str:
+        """A baseline's name by an older one; any other name as it is."""
+        return name if name in self.baselines else self.aliases.get(name, name)
 
     def symmetry(self, name: str) -> Symmetry[InstanceT, SolutionT]:
         """A named symmetry. Raises InputError for an unknown name."""

@@ -41,7 +41,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     baselines={
         **rules.BASELINES,
         "local-search": search.BASELINE,
-        "es-linear": linear.BASELINE,
+        "cem-linear": linear.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
     anytime=lambda instance: "local-search",

@@ -43,7 +43,7 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
         **runtime.BASELINES,
         "ga": ga.BASELINE,
         "local-search": search.BASELINE,
-        "es-linear": linear.BASELINE,
+        "cem-linear": linear.BASELINE,
         "cp-sat": cpsat.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},

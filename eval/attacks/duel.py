@@ -67,6 +67,7 @@ def side(domain: Domain[Any, Any], word: str, seed: int, time_limit_s: float) ->
     Raises:
         InputError: the word names nothing.
     """
+    word = domain.current_name(word)
     if word in domain.baselines:
         options = SolverOptions(seed=seed, time_limit_s=time_limit_s)
         return Side(word, domain.baseline(word, options), lambda instance: f"baseline {word}")

@@ -24,7 +24,7 @@ class Entrants:
         domain: of the instances; its baselines take part by name.
         policies: name -> policy.
         places: name of a policy -> the word that it was opened by: its bundle, say.
-        aliases: what else policies may be called -> their names: those words.
+        aliases: what else policies and baselines may be called -> their names.
         workers: threads of exact solvers.
         temperature: of policies' samples.
         rule_temperature: of baselines' samples, see `SolverOptions`.
@@ -41,7 +41,7 @@ class Entrants:
     tuned: Mapping[str, float] = field(default_factory=dict)
 
     def named(self, word: Word) -> Word:
-        """The word with every policy called by its name."""
+        """The word with every policy and baseline called by its name."""
         starts = tuple(replace(s, name=self.aliases.get(s.name, s.name)) for s in word.starts)
         return replace(word, starts=starts)
 
@@ -77,6 +77,6 @@ def open_entrants(
         domain=domain,
         policies={name: policy for name, (_, policy) in opened.items()},
         places={name: place for name, (place, _) in opened.items()},
-        aliases={**name_of, **aliases},
+        aliases={**domain.aliases, **name_of, **aliases},
         **settings,
     )

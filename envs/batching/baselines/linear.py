@@ -1,4 +1,4 @@
-"""``linear``: linear rules over candidate features, found by an evolution strategy (CEM)."""
+"""``cem-linear``: linear rules over candidate features, found by the cross-entropy method."""
 
 from __future__ import annotations
 
@@ -36,4 +36,6 @@ def linear(options: SolverOptions) -> Solver:
     return lambda instance: (several if len(instance.replicas) > 1 else one)(instance)
 
 
-BASELINE = Baseline(make=linear, summary="linear rule over the policy's features, by evolution")
+BASELINE = Baseline(
+    make=linear, summary="linear rule over the policy's features, by evolution", aliases=("linear",)
+)

@@ -1,4 +1,4 @@
-"""``es-linear``: a linear rule over candidate features, found by an evolution strategy (CEM)."""
+"""``cem-linear``: a linear rule over candidate features, found by the cross-entropy method."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from graphsched.envs.memory.solution import MemorySolution
 
 
-def es_linear(options: SolverOptions) -> Callable[[MemoryInstance], MemorySolution]:
+def cem_linear(options: SolverOptions) -> Callable[[MemoryInstance], MemorySolution]:
     """The shipped weights, under the simulator options that they were found with."""
     with as_file(files("graphsched.envs.memory.data") / "es_linear.json") as path:
         weights, document = load_weights(SCHEMA, path)
@@ -26,4 +26,8 @@ def es_linear(options: SolverOptions) -> Callable[[MemoryInstance], MemorySoluti
     return linear_solver(MemorySim, simulator, weights, options)
 
 
-BASELINE = Baseline(make=es_linear, summary="linear rule over the policy's features, by evolution")
+BASELINE = Baseline(
+    make=cem_linear,
+    summary="linear rule over the policy's features, by evolution",
+    aliases=("es-linear",),
+)

@@ -1,4 +1,4 @@
-"""``es-linear``: linear rules over candidate features, found by an evolution strategy (CEM)."""
+"""``cem-linear``: linear rules over candidate features, found by the cross-entropy method."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ def _solver(mode: str, options: SolverOptions) -> Solver:
     return linear_solver(SocSim, simulator, weights, options)
 
 
-def es_linear(options: SolverOptions) -> Solver:
+def cem_linear(options: SolverOptions) -> Solver:
     """A rule for each mode, chosen by the instance."""
     solvers = {True: _solver("streaming", options), False: _solver("static", options)}
     return lambda instance: solvers[instance.is_stream](instance)
 
 
-BASELINE = Baseline(make=es_linear, summary="linear rule over the policy's features, by evolution")
+BASELINE = Baseline(
+    make=cem_linear,
+    summary="linear rule over the policy's features, by evolution",
+    aliases=("es-linear",),
+)

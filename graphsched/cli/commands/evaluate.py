@@ -144,7 +144,7 @@ def _asked(domain: Domain[Any, Any], arguments: EvalArguments) -> Suite:
         suite = Suite("", "", "default", "rules", "", {"": arguments.instances or ""})
     policy = suite.policy if arguments.policy is None else arguments.policy
     baselines = suite.baselines if arguments.baselines is None else arguments.baselines
-    reference = arguments.reference or suite.reference
+    reference = domain.current_name(arguments.reference or suite.reference)
     return replace(suite, policy=policy, baselines=baselines, reference=reference)
 
 

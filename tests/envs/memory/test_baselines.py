@@ -98,7 +98,7 @@ def test_measures():
     assert all(value > 0 for value in measure(0.01).values())
 
 
-@pytest.mark.parametrize("name", ["all-slow", "benefit-size", "es-linear"])
+@pytest.mark.parametrize("name", ["all-slow", "benefit-size", "cem-linear"])
 def test_any_mapping_can_be_improved(instance, name):
     """With its order or without, the search never ends worse than the mapping that it is given."""
     start = DOMAIN.baseline(name)(instance)

@@ -19,7 +19,7 @@ from graphsched.envs.soc.instance import Noise
 from graphsched.envs.soc.sources.saga import related, saga_heft
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "saga_heft.csv"
-PLANNED = [n for n, b in DOMAIN.baselines.items() if n not in ("cp-sat", "es-linear")]
+PLANNED = [n for n, b in DOMAIN.baselines.items() if n not in ("cp-sat", "cem-linear")]
 
 
 def toy():
@@ -134,7 +134,7 @@ def test_the_linear_rule_beats_heft_on_average():
     instances = [GENERATORS["random"](np.random.default_rng(s), "20x3..8@1") for s in range(20)]
     ours, heft = (
         np.array([DOMAIN.baseline(name)(i).cost for i in instances])
-        for name in ("es-linear", "heft")
+        for name in ("cem-linear", "heft")
     )
     assert (ours / heft).mean() < 0.96
 

@@ -69,7 +69,7 @@ def test_measures_name_the_peer_where_it_is_there(saga, monkeypatch):
 def test_the_linear_rule_serves_plans_and_streams():
     for generator, size in (("toy", ""), ("ds3gym", "0@60")):
         instance = GENERATORS[generator](np.random.default_rng(0), size)
-        solution = DOMAIN.baseline("es-linear", SolverOptions(samples=2))(instance)
+        solution = DOMAIN.baseline("cem-linear", SolverOptions(samples=2))(instance)
         assert DOMAIN.check(instance, solution) == []
 
 
