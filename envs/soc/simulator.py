@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.core.graph import GraphStore, PackedObs
-from graphsched.envs.core.sim import StepResult
-from graphsched.envs.soc.features import static_graph
-from graphsched.envs.soc.instance import MAX_KINDS, instance_from_json
+from graphsched.envs.core.arrays import empty
+from graphsched.envs.core.graph import blank_obs
+from graphsched.envs.core.sim import DONE, IDLE, WAITING, StepResult
+from graphsched.envs.core.slots import SlotSim
+from graphsched.envs.soc.features import SCHEMA, static_graph
+from graphsched.envs.soc.instance import MAX_KINDS, SocInstance, instance_from_json
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.plan.mode import StaticMode
+from graphsched.envs.soc.plan.mode import PlanMode
+from graphsched.envs.soc.plan.state import PlanState  # noqa: TC001 - `State` is made from it
+from graphsched.envs.soc.solution import SocSolution
 from graphsched.envs.soc.stream.mode import StreamMode
+from graphsched.envs.soc.stream.state import StreamState  # noqa: TC001 - `State` is made from it
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.instance import SocInstance
-    from graphsched.envs.soc.solution import SocSolution
-
-    Mode = StaticMode | StreamMode
-
-POINTERS = {"candidate": "candidate_ptr", "resource": "resource_ptr", "graph": "graph_ptr"}
-ROWS = {
-    "candidate": ("candidate", "candidate_node", "candidate_resource"),
-    "resource": ("resource", "resource_node"),
-    "graph": ("graph",),
-}
+    from graphsched.envs.core.arrays import Bools, Ints
+    from graphsched.envs.core.graph import PackedObs, StaticGraph
 
 
-def merge(parts: Sequence[PackedObs]) -> PackedObs:
-    """Observations of disjoint slots as one, in slot order."""
-    slot = np.concatenate([part["slot"] for part in parts])
-    order = np.argsort(slot)
-    out: dict[str, Any] = {"slot": slot[order]}
-    stacked = {
-        key: np.concatenate([cast("dict[str, Any]", part)[key] for part in parts])
-        for key in ("kind", "context", *(name for names in ROWS.values() for name in names))
-    }
-    out["kind"], out["context"] = stacked["kind"][order], stacked["context"][order]
-    for group, pointer in POINTERS.items():
-        sizes = np.concatenate([np.diff(cast("dict[str, Any]", part)[pointer]) for part in parts])
-        first = np.cumsum(sizes) - sizes
-        rows = [np.arange(first[i], first[i] + sizes[i]) for i in order]
-        index = np.concatenate([np.zeros(0, np.int64), *rows])
-        out[pointer] = np.concatenate([[0], np.cumsum(sizes[order])])
-        for name in ROWS[group]:
-            out[name] = stacked[name][index]
-    return cast("PackedObs", out)
+class State(NamedTuple):
+    """A slot is used by one of the modes and idle in the other."""
+
+    plan: PlanState
+    stream: StreamState
 
 
-class SocSim:
+class SocSim(SlotSim[SocInstance, SocSolution, State]):
     """`BatchSim` of task graphs on platforms of unlike PEs.
 
     The world (arrivals, kinds of job, execution times) comes from the instance's own seed, so that
@@ -62,157 +44,114 @@ class SocSim:
 
     def __init__(self, num_slots: int, options: SocOptions | None = None) -> None:
         """Args: num_slots: episodes run side by side. options: defaults if None."""
-        self.num_slots = num_slots
         self.options = options or SocOptions()
-        self.store = GraphStore()
-        self._modes: tuple[StaticMode, StreamMode] = (
-            StaticMode(num_slots, self.options),
-            StreamMode(num_slots, self.options),
-        )
-        self._instances: list[SocInstance | None] = [None] * num_slots
-        self._graphs: list[list[int]] = [[] for _ in range(num_slots)]
-        self._first_row = np.zeros((num_slots, MAX_KINDS), np.int64)
-
-    def reset(
-        self, slots: Sequence[int], instances: Sequence[SocInstance], seeds: Sequence[int]
-    ) -> None:
-        """Start episodes; see `BatchSim.reset`."""
-        del seeds  # an instance carries its world
-        shared: dict[int, list[int]] = {}
-        for slot, instance in zip(slots, instances, strict=True):
-            if id(instance) in shared:
-                graphs = self._retained(shared[id(instance)])
-            else:
-                graphs = shared[id(instance)] = self._encoded(instance)
-            self._put(slot, instance, graphs)
-        for stream, mode in enumerate(self._both):
-            mine = [k for k, instance in enumerate(instances) if instance.is_stream == stream]
-            if mine:
-                mode.load([slots[k] for k in mine], [instances[k] for k in mine])
+        self._plan, self._stream = PlanMode(self.options), StreamMode(self.options)
+        sizes = {
+            "plan": {"B": num_slots, **self._plan.sizes([])},
+            "stream": {"B": num_slots, **self._stream.sizes([])},
+        }
+        super().__init__(num_slots, empty(State, sizes), MAX_KINDS)
 
     @property
-    def _both(self) -> tuple[Mode, ...]:
-        return self._modes
+    def status(self) -> Ints:
+        """(num_slots,) IDLE, WAITING or DONE."""
+        return np.asarray(np.maximum(self.state.plan.status, self.state.stream.slot_status))
 
-    def _encoded(self, instance: SocInstance) -> list[int]:
-        return [
-            self.store.add(static_graph(job, instance.platform, instance.ticks))
-            for job in instance.jobs
-        ]
+    def _graphs_of(self, instance: SocInstance) -> list[StaticGraph]:
+        return [static_graph(job, instance.platform, instance.ticks) for job in instance.jobs]
 
-    def _retained(self, graphs: list[int]) -> list[int]:
-        for graph in graphs:
-            self.store.retain(graph)
-        return graphs
+    def _instance_from_json(self, document: Mapping[str, Any]) -> SocInstance:
+        return instance_from_json(document)
 
-    def _put(self, slot: int, instance: SocInstance, graphs: list[int]) -> None:
-        for graph in self._graphs[slot]:
-            self.store.release(graph)
-        self._instances[slot], self._graphs[slot] = instance, graphs
-        self._first_row[slot, : len(graphs)] = [self.store.row_start(g) for g in graphs]
-        self._modes[not instance.is_stream].idle(slot)
+    def _sizes(self, instances: Sequence[SocInstance]) -> Mapping[str, Any]:
+        plans = [instance for instance in instances if not instance.is_stream]
+        streams = [instance for instance in instances if instance.is_stream]
+        return {"plan": self._plan.sizes(plans), "stream": self._stream.sizes(streams)}
 
-    def _mode(self, slot: int) -> Mode:
-        instance = self._instances[slot]
-        return self._modes[instance is not None and instance.is_stream]
+    def _load(self, slot: int, instance: SocInstance) -> None:
+        plan, stream = self.state
+        plan.status[slot] = stream.slot_status[slot] = IDLE
+        if instance.is_stream:
+            self._stream.load(stream, slot, instance)
+        else:
+            self._plan.load(plan, slot, instance)
+
+    def _offer_first(self, slot: int) -> bool:
+        instance = self._held(slot)
+        if instance.is_stream:
+            self._load(slot, instance)
+            self.state.stream.offer_first[slot] = 1
+        return instance.is_stream
+
+    def _begin(self, slots: Ints) -> None:
+        instances = [self._held(slot) for slot in slots.tolist()]
+        streams = np.array([instance.is_stream for instance in instances], np.bool_)
+        for mode, state, blocks in self._split(streams):
+            mode.begin(state, slots[blocks], [instances[k] for k in blocks])
+
+    def _split(self, streams: Bools) -> Iterator[tuple[Any, Any, Ints]]:
+        """Mode, state and blocks of both modes, as far as there are blocks. streams: (N,)."""
+        plan, stream = np.flatnonzero(~streams), np.flatnonzero(streams)
+        if len(plan):
+            yield self._plan, self.state.plan, plan
+        if len(stream):
+            yield self._stream, self.state.stream, stream
+
+    def _streams(self, slots: Ints) -> Bools:
+        """(N,) whether waiting slots are those of streams."""
+        return np.asarray(self.state.stream.slot_status[slots] == WAITING)
+
+    def _counts(self, slots: Ints) -> Ints:
+        return self._chosen(slots, "num_candidates")
+
+    def _chosen(self, slots: Ints, name: str) -> Ints:
+        """(N,) a field of either mode in waiting slots."""
+        plan, stream = (getattr(state, name)[slots] for state in self.state)
+        return np.asarray(np.where(self._streams(slots), stream, plan))
+
+    def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
+        for mode, state, blocks in self._split(self._streams(slots)):
+            size, mine = len(blocks), slots[blocks]
+            part = StepResult(mine, np.empty(size), np.empty(size, np.bool_), np.empty(size))
+            mode.act(state, mine, actions[blocks], part)
+            result.rewards[blocks], result.dones[blocks] = part.rewards, part.dones
+            result.elapsed[blocks] = part.elapsed
 
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
-        parts = []
-        for mode in self._modes:
-            slots = np.flatnonzero(mode.waiting)
-            if len(slots) or (mode is self._modes[0] and not self._modes[1].waiting.any()):
-                parts.append(mode.observe(slots, self._graphs, self._first_row))
-        return parts[0] if len(parts) == 1 else merge(parts)
+        slots = np.flatnonzero(self.waiting)
+        pointers = (
+            np.concatenate([[0], np.cumsum(self._chosen(slots, name))])
+            for name in ("num_candidates", "lanes")
+        )
+        obs = blank_obs(SCHEMA, slots, *pointers)
+        alive: list[list[int]] = [[] for _ in slots]
+        for mode, state, blocks in self._split(self._streams(slots)):
+            for k in blocks.tolist():
+                alive[k] = mode.alive(state, slots[k], self.graphs[slots[k]])
+            mode.fill(state, slots[blocks], blocks, self.first_row, obs)
+        obs["graph_ptr"] = np.cumsum([0, *map(len, alive)], dtype=np.int64)
+        obs["graph"] = np.array([graph for ids in alive for graph in ids], np.int64)
+        return obs
 
-    def step(self, actions: NDArray[np.int64]) -> StepResult:
-        """Act in all waiting slots; see `BatchSim.step`."""
-        masks = [mode.waiting for mode in self._modes]
-        slots = np.flatnonzero(masks[0] | masks[1])
-        actions = np.asarray(actions, np.int64)
-        if actions.shape != slots.shape:
-            raise IndexError(f"expected {len(slots)} actions, found shape {actions.shape}")
-        picks = [np.flatnonzero(mask[slots]) for mask in masks]
-        for mode, mine in zip(self._both, picks, strict=True):
-            counts = mode.counts(slots[mine])
-            wrong = np.flatnonzero((actions[mine] < 0) | (actions[mine] >= counts))
-            if len(wrong):
-                k, count = mine[wrong[0]], counts[wrong[0]]
-                raise IndexError(f"action {actions[k]} of block {k}: expected < {count}")
-        size = len(slots)
-        result = StepResult(slots, np.empty(size), np.empty(size, np.bool_), np.empty(size))
-        for mode, mine in zip(self._both, picks, strict=True):
-            if len(mine):
-                rewards, dones = np.empty(len(mine)), np.empty(len(mine), np.bool_)
-                elapsed = np.empty(len(mine))
-                mode.step(slots[mine], actions[mine], rewards, dones, elapsed)
-                result.rewards[mine], result.dones[mine] = rewards, dones
-                result.elapsed[mine] = elapsed
-        return result
-
-    @property
-    def waiting(self) -> NDArray[np.bool_]:
-        """(num_slots,) whether each slot waits for a decision."""
-        return self._modes[0].waiting | self._modes[1].waiting
-
-    @property
-    def planning(self) -> StaticMode:
-        """The slots of the static mode, for run-time rules; not to be written to."""
-        return self._modes[0]
-
-    @property
-    def streaming(self) -> StreamMode:
-        """The slots of the streaming mode, for run-time rules; not to be written to."""
-        return self._modes[1]
+    def _both(self, instance: SocInstance) -> tuple[Any, Any]:
+        """Mode and state that an instance is played in."""
+        if instance.is_stream:
+            return self._stream, self.state.stream
+        return self._plan, self.state.plan
 
     def costs(self) -> NDArray[np.float64]:
         """(num_slots,) cost of each finished episode; 0 in other slots."""
-        slots = range(self.num_slots)
-        return np.array(
-            [self._mode(s).cost(s) if self._mode(s).done(s) else 0.0 for s in slots], np.float64
-        )
+        found = np.zeros(self.num_slots)
+        for slot in np.flatnonzero(self.status == DONE).tolist():
+            instance = self._held(slot)
+            mode, state = self._both(instance)
+            found[slot] = mode.cost(state, slot, instance)
+        return found
 
     def solution(self, slot: int) -> SocSolution:
         """The finished schedule; see `BatchSim.solution`."""
-        mode = self._mode(slot)
-        if self._instances[slot] is None or not mode.done(slot):
-            raise RuntimeError(f"slot {slot} has no finished episode")
-        return mode.solution(slot)
-
-    def fork(self, sources: Sequence[int], targets: Sequence[int]) -> None:
-        """Copy slots; see `BatchSim.fork`."""
-        held = [(self._instances[s], self._retained(list(self._graphs[s]))) for s in sources]
-        if any(instance is None for instance, _ in held):
-            raise RuntimeError("cannot fork a slot that was never reset")
-        for mode in self._modes:
-            mode.copy(sources, targets)
-        for (instance, graphs), target in zip(held, targets, strict=True):
-            assert instance is not None
-            self._put(target, instance, graphs)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Arrays and instances; see `BatchSim.state_dict`."""
-        documents: dict[int, int] = {}
-        which = [documents.setdefault(id(i), len(documents)) for i in self._instances]
-        unique = {id(i): i for i in self._instances}
-        return {
-            "modes": [mode.arrays() for mode in self._modes],
-            "instances": [i.to_json() if i else None for i in unique.values()],
-            "which": which,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore; slots that shared an instance share it again."""
-        unique = [None if d is None else instance_from_json(d) for d in state["instances"]]
-        graphs: dict[int, list[int]] = {}
-        for slot, k in enumerate(state["which"]):
-            instance = unique[k]
-            if instance is None:
-                continue
-            known = graphs.get(k)
-            graphs[k] = self._encoded(instance) if known is None else self._retained(known)
-            self._put(slot, instance, list(graphs[k]))
-        held = [unique[k] for k in state["which"]]
-        for stream, (mode, arrays) in enumerate(zip(self._both, state["modes"], strict=True)):
-            mine = [i if i is not None and i.is_stream == stream else None for i in held]
-            mode.restore(arrays, mine)
+        instance = self._finished(slot)
+        mode, state = self._both(instance)
+        found: SocSolution = mode.solution(state, slot, instance)
+        return found

@@ -73,7 +73,7 @@ RULES: dict[str, tuple[Rule, str]] = {
 
 
 def _stream_pairs(sim: SocSim, slot: int) -> Pairs:
-    state = sim.streaming.state
+    state = sim.state.stream
     count = int(state.num_candidates[slot])
     job, task = state.job[slot, :count], state.task[slot, :count]
     lane = state.where[slot, :count]
@@ -92,7 +92,7 @@ def _stream_pairs(sim: SocSim, slot: int) -> Pairs:
 
 
 def _static_pairs(sim: SocSim, slot: int) -> Pairs:
-    state = sim.planning.state
+    state = sim.state.plan
     count = int(state.num_candidates[slot])
     task, lane = state.task[slot, :count], state.where[slot, :count]
     last = np.maximum(state.filled[slot, lane] - 1, 0)
@@ -151,7 +151,7 @@ def _by_rule(
 def _at_random(sim: SocSim, slot: int, pairs: Pairs, rng: np.random.Generator | None) -> int:
     """Tasks in order, each anywhere; the first episode draws from a stream of its own."""
     if rng is None:
-        taken = sim.streaming.state.decisions[slot] + sim.planning.state.decisions[slot]
+        taken = sim.state.stream.decisions[slot] + sim.state.plan.decisions[slot]
         rng = np.random.default_rng((slot, int(taken)))
     return int(rng.integers(np.count_nonzero(pairs.task == pairs.task[0])))
 
@@ -169,7 +169,7 @@ def follow_plans(
     lane_pe = tasks_of(instance.jobs[0], instance.platform, instance.ticks).lane_pe
 
     def choose(sim: SocSim, slot: int, pairs: Pairs, rng: np.random.Generator | None) -> int:
-        state = sim.streaming.state
+        state = sim.state.stream
         count = len(pairs.task)
         kinds = state.kind[slot, state.job[slot, :count]].tolist()
         tasks = state.task[slot, :count].tolist()

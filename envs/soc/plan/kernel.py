@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.sim import DONE, WAITING
 from graphsched.envs.soc.physics.tasks import find_gap, insert
-from graphsched.envs.soc.plan.state import DONE, WAITING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.plan.state import StaticState
+    from graphsched.envs.soc.plan.state import PlanState
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 
 @kernel(entry=False)
-def _place(state: StaticState, b: int, c: int) -> None:
+def _place(state: PlanState, b: int, c: int) -> None:
     """Plan candidate c."""
     i, p = state.task[b, c], state.where[b, c]
     at = state.at[b, c]
@@ -40,7 +40,7 @@ def _place(state: StaticState, b: int, c: int) -> None:
 
 
 @kernel(entry=False)
-def _add_task(state: StaticState, b: int, i: int, most: int, eft: Floats, count: int) -> int:
+def _add_task(state: PlanState, b: int, i: int, most: int, eft: Floats, count: int) -> int:
     """Candidates of task i: the lanes of earliest finish, ``most`` at most; returns their number.
 
     The home lane takes the last place if it has none, so that all in one place is always on offer.
@@ -94,7 +94,7 @@ def _add_task(state: StaticState, b: int, i: int, most: int, eft: Floats, count:
 
 
 @kernel(entry=False)
-def _find_candidates(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None:
+def _find_candidates(state: PlanState, b: int, max_ready: int, max_lanes: int) -> None:
     """The ready tasks of highest upward rank, each on its best lanes."""
     eft = np.empty(state.task.shape[1])
     count, tasks = 0, 0
@@ -114,7 +114,7 @@ def _find_candidates(state: StaticState, b: int, max_ready: int, max_lanes: int)
 
 
 @kernel(entry=False)
-def _advance(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None:
+def _advance(state: PlanState, b: int, max_ready: int, max_lanes: int) -> None:
     """Take forced moves until there is a choice or the plan is complete."""
     while state.planned[b] < state.size[b]:
         _find_candidates(state, b, max_ready, max_lanes)
@@ -127,7 +127,7 @@ def _advance(state: StaticState, b: int, max_ready: int, max_lanes: int) -> None
 
 
 @kernel
-def begin_static(state: StaticState, slots: Ints, max_ready: int, max_lanes: int) -> None:
+def begin_static(state: PlanState, slots: Ints, max_ready: int, max_lanes: int) -> None:
     """First decisions of freshly loaded slots. slots: (S,)."""
     for b in slots:
         state.paid_bound[b] = state.bound[b]
@@ -136,7 +136,7 @@ def begin_static(state: StaticState, slots: Ints, max_ready: int, max_lanes: int
 
 @kernel
 def step_static(
-    state: StaticState,
+    state: PlanState,
     slots: Ints,  # (N,)
     actions: Ints,  # (N,) in range
     max_ready: int,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.soc.plan.pilot import Scratch
-    from graphsched.envs.soc.plan.state import StaticState
+    from graphsched.envs.soc.plan.state import PlanState
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -37,7 +37,7 @@ COMPARED = (  # times, of which the best candidate's is taken off in the end
 
 
 @kernel(entry=False)
-def _try(state: StaticState, b: int, c: int, choice: int, steps: int, scratch: Scratch) -> float:
+def _try(state: PlanState, b: int, c: int, choice: int, steps: int, scratch: Scratch) -> float:
     """What the pilot makes of the plan with candidate c."""
     size, lanes = state.size[b], state.lanes[b]
     scratch.lane[:size] = state.lane[b, :size]
@@ -77,7 +77,7 @@ def _try(state: StaticState, b: int, c: int, choice: int, steps: int, scratch: S
 
 
 @kernel(entry=False)
-def _fill_candidate(state: StaticState, b: int, c: int, row: Floats) -> None:
+def _fill_candidate(state: PlanState, b: int, c: int, row: Floats) -> None:
     """A candidate's own quantities; times that are compared later stay raw."""
     i, p = state.task[b, c], state.where[b, c]
     unit, scale = state.unit[b], state.scale[b]
@@ -117,7 +117,7 @@ def _fill_candidate(state: StaticState, b: int, c: int, row: Floats) -> None:
 
 
 @kernel(entry=False)
-def _compare_tasks(state: StaticState, b: int, rows: Floats) -> None:
+def _compare_tasks(state: PlanState, b: int, rows: Floats) -> None:
     """Columns that compare a task's own candidates; they stand side by side."""
     first = 0
     unit, eft = state.unit[b], rows[:, CAND.eft_over_best]
@@ -146,7 +146,7 @@ def _compare(rows: Floats, unit: float) -> None:
 
 
 @kernel(entry=False)
-def _fill_lane(state: StaticState, b: int, p: int, row: Floats) -> None:
+def _fill_lane(state: PlanState, b: int, p: int, row: Floats) -> None:
     count = state.filled[b, p]
     free = state.finish[b, p, count - 1] if count > 0 else 0.0
     row[RES.free] = min(max((free - state.now[b]) / state.unit[b], -LIMIT), LIMIT)
@@ -157,7 +157,7 @@ def _fill_lane(state: StaticState, b: int, p: int, row: Floats) -> None:
 
 
 @kernel(entry=False)
-def _fill_context(state: StaticState, b: int, row: Floats) -> None:
+def _fill_context(state: PlanState, b: int, row: Floats) -> None:
     row[:] = 0.0
     row[CTX.candidates] = np.log(state.num_candidates[b])
     row[CTX.ready] = np.log1p(state.num_ready[b])
@@ -171,7 +171,7 @@ def _fill_context(state: StaticState, b: int, row: Floats) -> None:
 
 @kernel
 def fill_static_rows(
-    state: StaticState,
+    state: PlanState,
     slots: Ints,  # (N,)
     pilot_steps: int,
     scratch: Scratch,

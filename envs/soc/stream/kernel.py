@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.sim import DONE, WAITING
 from graphsched.envs.soc.sources import randomness
-from graphsched.envs.soc.stream.state import (
-    ASSIGNED,
-    BLOCKED,
-    DONE,
-    FINISHED,
-    READY,
-    RUNNING,
-    WAITING,
-)
+from graphsched.envs.soc.stream.state import ASSIGNED, BLOCKED, FINISHED, READY, RUNNING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -316,7 +309,7 @@ def _advance(state: StreamState, b: int, max_ready: int, max_lanes: int, defer: 
             _find_candidates(state, b, max_ready, max_lanes, defer)
             first = state.offer_first[b] != 0 and state.decisions[b] == 0
             if state.num_candidates[b] > 1 or (first and state.num_candidates[b] == 1):
-                state.state[b] = WAITING
+                state.slot_status[b] = WAITING
                 return
             if state.num_candidates[b] == 1:
                 assign(state, b, state.job[b, 0], state.task[b, 0], state.where[b, 0])
@@ -330,14 +323,14 @@ def _advance(state: StreamState, b: int, max_ready: int, max_lanes: int, defer: 
         state.deferred[b] = 0
         if at >= state.horizon[b]:
             _ends(state, b)
-            state.state[b] = DONE
+            state.slot_status[b] = DONE
             return
 
 
 @kernel(entry=False)
 def _worth(state: StreamState, b: int) -> float:
     """What rewards must sum to so far."""
-    if state.state[b] == DONE:
+    if state.slot_status[b] == DONE:
         mean = float(state.horizon[b])
         if state.completed[b] > 0:
             mean = float(state.latency[b] / state.completed[b])
@@ -383,5 +376,5 @@ def step_stream(
         worth = _worth(state, b)
         rewards[k] = worth - state.paid[b]
         state.paid[b] = worth
-        dones[k] = state.state[b] == DONE
+        dones[k] = state.slot_status[b] == DONE
         elapsed[k] = state.clock[b] - clock

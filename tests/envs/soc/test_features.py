@@ -70,11 +70,11 @@ def test_the_best_pilot_of_the_first_decision_can_be_kept(seed):
     instance = GENERATORS["random"](np.random.default_rng(seed), "3..14x2..4@0.1..10")
     sim = SocSim(1, SocOptions(pilot_steps=64))
     sim.reset([0], [instance], [0])
-    scale, promised = sim.planning.state.scale[0], np.inf
+    scale, promised = sim.state.plan.scale[0], np.inf
     while len((obs := sim.observe())["slot"]):
         rows = obs["candidate"]
         best = int(np.argmin(rows[:, NAMES.index("pilot_over_best")]))
-        now = sim.planning.state.now[0]
+        now = sim.state.plan.now[0]
         if promised == np.inf:
             promised = now + rows[best, NAMES.index("pilot")] * scale
         sim.step(np.array([best]))
@@ -96,7 +96,7 @@ def test_a_pilot_of_the_last_decision_is_exact():
         sim.reset([0], [instance], [0])
         for obs in observations[:-1]:
             sim.step(rng.integers(0, np.diff(obs["candidate_ptr"])))
-        now, scale = sim.planning.state.now[0], sim.planning.state.scale[0]
+        now, scale = sim.state.plan.now[0], sim.state.plan.scale[0]
         sim.step(np.array([action]))
         outcomes.append((sim.solution(0).cost - now) / scale)
     seen = last["candidate"][:, NAMES.index("pilot")]

@@ -126,8 +126,8 @@ def test_plans_cut_transfers_to_whole_units_where_time_is_counted_in_ticks():
         sim = SocSim(1, SocOptions(pilot_steps=9))
         sim.reset([0], [SocInstance("chain", two_pes(), (job,), ticks=ticks)], [0])
         sim.step(np.array([0]))  # a on x [0, 2]
-        rows, now = sim.observe()["candidate"], sim.planning.state.now[0]
-        state = sim.planning.state
+        rows, now = sim.observe()["candidate"], sim.state.plan.now[0]
+        state = sim.state.plan
         data = rows[:, CAND.data_wait] * state.unit[0] + now
         ends = rows[:, CAND.pilot] * state.scale[0] + now
         found.append((data.tolist(), ends.tolist()))

@@ -272,7 +272,7 @@ def test_tasks_of_a_pilot_never_share_a_lane():
     sim.reset([0], [SocInstance("three", Platform("one", ("x",), np.ones((1, 1))), (job,))], [0])
     for last in (2, 0):  # the shortest task first; then those that are left
         rows = named(CAND, sim.observe()["candidate"])
-        now = sim.planning.state.now[0]
+        now = sim.state.plan.now[0]
         assert rows["pilot"] == pytest.approx([(10 - now) / 5] * len(rows["pilot"]), **CLOSE)
         sim.step(np.array([last]))
 

@@ -69,7 +69,7 @@ def test_plans_are_feasible_and_rewards_telescope(seed, max_ready, max_lanes):
     assert solution.cost == pytest.approx(DOMAIN.cost(instance, solution))
     sim = SocSim(1, options)
     sim.reset([0], [instance], [0])
-    bound = sim.planning.state.first_bound[0]
+    bound = sim.state.plan.first_bound[0]
     assert sum(rewards) == pytest.approx(1 - solution.cost / bound, abs=1e-9)
     assert max(rewards) <= 1e-12  # the bound never falls
 
