@@ -87,8 +87,8 @@ def test_a_copied_slot_goes_on_alike():
             each.step(np.array([0, 10**6]))
         with pytest.raises(IndexError):
             each.step(np.array([0]))
-        while len(each.waiting):
-            each.step(np.zeros(len(each.waiting), np.int64))
+        while each.waiting.any():
+            each.step(np.zeros(int(each.waiting.sum()), np.int64))
     assert sim.solution(0).to_json() == sim.solution(1).to_json() == other.solution(1).to_json()
     assert sim.costs().tolist() == other.costs().tolist()
 

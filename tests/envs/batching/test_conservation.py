@@ -87,7 +87,7 @@ def test_decisions_keep_every_token_and_block(instance, options, seed):
     sim = BatchingSim(1, options)
     sim.reset([0], [instance], [0])
     total = 0.0
-    while len(sim.waiting):
+    while sim.waiting.any():
         total += float(sim.step(rng.integers(0, sim.state.slot["count"][sim.waiting])).rewards[0])
         state = sim.state
         for r in range(len(instance.replicas)):
