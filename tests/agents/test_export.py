@@ -96,7 +96,7 @@ def test_encoder(
     arrays = collate_arrays(schema, [graph])
     (got,) = encoder.session.run(None, encoder_inputs(schema, arrays))
     with torch.no_grad():
-        expected = encoder.network(collate(schema, store, store.ids())).numpy()
+        expected = encoder.network(collate(schema, map(store.graph, store.ids()))).numpy()
     np.testing.assert_allclose(got[arrays.rows], expected, rtol=1e-5, atol=1e-5)
 
 

@@ -61,7 +61,7 @@ def test_encoding_equals_torch(bundle: Path) -> None:
     assert len(store) >= 2
     for graph_id in store.ids():
         with torch.no_grad():
-            expected = encoder(collate(DOMAIN.schema, store, [graph_id])).numpy()
+            expected = encoder(collate(DOMAIN.schema, [store.graph(graph_id)])).numpy()
         start = store.row_start(graph_id)
         got = table[start : start + len(expected)]
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
