@@ -14,7 +14,6 @@ from graphsched.agents.networks.choice import decide
 from graphsched.agents.networks.embeddings import EmbeddingTable
 from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.graph import GraphStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from graphsched.agents.networks.choice import Decisions
     from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.domain import Domain
-    from graphsched.envs.core.graph import GraphSchema, PackedObs, StaticGraph
+    from graphsched.envs.core.graph import GraphSchema, GraphStore, PackedObs, StaticGraph
 
 BACKENDS = ("auto", "kernel", "onnx")
 
@@ -130,17 +129,8 @@ class Policy:
         self._encoder = _session(bundle.path / "encoder.onnx", networks.encoder_onnx)
         self._decoder = _decoder(bundle, backend)
 
-    def encode(self, graphs: GraphStore | Sequence[StaticGraph]) -> NDArray[np.float32]:
-        """Node embeddings (rows, width).
-
-        Args:
-            graphs: a store, whose node table is filled for all live graphs; or graphs, whose
-                nodes are then one after another.
-        """
-        if isinstance(graphs, GraphStore):
-            table = _embeddings(self)
-            table.add(graphs, graphs.ids())
-            return table.rows
+    def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
+        """Node embeddings (rows, width), graph after graph."""
         arrays = collate_arrays(self._schema, graphs)
         (rows,) = self._encoder.run(None, encoder_inputs(self._schema, arrays))
         return np.asarray(rows[arrays.rows], np.float32)
@@ -179,7 +169,8 @@ class Session:
         self._policy = policy
         self._store = store
         self._tables: Any = None
-        self._embeddings = _embeddings(policy)
+        # Graph by graph, so that no digit depends on what else is encoded.
+        self._embeddings = EmbeddingTable(lambda graphs: [policy.encode([g]) for g in graphs])
 
     def locate(self, obs: PackedObs) -> NetworkObs:
         """The observation with graph rows, all of its graphs being encoded."""
@@ -205,11 +196,6 @@ class Session:
     ) -> Decisions:
         """Decide in every block; arguments as in `kernel.DecoderKernel.act`."""
         return self._policy.act(self.locate(obs), self._tables, uniforms, greedy, temperature)
-
-
-def _embeddings(policy: Policy) -> EmbeddingTable:
-    """Graph by graph, so that no digit depends on what else is encoded."""
-    return EmbeddingTable(lambda graphs: [policy.encode([graph]) for graph in graphs])
 
 
 def load_policy(
