@@ -11,9 +11,9 @@ import onnxruntime
 from graphsched.agents.bundles.bundle import read_bundle
 from graphsched.agents.bundles.shipped import DEFAULT, shipped_policy
 from graphsched.agents.networks.choice import decide
+from graphsched.agents.networks.embeddings import EmbeddingTable
 from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.graph import GraphStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphsched.agents.networks.choice import Decisions
     from graphsched.agents.networks.packing import NetworkObs
     from graphsched.envs.core.domain import Domain
-    from graphsched.envs.core.graph import GraphSchema, PackedObs, StaticGraph
+    from graphsched.envs.core.graph import GraphSchema, GraphStore, PackedObs, StaticGraph
 
 BACKENDS = ("auto", "kernel", "onnx")
 
@@ -128,24 +128,9 @@ class Policy:
         self._schema = bundle.domain.schema
         self._encoder = _session(bundle.path / "encoder.onnx", networks.encoder_onnx)
         self._decoder = _decoder(bundle, backend)
-        self._width = networks.width
 
-    def encode(self, graphs: GraphStore | Sequence[StaticGraph]) -> NDArray[np.float32]:
-        """Node embeddings (rows, width).
-
-        Args:
-            graphs: a store, whose node table is filled for all live graphs; or graphs, whose
-                nodes are then one after another.
-        """
-        if isinstance(graphs, GraphStore):
-            table = np.zeros((graphs.num_rows, self._width), np.float32)
-            for graph_id in graphs.ids():
-                graph, start = graphs.graph(graph_id), graphs.row_start(graph_id)
-                table[start : start + graph.num_nodes] = self._embed([graph])
-            return table
-        return self._embed(graphs)
-
-    def _embed(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
+    def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
+        """Node embeddings (rows, width), graph after graph."""
         arrays = collate_arrays(self._schema, graphs)
         (rows,) = self._encoder.run(None, encoder_inputs(self._schema, arrays))
         return np.asarray(rows[arrays.rows], np.float32)
@@ -184,30 +169,19 @@ class Session:
         self._policy = policy
         self._store = store
         self._tables: Any = None
-        self._blocks = np.zeros((0, 2), np.int64)  # by graph id: first row, number of rows or 0
+        # Graph by graph, so that no digit depends on what else is encoded.
+        self._embeddings = EmbeddingTable(lambda graphs: [policy.encode([g]) for g in graphs])
 
     def locate(self, obs: PackedObs) -> NetworkObs:
         """The observation with graph rows, all of its graphs being encoded."""
-        graph = obs["graph"]
-        if len(graph) and graph.max() >= len(self._blocks):
-            room = 2 * int(graph.max()) + 2 - len(self._blocks)
-            self._blocks = np.pad(self._blocks, ((0, room), (0, 0)))
-        blocks = self._blocks[graph]
-        if not blocks[:, 1].all():
-            for graph_id in dict.fromkeys(graph[blocks[:, 1] == 0].tolist()):
-                self._encode(graph_id)
-            blocks = self._blocks[graph]
-        return {**obs, "graph_start": blocks[:, 0].copy(), "graph_size": blocks[:, 1].copy()}
-
-    def _encode(self, graph_id: int) -> None:
-        graph, start = self._store.graph(graph_id), self._store.row_start(graph_id)
-        rows = self._policy.encode([graph])
-        if self._tables is None:
-            whole = np.zeros((self._store.num_rows, rows.shape[1]), np.float32)
-            self._tables = self._policy.project(whole)
-        height = self._store.num_rows
-        self._tables = self._policy.project_rows(self._tables, rows, start, height)
-        self._blocks[graph_id] = start, len(rows)
+        if fresh := self._embeddings.missing(obs["graph"]):
+            self._embeddings.add(self._store, fresh)
+            height = self._store.num_rows
+            if self._tables is None:
+                self._tables = self._policy.project(np.zeros_like(self._embeddings.rows))
+            for start, rows in self._embeddings.blocks(fresh):
+                self._tables = self._policy.project_rows(self._tables, rows, start, height)
+        return self._embeddings.locate(obs)
 
     def logits(self, obs: PackedObs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(C,) logits and (N,) values."""

@@ -70,7 +70,7 @@ def play(
         part = list(instances[first : first + MAX_SLOTS])
         sim = domain.simulator(len(part), options)
         sim.reset(range(len(part)), part, range(first, first + len(part)))
-        actor = Actor(policy)
+        actor = Actor(policy.encoder, policy.decoder)
         while len((obs := sim.observe())["slot"]):
             actor.encode(sim.store, obs["graph"])
             sim.step(actor.act(obs, rng.random(len(obs["slot"])), greedy).actions)

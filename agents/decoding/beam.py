@@ -11,8 +11,8 @@ from graphsched.envs.core.clock import cpu_s
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from graphsched.agents.decoding.options import Decoding
     from graphsched.agents.decoding.rollouts import Lane
-    from graphsched.agents.decoding.search import Decoding
     from graphsched.envs.core.domain import InstanceT, SolutionT
 
 

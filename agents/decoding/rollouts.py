@@ -13,7 +13,7 @@ from graphsched.envs.core.domain import InstanceT, SolutionT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.agents.decoding.search import Decoding
+    from graphsched.agents.decoding.options import Decoding
     from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
     from graphsched.envs.core.sim import BatchSim

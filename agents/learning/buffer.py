@@ -228,7 +228,8 @@ class GraphRolloutBuffer(RolloutBuffer):
         key = ids.tobytes()
         if self._collated is None or self._collated[0] != key:
             assert self._store is not None
-            self._collated = key, collate(self._schema, self._store, ids.tolist()).to(self.device)
+            graphs = map(self._store.graph, ids.tolist())
+            self._collated = key, collate(self._schema, graphs).to(self.device)
         return self._collated[1]
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:

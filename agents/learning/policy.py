@@ -157,7 +157,7 @@ class GraphPolicy(ActorCriticPolicy):
         store = _store_of(observation)
         packed, ids = rebase(observation, store)
         tensors: dict[str, Any] = self._tensors(packed)
-        tensors["graphs"] = collate(self.schema, store, ids.tolist()).to(self.device)
+        tensors["graphs"] = collate(self.schema, map(store.graph, ids.tolist())).to(self.device)
         return tensors, True
 
     def predict(  # type: ignore[override]
@@ -189,7 +189,7 @@ class GraphPolicy(ActorCriticPolicy):
             self._actors.clear()
             self._stamp = stamp
         if store not in self._actors:
-            self._actors[store] = Actor(self)
+            self._actors[store] = Actor(self.encoder, self.decoder)
         return self._actors[store]
 
     def _tensors(self, arrays: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -156,7 +156,7 @@ class GraphPPO(PPO):
         endless = self.rollout.mode == "steps"
         if not endless and not env.fresh:
             env.restart()
-        actor = Actor(self.policy)
+        actor = Actor(self.policy.encoder, self.policy.decoder)
         entropies: list[NDArray[np.float32]] = []
         step = 0
         while not endless or step < n_rollout_steps:

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from graphsched.agents.networks.packing import decoder_inputs, has_resources, with_graph_rows
+from graphsched.agents.networks.packing import has_resources
 from graphsched.agents.networks.ragged import block_index, block_mean, block_peak
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from graphsched.envs.core.graph import GraphSchema
-
-__all__ = ["Decoder", "decoder_inputs", "with_graph_rows"]
 
 
 class Decoder(nn.Module):

@@ -11,9 +11,9 @@ from torch_geometric.nn import MessagePassing
 from graphsched.agents.networks.packing import collate_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from graphsched.envs.core.graph import GraphSchema, GraphStore
+    from graphsched.envs.core.graph import GraphSchema, StaticGraph
 
 
 class GraphBatch(NamedTuple):
@@ -34,13 +34,9 @@ class GraphBatch(NamedTuple):
         )
 
 
-def collate(schema: GraphSchema, store: GraphStore, graph_ids: Sequence[int]) -> GraphBatch:
-    """The stored graphs as one batch, in the given order.
-
-    The encoder's output for it is laid out graph by graph; each graph's rows are those that
-    belong at ``store.row_start(id)`` of the node table.
-    """
-    arrays = collate_arrays(schema, [store.graph(int(i)) for i in graph_ids])
+def collate(schema: GraphSchema, graphs: Iterable[StaticGraph]) -> GraphBatch:
+    """The graphs as one batch; the encoder's output for it is laid out graph by graph."""
+    arrays = collate_arrays(schema, list(graphs))
     return GraphBatch(
         tuple(map(torch.from_numpy, arrays.nodes)),
         tuple(map(torch.from_numpy, arrays.edges)),

@@ -11,7 +11,6 @@ from graphsched.agents.networks.samples import random_graph, random_store
 from graphsched.envs.core.graph import (
     EdgeType,
     GraphSchema,
-    GraphStore,
     NodeType,
     StaticGraph,
     features,
@@ -36,8 +35,7 @@ def encoder() -> GraphEncoder:
 
 
 def embed(encoder: GraphEncoder, *graphs: StaticGraph) -> np.ndarray:
-    store = GraphStore()
-    batch = collate(SCHEMA, store, [store.add(g) for g in graphs])
+    batch = collate(SCHEMA, graphs)
     double = [tuple(t.double() for t in part) for part in (batch.nodes, batch.edge_features)]
     with torch.no_grad():
         table: torch.Tensor = encoder(batch._replace(nodes=double[0], edge_features=double[1]))
@@ -110,7 +108,7 @@ def test_unmentioned_edge_types_are_empty(encoder: GraphEncoder) -> None:
 def test_rows_fill_the_node_table_graph_by_graph() -> None:
     store = random_store(SCHEMA, np.random.default_rng(3), graphs=3)
     ids = store.ids()[::-1]
-    batch = collate(SCHEMA, store, ids)
+    batch = collate(SCHEMA, map(store.graph, ids))
     everything = torch.cat([torch.nn.functional.pad(x, (0, 2 - x.shape[1])) for x in batch.nodes])
     laid_out = everything[batch.rows].numpy()
     first = 0
@@ -128,6 +126,6 @@ def test_every_parameter_gets_a_gradient() -> None:
     torch.manual_seed(0)
     encoder = GraphEncoder(SCHEMA, width=8, layers=2)
     store = random_store(SCHEMA, np.random.default_rng(4), graphs=4)
-    encoder(collate(SCHEMA, store, store.ids())).pow(3).sum().backward()
+    encoder(collate(SCHEMA, map(store.graph, store.ids()))).pow(3).sum().backward()
     silent = [n for n, p in encoder.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from graphsched.agents.bundles.export import decoder_onnx, encoder_onnx
-from graphsched.agents.networks.decoder import Decoder, decoder_inputs
+from graphsched.agents.networks.decoder import Decoder
 from graphsched.agents.networks.encoder import GraphEncoder, collate
-from graphsched.agents.networks.packing import collate_arrays, encoder_inputs
+from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
 from graphsched.agents.networks.samples import random_graph, random_observation, random_store
 from graphsched.envs.core.graph import (
     EdgeType,
@@ -96,7 +96,7 @@ def test_encoder(
     arrays = collate_arrays(schema, [graph])
     (got,) = encoder.session.run(None, encoder_inputs(schema, arrays))
     with torch.no_grad():
-        expected = encoder.network(collate(schema, store, store.ids())).numpy()
+        expected = encoder.network(collate(schema, map(store.graph, store.ids()))).numpy()
     np.testing.assert_allclose(got[arrays.rows], expected, rtol=1e-5, atol=1e-5)
 
 

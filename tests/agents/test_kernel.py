@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsched.agents.networks import ragged
-from graphsched.agents.networks.decoder import Decoder, decoder_inputs
+from graphsched.agents.networks.decoder import Decoder
 from graphsched.agents.networks.kernel import DecoderKernel
-from graphsched.agents.networks.packing import NetworkObs
+from graphsched.agents.networks.packing import NetworkObs, decoder_inputs
 from graphsched.agents.networks.samples import random_graph, random_observation, random_store
 from graphsched.envs.core.graph import GraphSchema, NodeType, features
 

@@ -14,8 +14,9 @@ from graphsched.agents.bundles.bundle import Networks, read_bundle, write_bundle
 from graphsched.agents.bundles.export import networks
 from graphsched.agents.networks.encoder import collate
 from graphsched.agents.networks.packing import with_graph_rows
-from graphsched.agents.runtime import BACKENDS, Session, load_policy
+from graphsched.agents.runtime import BACKENDS, Policy, Session, load_policy
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.graph import GraphStore
 from tests.agents.untrained import random_networks
 from tests.toy_domain import DOMAIN
 
@@ -56,15 +57,23 @@ def test_encoding_equals_torch(bundle: Path) -> None:
     rng = np.random.default_rng(0)
     sim.reset([0, 1], [DOMAIN.generators["random"](rng, "") for _ in range(2)], [0, 1])
     store = sim.store
-    table = load_policy(bundle, DOMAIN).encode(store)
+    policy = load_policy(bundle, DOMAIN)
     encoder, _ = random_networks(DOMAIN.schema)
     assert len(store) >= 2
     for graph_id in store.ids():
         with torch.no_grad():
-            expected = encoder(collate(DOMAIN.schema, store, [graph_id])).numpy()
-        start = store.row_start(graph_id)
-        got = table[start : start + len(expected)]
+            expected = encoder(collate(DOMAIN.schema, [store.graph(graph_id)])).numpy()
+        got = policy.encode([store.graph(graph_id)])
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def node_table(policy: Policy, store: GraphStore) -> np.ndarray:
+    """Embeddings of all live graphs in the store's rows."""
+    table = np.zeros((store.num_rows, 8), np.float32)
+    for graph_id in store.ids():
+        rows, start = policy.encode([store.graph(graph_id)]), store.row_start(graph_id)
+        table[start : start + len(rows)] = rows
+    return table
 
 
 def test_backends_agree_through_episodes_of_growing_graphs(bundle: Path) -> None:
@@ -82,7 +91,7 @@ def test_backends_agree_through_episodes_of_growing_graphs(bundle: Path) -> None
         for name in ("log_probs", "values", "entropies"):
             pair = getattr(first, name), getattr(second, name)
             np.testing.assert_allclose(*pair, rtol=1e-5, atol=1e-5)
-        tables = policies[0].project(policies[0].encode(sim.store))
+        tables = policies[0].project(node_table(policies[0], sim.store))
         logits, values = policies[0].logits(with_graph_rows(obs, sim.store), tables)
         got = sessions[0].logits(obs)
         np.testing.assert_allclose(got[0], logits, rtol=1e-5, atol=1e-5)

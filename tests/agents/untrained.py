@@ -9,7 +9,6 @@ import torch
 from graphsched.agents.networks.decoder import Decoder
 from graphsched.agents.networks.encoder import GraphEncoder, collate
 from graphsched.agents.networks.kernel import DecoderKernel
-from graphsched.envs.core.graph import GraphStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +41,7 @@ class UntrainedPolicy(DecoderKernel):
 
     def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
         """Node embeddings, graph after graph."""
-        store = GraphStore()
-        batch = collate(self.schema, store, [store.add(graph) for graph in graphs])
+        batch = collate(self.schema, graphs)
         with torch.no_grad():
             rows: NDArray[np.float32] = self._encoder(batch).numpy()
         return rows

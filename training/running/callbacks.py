@@ -113,7 +113,7 @@ class AverageWeights(RunCallback):
         if updates == run.updates_seen:
             return
         run.updates_seen = updates
-        run.average.update(run.model.policy)
+        run.average.update_parameters(run.model.policy)
         if run.pending_norms:
             run.gradient_norms.append(float(np.mean(run.pending_norms)))
             run.pending_norms.clear()

@@ -59,7 +59,10 @@ def _state(run: Run) -> dict[str, Any]:
         "policy": dict(model.policy.state_dict()),
         "optimizer": model.policy.optimizer.state_dict(),
         "training": model.training_state(),
-        "average": {"weights": run.average.weights, "updates": run.average.updates},
+        "average": {
+            "weights": dict(run.average.module.named_parameters()),
+            "updates": int(run.average.n_averaged) - 1,
+        },
         "discount": asdict(run.discount) if run.discount else None,
         "torch_rng": torch.get_rng_state(),
         "numpy_rng": np.random.get_state(),  # noqa: NPY002 - SB3 seeds it, so others may draw
@@ -84,9 +87,8 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     model.load_training_state(state["training"])
     model.num_timesteps = state["steps"]
     model._n_updates = state["updates"]  # noqa: SLF001
-    for name, weights in state["average"]["weights"].items():
-        run.average.weights[name].copy_(weights)
-    run.average.updates = state["average"]["updates"]
+    run.average.module.load_state_dict(state["average"]["weights"])
+    run.average.n_averaged.fill_(state["average"]["updates"] + 1)
     if state["discount"] is not None:
         run.discount = AutomaticDiscount(**state["discount"])
     for name in (*PLAIN, *DUE):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.averaging import WeightAverage
+from graphsched.training.averaging import weight_average
 from graphsched.training.instances import InstanceSource
 from graphsched.training.model import build_model, set_threads
 from graphsched.training.running.cost import machine_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from graphsched.agents.learning.policy import GraphPolicy
     from graphsched.training.settings.config import TrainConfig
 
 
@@ -45,7 +46,7 @@ class Run:
         self.budget = Budget(config.minutes, config.steps)
         self.source = InstanceSource(self.domain, config.instances, config.curriculum)
         self.model = build_model(config, self.domain, self.source, self.budget.time_share)
-        self.average = WeightAverage(self.model.policy, config.ppo.ema_decay)
+        self.average = weight_average(self.model.policy, config.ppo.ema_decay)
         checks = config.validation
         self.validation = Validation(
             self.domain,
@@ -78,15 +79,14 @@ class Run:
         Returns:
             The scores, and whether they are the best so far.
         """
-        policy = self.model.policy
+        policy = cast("GraphPolicy", self.average.module)
         policy.set_training_mode(False)
-        with self.average.applied(policy):
-            scores = self.validation.run(policy)
-            best = scores.score < self.best_score
-            if best:
-                self.best_score = scores.score
-                weights = policy.state_dict()
-                self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+        scores = self.validation.run(policy)
+        best = scores.score < self.best_score
+        if best:
+            self.best_score = scores.score
+            weights = policy.state_dict()
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
         self.add_scores(scores)
         return scores, best
 
