@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import colorsys
-import html
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from graphsched.envs.batching.metrics import metrics
 from graphsched.envs.batching.physics.timeline import timeline
+from graphsched.envs.core.parts import chart
+from graphsched.envs.core.parts.chart import Bar, Chart, Group
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from graphsched.envs.batching.instance import BatchingInstance
     from graphsched.envs.batching.solution import BatchingSolution
 
-TEXT_COLUMNS, TEXT_ROWS = 80, 40
-WIDTH, ROW, LEFT = 1100, 14, 90  # of the page's chart, px
-MOST_ROWS = 400
-QUEUED, PREFILL, DECODE = (204, 204, 204), (230, 159, 0), (0, 114, 178)
+TEXT_ROWS, MOST_ROWS = 40, 400  # requests that are shown, the first ones
+PHASES = (
+    Group("waits", "#cccccc", "-"),
+    Group("prompt", "#e69f00", "#"),
+    Group("output", "#0072b2", "="),
+)
 
 
 class _Phases(NamedTuple):
@@ -48,73 +50,50 @@ def _phases(instance: BatchingInstance, solution: BatchingSolution) -> list[_Pha
     ]
 
 
+def _chart(instance: BatchingInstance, solution: BatchingSolution, most: int) -> Chart:
+    """A row for each request, the first `most` of them, with the replica that serves it."""
+    phases = _phases(instance, solution)
+    end = max((row.last for row in phases), default=1.0)
+    bars, names = [], []
+    for k, row in enumerate(phases[:most]):
+        names.append(f"{row.request} on {solution.home[row.request]}")
+        edges = (row.came, row.admitted, row.first, row.last)
+        for phase, (begin, until) in enumerate(pairwise(edges)):
+            words = f"request {row.request} {PHASES[phase].name}"
+            words += f", replica {solution.home[row.request]}"
+            bars.append(Bar(k, begin, until, phase, words=words))
+    measures = metrics(instance, solution).items()
+    return Chart(
+        name=instance.name,
+        summary=f"cost {solution.cost:.3f}, {end:.2f} s",
+        axis="time, s",
+        bars=tuple(bars),
+        groups=PHASES,
+        kind="phase",
+        rows=tuple(names),
+        facts=(
+            ("cost", f"{solution.cost:.3f}"),
+            ("last token", f"{end:.2f} s"),
+            *((name, f"{value:.4g}") for name, value in measures),
+        ),
+        note=f"{len(phases) - most} more requests" if len(phases) > most else "",
+        least_span=end,
+    )
+
+
 def render_text(instance: BatchingInstance, solution: BatchingSolution) -> str:
-    """A row for each request: ``.`` waits, ``#`` prompt, ``=`` output; with the replica."""
-    rows = _phases(instance, solution)
-    end = max((row.last for row in rows), default=1.0)
-    scale = TEXT_COLUMNS / max(end, 1e-9)
-    out = [f"{instance.name}: cost {solution.cost:.3f}, {end:.2f} s"]
-    for i, came, admitted, first, last in rows[:TEXT_ROWS]:
-        line = [" "] * (TEXT_COLUMNS + 1)
-        for mark, a, b in ((".", came, admitted), ("#", admitted, first), ("=", first, last)):
-            for x in range(int(a * scale), int(b * scale) + 1):
-                line[x] = mark
-        out.append(f"{i:4d} on {solution.home[i]:2d} |{''.join(line).rstrip()}")
-    if len(rows) > TEXT_ROWS:
-        out.append(f"... {len(rows) - TEXT_ROWS} more")
-    return "\n".join(out)
+    """A row for each request, as "number on replica": ``-`` waits, ``#`` prompt, ``=`` output."""
+    return chart.text(_chart(instance, solution, TEXT_ROWS))
 
 
 def render_rgb(instance: BatchingInstance, solution: BatchingSolution) -> NDArray[np.uint8]:
-    """The same as pixels, (H, W, 3): 6 rows of pixels a request, a stripe for its replica."""
-    rows = _phases(instance, solution)[:MOST_ROWS]
-    out = np.full((6 * max(len(rows), 1) + 2, 640, 3), 255, np.uint8)
-    end = max((row.last for row in rows), default=1.0)
-    scale = 620 / max(end, 1e-9)
-    for k, (i, came, admitted, first, last) in enumerate(rows):
-        band = slice(6 * k + 1, 6 * k + 6)
-        hue = (int(solution.home[i]) * 0.618) % 1.0
-        out[band, 2:12] = [round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.6, 0.9)]
-        for colour, a, b in (
-            (QUEUED, came, admitted),
-            (PREFILL, admitted, first),
-            (DECODE, first, last),
-        ):
-            out[band, 16 + int(a * scale) : 17 + int(b * scale)] = colour
-    return out
+    """The same as (height, width, 3) uint8."""
+    return chart.rgb(_chart(instance, solution, MOST_ROWS))
 
 
 def render_html(instance: BatchingInstance, solution: BatchingSolution) -> str:
     """A page with the time-line and the measures, without anything to fetch."""
-    rows = _phases(instance, solution)[:MOST_ROWS]
-    end = max((row.last for row in rows), default=1.0)
-    scale = (WIDTH - LEFT - 10) / max(end, 1e-9)
-    bars = []
-    for k, (i, came, admitted, first, last) in enumerate(rows):
-        y = ROW * k
-        bars.append(f'<text x="2" y="{y + 11}">{i} on {solution.home[i]}</text>')
-        for colour, a, b in (
-            (QUEUED, came, admitted),
-            (PREFILL, admitted, first),
-            (DECODE, first, last),
-        ):
-            fill = "#{:02x}{:02x}{:02x}".format(*colour)
-            bars.append(
-                f'<rect x="{LEFT + a * scale:.1f}" y="{y + 2}" width="{(b - a) * scale:.2f}" '
-                f'height="{ROW - 4}" fill="{fill}"/>'
-            )
-    table = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{value:.4g}</td></tr>"
-        for name, value in metrics(instance, solution).items()
-    )
-    title = html.escape(f"{instance.name}: cost {solution.cost:.3f}")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        "<style>body{font:14px sans-serif}svg text{font:10px sans-serif}td{padding:0 8px}</style>"
-        f"</head><body><h1>{title}</h1><p>Grey: waits; orange: prompt; blue: output; {end:.2f} s</p>"
-        f'<svg width="{WIDTH}" height="{ROW * max(len(rows), 1)}">{"".join(bars)}</svg>'
-        f"<table>{table}</table></body></html>"
-    )
+    return chart.html(_chart(instance, solution, MOST_ROWS))
 
 
 def chrome_trace(instance: BatchingInstance, solution: BatchingSolution) -> str:

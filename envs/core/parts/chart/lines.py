@@ -1,0 +1,90 @@
+"""Charts in characters."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.parts.chart.model import NAME, SYMBOLS, number, shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphsched.envs.core.parts.chart.model import Bar, Chart
+
+MAP_LINES = 20
+LEAST_COLUMNS = 10
+
+
+def text(chart: Chart, width: int = 100) -> str:
+    """The chart in at most `width` columns: a symbol for each group, ``.`` where there is nothing.
+
+    Each place shows the bar that is in its middle. A bar that is in no middle takes the place of
+    one that has others.
+    """
+    names = [shown(name, NAME) for name in chart.rows]
+    if chart.top:
+        names = [shown(chart.top, NAME), *[""] * (MAP_LINES - 2), "0"]
+    label = max(map(len, names), default=0)
+    columns = max(width - label - 3, LEAST_COLUMNS)
+    symbols = np.array([*(group.symbol for group in chart.groups), "."])
+    grid = symbols[_groups(chart, len(names), columns)]
+    if chart.top:
+        grid = grid[::-1]
+    out = [shown(chart.title, width)]
+    out += [
+        f"{name:>{label}} |{''.join(row)}|" for name, row in zip(names, grid.tolist(), strict=True)
+    ]
+    middle, end = number(chart.span / 2), number(chart.span)
+    axis = "0" + middle.rjust(columns // 2) + end.rjust(columns - columns // 2)
+    return "\n".join([*out, " " * (label + 2) + axis, *_notes(chart, width)])
+
+
+def _groups(chart: Chart, lines: int, columns: int) -> NDArray[np.int64]:
+    """(lines, columns) group of the bar that each place shows, -1 where there is none."""
+    owner = np.full((lines, columns), -1)
+    places = [0] * len(chart.bars)  # that each bar has
+    small = []
+    for k, bar in enumerate(chart.bars):
+        here, exact = _place(chart, bar, lines, columns)
+        if exact:
+            owner[here] = k
+            places[k] = owner[here].size
+        else:
+            small.append((k, here))
+    for k, here in small:
+        owners = np.unique(owner[here]).tolist()
+        if all(o < 0 or places[o] > owner[here].size for o in owners):
+            for o in owners:
+                places[o] -= owner[here].size if o >= 0 else 0
+            owner[here], places[k] = k, owner[here].size
+    groups = np.array([*(bar.group for bar in chart.bars), -1], np.int64)
+    return groups[owner]
+
+
+def _place(chart: Chart, bar: Bar, lines: int, columns: int) -> tuple[tuple[slice, slice], bool]:
+    """A bar's lines and columns, and whether it is in the middle of them."""
+    down, is_deep = _cells(bar.row, bar.row + bar.height, lines / max(chart.depth, 1), lines)
+    along, is_long = _cells(bar.begin, bar.end, columns / chart.span, columns)
+    return (down, along), is_deep and is_long
+
+
+def _cells(low: float, high: float, scale: float, count: int) -> tuple[slice, bool]:
+    """The cells whose middle is between two values; if there is none, that of the lower value."""
+    first, last = (ceil(value * scale - 0.5) for value in (low, high))
+    if first < last:
+        return slice(first, last), True
+    at = min(int(low * scale), count - 1)
+    return slice(at, at + 1), False
+
+
+def _notes(chart: Chart, width: int) -> list[str]:
+    """What the symbols mean, where they don't say it themselves and a line has room for it."""
+    out = [shown(chart.note, width)] if chart.note else []
+    if len(chart.groups) > len(SYMBOLS):
+        return [*out, f"{chart.kind}s {len(SYMBOLS)} apart share a symbol"]
+    legend = "  ".join(f"{group.symbol} {shown(group.name, NAME)}" for group in chart.groups)
+    plain = all(group.name.endswith(group.symbol) for group in chart.groups)
+    return out if plain or len(legend) > width else [*out, legend]
