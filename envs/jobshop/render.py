@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.parts import chart
-from graphsched.envs.core.parts.chart import Bar, Chart, Mark, palette
+from graphsched.envs.core.parts.chart import Bar, Chart, Mark, drawers, palette
 from graphsched.envs.jobshop.bounds import lower_bound
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from graphsched.envs.jobshop.instance import JobShopInstance
     from graphsched.envs.jobshop.solution import JobShopSolution
 
@@ -54,16 +51,4 @@ def _chart(instance: JobShopInstance, solution: JobShopSolution) -> Chart:
     )
 
 
-def render_text(instance: JobShopInstance, solution: JobShopSolution) -> str:
-    """Gantt chart in at most 100 columns: one row a machine, one symbol a job, ``.`` idle."""
-    return chart.text(_chart(instance, solution))
-
-
-def render_rgb(instance: JobShopInstance, solution: JobShopSolution) -> NDArray[np.uint8]:
-    """Gantt chart as (height, width, 3) uint8; dashed line: lower bound, solid: makespan."""
-    return chart.rgb(_chart(instance, solution))
-
-
-def render_html(instance: JobShopInstance, solution: JobShopSolution) -> str:
-    """Gantt chart as a page of its own that requests nothing: zoom, words, jobs to highlight."""
-    return chart.html(_chart(instance, solution))
+render_text, render_rgb, render_html = drawers(_chart)

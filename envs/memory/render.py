@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.parts import chart
-from graphsched.envs.core.parts.chart import Bar, Chart, palette
+from graphsched.envs.core.parts.chart import Bar, Chart, drawers, palette
 from graphsched.envs.memory.hardware.machine import MIB
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from graphsched.envs.memory.instance import MemoryInstance
     from graphsched.envs.memory.solution import MemorySolution
 
@@ -42,16 +39,4 @@ def _chart(instance: MemoryInstance, solution: MemorySolution) -> Chart:
     )
 
 
-def render_text(instance: MemoryInstance, solution: MemorySolution) -> str:
-    """The map in at most 100 columns: fast memory upwards, a symbol for each storage."""
-    return chart.text(_chart(instance, solution))
-
-
-def render_rgb(instance: MemoryInstance, solution: MemorySolution) -> NDArray[np.uint8]:
-    """The map as (height, width, 3) uint8."""
-    return chart.rgb(_chart(instance, solution))
-
-
-def render_html(instance: MemoryInstance, solution: MemorySolution) -> str:
-    """A self-contained page with the map; pointing names buffers."""
-    return chart.html(_chart(instance, solution))
+render_text, render_rgb, render_html = drawers(_chart)

@@ -6,28 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.parts import chart
-from graphsched.envs.core.parts.chart import Bar, Chart, Link, Mark, number, palette
+from graphsched.envs.core.parts.chart import Bar, Chart, Link, Mark, drawers, number, palette
 from graphsched.envs.soc.bounds import completions, lower_bound
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from graphsched.envs.soc.instance import SocInstance
     from graphsched.envs.soc.solution import SocSolution
 
 
 def _rows_of(solution: SocSolution, pe: int, first: int, lanes: int) -> dict[int, int]:
     """Chart row of each of a PE's tasks: the first one that is free."""
-    rows = np.flatnonzero(solution.pe == pe)
-    rows = rows[np.argsort(solution.start[rows], kind="stable")]
-    free = [0.0] * lanes
-    out = {}
-    for r in rows.tolist():
-        fits = [k for k in range(lanes) if free[k] <= solution.start[r] + 1e-9]
-        lane = fits[0] if fits else int(np.argmin(free))
-        free[lane] = float(solution.end[r])
-        out[r] = first + lane
+    tasks = np.flatnonzero(solution.pe == pe)
+    free, out = [0.0] * lanes, {}
+    for r in tasks[np.argsort(solution.start[tasks], kind="stable")].tolist():
+        lane = min(range(lanes), key=lambda k: max(free[k] - solution.start[r], 1e-9))
+        free[lane], out[r] = float(solution.end[r]), first + lane
     return out
 
 
@@ -87,16 +80,4 @@ def _summary(instance: SocInstance, solution: SocSolution) -> str:
     return f"mean latency {solution.cost:.1f}, {done} jobs completed"
 
 
-def render_text(instance: SocInstance, solution: SocSolution) -> str:
-    """Gantt chart in at most 100 columns: a row for each PE, a symbol for each task or job."""
-    return chart.text(_chart(instance, solution))
-
-
-def render_rgb(instance: SocInstance, solution: SocSolution) -> NDArray[np.uint8]:
-    """Gantt chart as (height, width, 3) uint8."""
-    return chart.rgb(_chart(instance, solution))
-
-
-def render_html(instance: SocInstance, solution: SocSolution) -> str:
-    """A self-contained page with the Gantt chart; pointing names tasks, lines are transfers."""
-    return chart.html(_chart(instance, solution))
+render_text, render_rgb, render_html = drawers(_chart)

@@ -130,7 +130,7 @@ def test_an_empty_chart_can_be_drawn(draw: Any, rows: int) -> None:
 def test_a_bar_without_length_is_seen() -> None:
     picture = _chart([Bar(0, 1, 1, 0), Bar(1, 0, 2, 1)])
     assert chart.text(picture).splitlines()[1].count("0") == 2  # one of them in "row 0"
-    assert _rects(chart.html(picture))[0][2] == 1.0
+    assert min(rect[2] for rect in _rects(chart.html(picture))) == 1.0
     with_it, without = chart.rgb(picture), chart.rgb(_chart([Bar(1, 0, 2, 1)]))
     assert np.any(with_it.astype(int) - without, axis=2).sum() > 10
 
@@ -156,7 +156,7 @@ def test_many_bars_take_bounded_time_and_size() -> None:
     page = chart.html(_chart(bars, 50, links=links))
     assert len(page) < 5e6
     assert len(_rects(page)) == page.count("<line x1") == MOST_BARS
-    assert f"not shown: {2 * MOST_BARS} later bars, {2 * MOST_BARS} later links" in page
+    assert f"{2 * MOST_BARS} more bars, {2 * MOST_BARS} more links" in page
     assert chart.rgb(_chart(bars, 50, links=links)).size < 2e7
     assert len(chart.text(_chart(bars, 50, links=links))) < 6000
     assert time.process_time() - began < 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.parts.chart.model import Bar, Chart
 
 MAP_LINES = 20
-LEAST_COLUMNS = 10
+LEAST_COLUMNS, MOST_ROWS = 10, 120
 
 
 def text(chart: Chart, width: int = 100) -> str:
@@ -24,6 +25,7 @@ def text(chart: Chart, width: int = 100) -> str:
     Each place shows the bar that is in its middle. A bar that is in no middle takes the place of
     one that has others.
     """
+    chart = chart.limited(MOST_ROWS)
     names = [shown(name, NAME) for name in chart.rows]
     if chart.top:
         names = [shown(chart.top, NAME), *[""] * (MAP_LINES - 2), "0"]
@@ -45,23 +47,17 @@ def text(chart: Chart, width: int = 100) -> str:
 def _groups(chart: Chart, lines: int, columns: int) -> NDArray[np.int64]:
     """(lines, columns) group of the bar that each place shows, -1 where there is none."""
     owner = np.full((lines, columns), -1)
-    places = [0] * len(chart.bars)  # that each bar has
-    small = []
-    for k, bar in enumerate(chart.bars):
-        here, exact = _place(chart, bar, lines, columns)
-        if exact:
-            owner[here] = k
-            places[k] = owner[here].size
-        else:
-            small.append((k, here))
-    for k, here in small:
-        owners = np.unique(owner[here]).tolist()
-        if all(o < 0 or places[o] > owner[here].size for o in owners):
-            for o in owners:
-                places[o] -= owner[here].size if o >= 0 else 0
-            owner[here], places[k] = k, owner[here].size
+    sizes = [0] * len(chart.bars)  # places that each bar has
+    wanted = [_place(chart, bar, lines, columns) for bar in chart.bars]
+    for k in sorted(range(len(wanted)), key=lambda k: not wanted[k][1]):
+        here = owner[wanted[k][0]]
+        losers = Counter(here[here >= 0].tolist())
+        if all(sizes[loser] > lost for loser, lost in losers.items()):
+            for loser, lost in losers.items():
+                sizes[loser] -= lost
+            sizes[k], here[...] = here.size, k
     groups = np.array([*(bar.group for bar in chart.bars), -1], np.int64)
-    return groups[owner]
+    return np.asarray(groups[owner])
 
 
 def _place(chart: Chart, bar: Bar, lines: int, columns: int) -> tuple[tuple[slice, slice], bool]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SYMBOLS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-MOST_BARS = 10_000  # that are drawn, and links: a picture's size has a limit
+MOST_ROWS, MOST_BARS = 400, 10_000  # that are drawn, and links: a picture's size has a limit
 SHORTEST = 1e-12  # span that isn't 0
 NAME, WORDS = 20, 200  # characters of a row's name, and of any other text, that are shown
 
@@ -56,38 +56,22 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture of a schedule before it is drawn.
+    """A picture of a schedule before it is drawn; whoever draws makes names harmless."""
 
-    Attributes:
-        name: of the instance. Names may come from files: whoever draws makes them harmless.
-        summary: what else the heading says.
-        axis: what runs to the right, with its unit.
-        bars: where two overlap, the later one is above.
-        groups: what the colours stand for.
-        kind: what a group is, in one word.
-        rows: names from the top; none in a map.
-        top: of a map, in words, the address where it ends. Empty if there are rows.
-        links, marks: lines between rows and through all of them.
-        load: the share of a map that is taken, from each unit of time to the next.
-        facts: name and value of what a page tells beside the name, instead of the summary.
-        note: what a reader has to know as well.
-        least_span: where the axis ends, unless something is further on.
-    """
-
-    name: str
-    summary: str
-    axis: str
-    bars: tuple[Bar, ...]
+    name: str  # of the instance
+    summary: str  # what else the heading says
+    axis: str  # what runs to the right, with its unit
+    bars: tuple[Bar, ...]  # where two overlap, the later one is above
     groups: tuple[Group, ...]
-    kind: str
-    rows: tuple[str, ...] = ()
-    top: str = ""
+    kind: str  # what a group is, in one word
+    rows: tuple[str, ...] = ()  # names from the top; none in a map
+    top: str = ""  # of a map: the address where it ends, in words; empty if there are rows
     links: tuple[Link, ...] = ()
     marks: tuple[Mark, ...] = ()
-    load: tuple[float, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
+    load: tuple[float, ...] = ()  # share of a map that is taken, from each time to the next
+    facts: tuple[tuple[str, str], ...] = ()  # what a page tells instead of the summary
     note: str = ""
-    least_span: float = 0.0
+    least_span: float = 0.0  # where the axis ends, unless something is further on
 
     @property
     def title(self) -> str:
@@ -102,26 +86,21 @@ class Chart:
         return last if last > SHORTEST else 1.0
 
     @property
-    def whole(self) -> bool:
-        """Whether all times are whole numbers."""
-        return all(float(t).is_integer() for bar in self.bars for t in (bar.begin, bar.end))
-
-    @property
     def depth(self) -> int:
         """What all rows, or all addresses, are together."""
         return 1 if self.top else len(self.rows)
 
-    def limited(self) -> Chart:
-        """The chart with no more bars and links than can be looked at: the earliest ones."""
-        if max(len(self.bars), len(self.links)) <= MOST_BARS:
-            return self
-        bars = sorted(self.bars, key=lambda bar: bar.begin)
-        links = sorted(self.links, key=lambda link: link.end)
-        left = max(len(bars) - MOST_BARS, 0), max(len(links) - MOST_BARS, 0)
-        words = f"not shown: {left[0]} later bars, {left[1]} later links"
-        note = ". ".join(filter(None, (self.note, words)))
-        bars, links = bars[:MOST_BARS], links[:MOST_BARS]
-        return replace(self, bars=tuple(bars), links=tuple(links), note=note)
+    def limited(self, rows: int = MOST_ROWS) -> Chart:
+        """The chart with no more than can be looked at: its first rows, the earliest bars."""
+        here = [bar for bar in self.bars if self.top or bar.row < rows]
+        between = [link for link in self.links if max(link.source, link.target) < rows]
+        bars = tuple(sorted(here, key=lambda bar: bar.begin)[:MOST_BARS])
+        links = tuple(sorted(between, key=lambda link: link.end)[:MOST_BARS])
+        cut = replace(self, rows=self.rows[:rows], bars=bars, links=links, least_span=self.span)
+        parts = ("rows", "bars", "links")
+        left = [(len(getattr(self, part)) - len(getattr(cut, part)), part) for part in parts]
+        words = ", ".join(f"{count} more {part}" for count, part in left if count)
+        return replace(cut, note=". ".join(filter(None, (self.note, words))))
 
 
 def palette(names: Iterable[str]) -> tuple[Group, ...]:
@@ -137,7 +116,7 @@ def palette(names: Iterable[str]) -> tuple[Group, ...]:
 
 def ink(color: str) -> str:
     """Text colour that can be read on a colour."""
-    red, green, blue = (int(color[k : k + 2], 16) for k in (1, 3, 5))
+    red, green, blue = bytes.fromhex(color[1:])
     return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else "#ffffff"
 
 

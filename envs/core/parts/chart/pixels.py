@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.parts.chart.model import Bar, Chart
 
 WIDTH, MAP_HEIGHT, ROW, MOST_HEIGHT = 12.0, 6.0, 0.34, 40.0  # inches of 100 pixels
-BOUND, END = "#2563a8", "#c2304a"
-LINK, LOAD = "#00000055", "#7f9bb8"
+BOUND, END, LINK, LOAD = "#2563a8", "#c2304a", "#00000055", "#7f9bb8"
 MOST_TITLE, MOST_KEYS = 80, 8  # characters in a line, groups in a legend
 
 
@@ -51,15 +50,14 @@ def _figure(chart: Chart) -> Figure:
         axes.set(ylim=(0, 1), ylabel=f"address / {_plain(chart.top, NAME)}")
     else:
         size = min(10.0, 50 * axes.get_position().height * height / max(len(names), 1))
-        middles = np.arange(len(names)) + 0.5
-        axes.set_yticks(middles, names, fontsize=size)
+        axes.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=size)
     if chart.load:
         under = figure.add_axes((left, 0.09, 0.98 - left, 0.17))
         steps = [*chart.load, chart.load[-1]]
         under.fill_between(np.arange(len(steps)), steps, step="post", color=LOAD)
         under.set(xlim=axes.get_xlim(), ylim=(0, 1), ylabel="taken")
-    lowest = figure.axes[-1]
-    lowest.set_xlabel(_plain(f"{chart.axis} ({chart.note})" if chart.note else chart.axis))
+    words = f"{chart.axis} ({chart.note})" if chart.note else chart.axis
+    figure.axes[-1].set_xlabel(_plain(words))
     for part in figure.axes:
         part.spines[["top", "right"]].set_visible(False)
     return figure
@@ -102,8 +100,7 @@ def _draw_marks(axes: Axes, chart: Chart) -> None:
 def _corners(chart: Chart, bar: Bar) -> list[tuple[float, float]]:
     """Corners of a bar, at least so long and so high that it can be seen."""
     gap = 0.0 if chart.top else 0.08
-    end = max(bar.end, bar.begin + chart.span / 1000)
-    low = bar.row + gap
+    low, end = bar.row + gap, max(bar.end, bar.begin + chart.span / 1000)
     high = max(bar.row + bar.height - gap, low + chart.depth / 1000)
     return [(bar.begin, low), (end, low), (end, high), (bar.begin, high)]
 
