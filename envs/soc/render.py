@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.parts.chart import Bar, Chart, Link, Mark, drawers, number, palette
+from graphsched.envs.core.parts.chart import Bar, Chart, Link, Mark, drawers, palette
 from graphsched.envs.soc.bounds import completions, lower_bound
 
 if TYPE_CHECKING:
@@ -41,16 +41,18 @@ def _chart(instance: SocInstance, solution: SocSolution) -> Chart:
         place[n, i] = Bar(row[r], begin, end, n if instance.stream else i, label, words)
     tasks = instance.jobs[0].task_names
     groups = [f"job {n}" for n in range(len(solution.kind))] if instance.stream else tasks
+    summary, least = _summary(instance, solution), lower_bound(instance)
+    bound = [Mark(least, f"lower bound {least:g}", is_bound=True)] if least else []
     return Chart(
         name=instance.name,
-        summary=_summary(instance, solution),
+        summary=summary,
         axis="time",
         bars=tuple(sorted(place.values(), key=lambda bar: bar.begin)),
         groups=palette(groups),
         kind="job" if instance.stream else "task",
         rows=tuple(names),
         links=_transfers(instance, solution, place),
-        marks=() if instance.stream else _marks(instance, solution),
+        marks=() if instance.stream else (Mark(solution.cost, summary), *bound),
     )
 
 
@@ -64,13 +66,6 @@ def _transfers(
             if source and target and source.row != target.row:
                 out.append(Link(source.end, int(source.row), target.begin, int(target.row)))
     return tuple(out)
-
-
-def _marks(instance: SocInstance, solution: SocSolution) -> tuple[Mark, ...]:
-    """The makespan of a plan, and what bounds it."""
-    bound = lower_bound(instance)
-    end = Mark(solution.cost, f"makespan {number(solution.cost)}")
-    return (Mark(bound, f"lower bound {number(bound)}", is_bound=True), end) if bound else (end,)
 
 
 def _summary(instance: SocInstance, solution: SocSolution) -> str:

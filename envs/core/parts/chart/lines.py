@@ -32,13 +32,10 @@ def text(chart: Chart, width: int = 100) -> str:
     label = max(map(len, names), default=0)
     columns = max(width - label - 3, LEAST_COLUMNS)
     symbols = np.array([*(group.symbol for group in chart.groups), "."])
-    grid = symbols[_groups(chart, len(names), columns)]
-    if chart.top:
-        grid = grid[::-1]
+    grid = symbols[_groups(chart, len(names), columns)].tolist()
     out = [shown(chart.title, width)]
-    out += [
-        f"{name:>{label}} |{''.join(row)}|" for name, row in zip(names, grid.tolist(), strict=True)
-    ]
+    for name, row in zip(names, reversed(grid) if chart.top else grid, strict=True):
+        out.append(f"{name:>{label}} |{''.join(row)}|")
     middle, end = number(chart.span / 2), number(chart.span)
     axis = "0" + middle.rjust(columns // 2) + end.rjust(columns - columns // 2)
     return "\n".join([*out, " " * (label + 2) + axis, *_notes(chart, width)])

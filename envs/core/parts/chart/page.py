@@ -72,15 +72,13 @@ class _Drawing:
         height = self.bottom + BOTTOM
         clip = _tag("rect", x=self.left, y=0, width=self.wide + 2, height=height)
         inside = [*map(self._bar, self.chart.bars), self._stretched(), *self._marks()]
-        data = {"left": self.left, "right": RIGHT, "top": TOP, "bottom": self.bottom}
-        data |= {"height": height, "end": self.chart.span}
+        data: dict[str, float] = {"left": self.left, "right": RIGHT, "height": height}
+        data |= {"top": TOP, "bottom": self.bottom, "end": self.chart.span}
+        behind = [_tag("defs", _tag("clipPath", clip, id="plot")), *self._stripes()]
+        plot = _tag("g", id="grid") + _tag("g", *inside, clip_path="url(#plot)")
         return _tag(
             "svg",
-            _tag("defs", _tag("clipPath", clip, id="plot")),
-            *self._stripes(),
-            _tag("g", id="grid"),
-            _tag("g", *inside, clip_path="url(#plot)"),
-            *self._labels(),
+            *(*behind, plot, *self._labels()),
             **{"viewBox": f"0 0 {WIDTH} {height}", "aria-label": self.chart.title, "role": "img"},
             **{f"data-{key}": value for key, value in data.items()},
             data_axis=self.chart.axis,
