@@ -45,7 +45,8 @@ def _chart(instance: BatchingInstance, solution: BatchingSolution) -> Chart:
         for phase, (begin, until) in enumerate(pairwise(phases[i])):
             words = f"request {i} {PHASES[phase].name}, replica {solution.home[i]}"
             bars.append(Bar(row, begin, until, phase, words=words))
-    measures = metrics(instance, solution).items()
+    facts = [("cost", f"{solution.cost:.3f}"), ("last token", f"{end:.2f} s")]
+    facts += [(name, f"{value:.4g}") for name, value in metrics(instance, solution).items()]
     return Chart(
         name=instance.name,
         summary=f"cost {solution.cost:.3f}, {end:.2f} s",
@@ -54,11 +55,7 @@ def _chart(instance: BatchingInstance, solution: BatchingSolution) -> Chart:
         groups=PHASES,
         kind="phase",
         rows=tuple(names),
-        facts=(
-            ("cost", f"{solution.cost:.3f}"),
-            ("last token", f"{end:.2f} s"),
-            *((name, f"{value:.4g}") for name, value in measures),
-        ),
+        facts=tuple(facts),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from graphsched.envs.core.parts.chart.lines import text
-from graphsched.envs.core.parts.chart.model import Bar, Chart, Group, Link, Mark, number, palette
+from graphsched.envs.core.parts.chart.model import Bar, Chart, Group, Link, Mark, palette
 from graphsched.envs.core.parts.chart.page import html
 from graphsched.envs.core.parts.chart.pixels import rgb
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.domain import InstanceT, SolutionT
 
-__all__ = ["Bar", "Chart", "Group", "Link", "Mark", "drawers", "html", "number", "palette"]
-__all__ += ["rgb", "text"]
+__all__ = ["Bar", "Chart", "Group", "Link", "Mark", "drawers", "html", "palette", "rgb", "text"]
 Picture = TypeVar("Picture")
 
 

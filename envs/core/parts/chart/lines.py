@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.core.parts.chart.model import NAME, SYMBOLS, number, shown
+from graphsched.envs.core.parts.chart.model import NAME, SYMBOLS, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def text(chart: Chart, width: int = 100) -> str:
     out = [shown(chart.title, width)]
     for name, row in zip(names, reversed(grid) if chart.top else grid, strict=True):
         out.append(f"{name:>{label}} |{''.join(row)}|")
-    middle, end = number(chart.span / 2), number(chart.span)
+    middle, end = (f"{t:.15g}" if t % 1 == 0 else f"{t:.6g}" for t in (chart.span / 2, chart.span))
     axis = "0" + middle.rjust(columns // 2) + end.rjust(columns - columns // 2)
     return "\n".join([*out, " " * (label + 2) + axis, *_notes(chart, width)])
 

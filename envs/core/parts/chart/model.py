@@ -124,8 +124,3 @@ def shown(words: str, most: int = WORDS) -> str:
     """Words of at most so many characters, all of which can be printed."""
     out = "".join(c if c.isprintable() else "?" for c in words[: most + 1])
     return out if len(out) <= most else f"{out[: most - 1]}…"
-
-
-def number(value: float) -> str:
-    """A time in words: whole numbers with every digit, others with six."""
-    return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
