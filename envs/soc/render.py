@@ -41,7 +41,7 @@ def _chart(instance: SocInstance, solution: SocSolution) -> Chart:
         place[n, i] = Bar(row[r], begin, end, n if instance.stream else i, label, words)
     tasks = instance.jobs[0].task_names
     groups = [f"job {n}" for n in range(len(solution.kind))] if instance.stream else tasks
-    summary, least = _summary(instance, solution), lower_bound(instance)
+    summary, least = _summary(instance, solution), 0 if instance.stream else lower_bound(instance)
     bound = [Mark(least, f"lower bound {least:g}", is_bound=True)] if least else []
     return Chart(
         name=instance.name,
@@ -52,7 +52,7 @@ def _chart(instance: SocInstance, solution: SocSolution) -> Chart:
         kind="job" if instance.stream else "task",
         rows=tuple(names),
         links=_transfers(instance, solution, place),
-        marks=() if instance.stream else (Mark(solution.cost, summary), *bound),
+        marks=() if instance.stream else (*bound, Mark(solution.cost, summary)),
     )
 
 

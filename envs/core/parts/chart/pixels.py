@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.parts.chart.model import Bar, Chart
 
-WIDTH, MAP_HEIGHT, ROW, MOST_HEIGHT = 12.0, 6.0, 0.34, 40.0  # inches of 100 pixels
+WIDTH, MAP_HEIGHT, ROW, MANY_ROWS = 12.0, 6.0, 0.34, 14.0  # inches of 100 pixels
 BOUND, END, LINK, LOAD = "#2563a8", "#c2304a", "#00000055", "#7f9bb8"
 MOST_TITLE, MOST_KEYS = 80, 8  # characters in a line, groups in a legend
 
@@ -37,7 +37,9 @@ def _figure(chart: Chart) -> Figure:
     from matplotlib.figure import Figure
 
     names = [_plain(name, NAME) for name in chart.rows]
-    height = MAP_HEIGHT if chart.top else min(1.4 + ROW * len(names), MOST_HEIGHT)
+    height = (
+        MAP_HEIGHT if chart.top else 1.4 + min(ROW * len(names), max(MANY_ROWS, len(names) / 10))
+    )
     figure = Figure(figsize=(WIDTH, height), dpi=100)
     left = 0.05 + 0.006 * max(map(len, names), default=3)
     below = 0.32 if chart.load else 0.6 / height
