@@ -205,10 +205,15 @@ def _inputs(
             out.append((np.inf, job.task_names[j]))
             continue
         p, q = int(solution.pe[source]), int(solution.pe[r])
-        time = volume / float(instance.platform.bandwidth[p, q]) if p != q else 0.0
-        time = float(np.floor(time + 1e-9)) if instance.ticks else time
+        time = _transfer(instance, volume, p, q)
         out.append((float(solution.end[source]) + time, job.task_names[j]))
     return out
+
+
+def _transfer(instance: SocInstance, volume: float, p: int, q: int) -> float:
+    """Time of data from one PE to another; said again here, since the simulator may be wrong."""
+    time = volume / float(instance.platform.bandwidth[p, q]) if p != q else 0.0
+    return float(np.floor(time + 1e-9)) if instance.ticks else time
 
 
 def _check_lanes(instance: SocInstance, solution: SocSolution) -> list[Violation]:
@@ -248,8 +253,7 @@ def _check_links(instance: SocInstance, solution: SocSolution) -> list[Violation
             if source is None or target is None or solution.pe[source] == solution.pe[target]:
                 continue
             p, q = int(solution.pe[source]), int(solution.pe[target])
-            time = volume / float(instance.platform.bandwidth[p, q])
-            time = float(np.floor(time + 1e-9)) if instance.ticks else time
+            time = _transfer(instance, volume, p, q)
             window = (float(solution.end[source]), float(solution.start[target]), time)
             links.setdefault((p, q), []).append(window)
     names = instance.platform.pe_names

@@ -11,6 +11,7 @@ from graphsched.envs.core.clock import cpu_s, stopping
 from graphsched.envs.core.domain import Baseline, SolverOptions
 from graphsched.envs.core.extras import require
 from graphsched.envs.soc.baselines.offline import PLANNERS, Plan, plan
+from graphsched.envs.soc.physics.tasks import transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,8 +95,7 @@ def _add_transfers(
             model.add(start[j] >= end[i])
             for p, here in on[i].items():
                 for q, there in on[j].items():
-                    time = volume * float(tasks.slowness[p, q])
-                    time = float(np.floor(time + 1e-9)) if tasks.ticks else time
+                    time = float(transfer(volume, tasks.slowness[p, q], tasks.ticks))
                     if time > 0:
                         wait = int(np.ceil(time * grain))
                         model.add(start[j] >= end[i] + wait).only_enforce_if([here, there])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.soc.physics.tasks import data_ready, find_gap, insert
+from graphsched.envs.soc.physics.tasks import data_ready, find_gap, insert, transfer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,8 +55,8 @@ def _children_end(
             for e in range(tasks.pred_ptr[child], tasks.pred_ptr[child + 1]):
                 j = tasks.pred[e]
                 if lane[j] >= 0:
-                    time = tasks.pred_volume[e] * tasks.slowness[lane[j], q]
-                    ready = max(ready, end[j] + (np.floor(time + 1e-9) if tasks.ticks else time))
+                    time = transfer(tasks.pred_volume[e], tasks.slowness[lane[j], q], tasks.ticks)
+                    ready = max(ready, end[j] + time)
             start, _ = find_gap(begin[q], finish[q], count[q], ready, length)
             best = min(best, start + length)
         worst = max(worst, best)

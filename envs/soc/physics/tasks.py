@@ -44,7 +44,7 @@ class Tasks(NamedTuple):
 
 @kernel
 def transfer(volume: float, slowness: float, ticks: bool) -> float:
-    """Time that data needs."""
+    """Time that data needs; cut to whole units in instances of ticks, as DS3 does."""
     time = volume * slowness
     return np.floor(time + 1e-9) if ticks else time
 
@@ -182,8 +182,6 @@ def data_ready(
     ready = 0.0
     for k in range(pred_ptr[i], pred_ptr[i + 1]):
         j = pred[k]
-        time = volume[k] * slowness[lane[j], p]
-        if ticks:
-            time = np.floor(time + 1e-9)
+        time = transfer(volume[k], slowness[lane[j], p], ticks)
         ready = max(ready, end[j] + time)
     return ready

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE, WAITING
-from graphsched.envs.soc.physics.tasks import find_gap, insert
+from graphsched.envs.soc.physics.tasks import find_gap, insert, transfer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,9 +57,7 @@ def _add_task(state: PlanState, b: int, i: int, most: int, eft: Floats, count: i
             continue
         ready = 0.0
         for e in range(pred_ptr[i], pred_ptr[i + 1]):
-            time = volume[e] * slowness[lane[pred[e]], p]
-            if ticks:
-                time = np.floor(time + 1e-9)
+            time = transfer(volume[e], slowness[lane[pred[e]], p], ticks)
             ready = max(ready, ends[pred[e]] + time)
         start, place = find_gap(
             state.begin[b, p], state.finish[b, p], state.filled[b, p], ready, length
@@ -176,9 +174,7 @@ def execute(
     for i in np.argsort(planned, kind="mergesort"):
         ready = free[lane[i]]
         for e in range(pred_ptr[i], pred_ptr[i + 1]):
-            time = volume[e] * slowness[lane[pred[e]], lane[i]]
-            if ticks:
-                time = np.floor(time + 1e-9)
+            time = transfer(volume[e], slowness[lane[pred[e]], lane[i]], ticks)
             ready = max(ready, end[pred[e]] + time)
         start[i] = ready
         end[i] = ready + actual[i]

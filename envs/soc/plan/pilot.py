@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.soc.physics.tasks import find_gap, insert
+from graphsched.envs.soc.physics.tasks import find_gap, insert, transfer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,13 +85,9 @@ def complete(
         only = choice == STAY and duration[i, stay] < np.inf
         ready[:lanes] = 0.0
         for e in range(pred_ptr[i], pred_ptr[i + 1]):
-            finished, size_of, apart = end[pred[e]], volume[e], slowness[lane[pred[e]]]
-            if ticks:
-                for p in range(lanes):
-                    ready[p] = max(ready[p], finished + np.floor(size_of * apart[p] + 1e-9))
-            else:
-                for p in range(lanes):
-                    ready[p] = max(ready[p], finished + size_of * apart[p])
+            finished, apart = end[pred[e]], slowness[lane[pred[e]]]
+            for p in range(lanes):
+                ready[p] = max(ready[p], finished + transfer(volume[e], apart[p], ticks))
         best, starts, where, spot = np.inf, 0.0, -1, 0
         for p in range(lanes):
             length = duration[i, p]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.soc.physics.tasks import transfer
 from graphsched.envs.soc.search.state import (
     AFTER,
     BEFORE,
@@ -100,14 +101,10 @@ def value_places(tasks: Tasks, s: State, i: int, pe: int, lean: float, places: P
             continue
         ready = onwards = 0.0  # in place, not by calls, which would pass both structures
         for e in range(pred_ptr[i], pred_ptr[i + 1]):
-            time = pred_volume[e] * slowness[on[pred[e]], p]
-            if ticks:
-                time = np.floor(time + 1e-9)
+            time = transfer(pred_volume[e], slowness[on[pred[e]], p], ticks)
             ready = max(ready, end[pred[e]] + time)
         for e in range(succ_ptr[i], succ_ptr[i + 1]):
-            time = succ_volume[e] * slowness[p, on[succ[e]]]
-            if ticks:
-                time = np.floor(time + 1e-9)
+            time = transfer(succ_volume[e], slowness[p, on[succ[e]]], ticks)
             onwards = max(onwards, rest[succ[e]] + time)
         u, w = -1, first[p]
         while w >= 0 and mark[w] & BEFORE:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.soc.physics.tasks import transfer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,9 +73,7 @@ def inputs_at(tasks: Tasks, s: State, i: int, p: int) -> float:
     ready = 0.0
     for e in range(tasks.pred_ptr[i], tasks.pred_ptr[i + 1]):
         j = tasks.pred[e]
-        time = tasks.pred_volume[e] * tasks.slowness[s.lane[j], p]
-        if tasks.ticks:
-            time = np.floor(time + 1e-9)
+        time = transfer(tasks.pred_volume[e], tasks.slowness[s.lane[j], p], tasks.ticks)
         ready = max(ready, s.end[j] + time)
     return ready
 
@@ -85,9 +84,7 @@ def outputs_from(tasks: Tasks, s: State, i: int, p: int) -> float:
     longest = 0.0
     for e in range(tasks.succ_ptr[i], tasks.succ_ptr[i + 1]):
         j = tasks.succ[e]
-        time = tasks.succ_volume[e] * tasks.slowness[p, s.lane[j]]
-        if tasks.ticks:
-            time = np.floor(time + 1e-9)
+        time = transfer(tasks.succ_volume[e], tasks.slowness[p, s.lane[j]], tasks.ticks)
         longest = max(longest, s.rest[j] + time)
     return longest
 
@@ -157,9 +154,7 @@ def _forward(tasks: Tasks, s: State, at: int) -> None:
             start = end[u] if u >= 0 else 0.0
             for e in range(pred_ptr[i], pred_ptr[i + 1]):
                 j = pred[e]
-                time = pred_volume[e] * slowness[lane[j], p]
-                if ticks:
-                    time = np.floor(time + 1e-9)
+                time = transfer(pred_volume[e], slowness[lane[j], p], ticks)
                 start = max(start, end[j] + time)
             if end[i] != start + length[i]:
                 end[i] = start + length[i]
@@ -190,9 +185,7 @@ def _backward(tasks: Tasks, s: State, at: int) -> None:
             longest = rest[w] if w >= 0 else 0.0
             for e in range(succ_ptr[i], succ_ptr[i + 1]):
                 j = succ[e]
-                time = succ_volume[e] * slowness[p, lane[j]]
-                if ticks:
-                    time = np.floor(time + 1e-9)
+                time = transfer(succ_volume[e], slowness[p, lane[j]], ticks)
                 longest = max(longest, rest[j] + time)
             if rest[i] != longest + length[i]:
                 rest[i] = longest + length[i]

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE, WAITING
+from graphsched.envs.soc.physics.tasks import transfer
 from graphsched.envs.soc.sources import randomness
 from graphsched.envs.soc.stream.state import ASSIGNED, BLOCKED, FINISHED, READY, RUNNING
 
@@ -175,9 +176,7 @@ def arrival_of_data(state: StreamState, b: int, n: int, i: int, p: int) -> float
     for e in range(state.pred_ptr[b, q, i], state.pred_ptr[b, q, i + 1]):
         j = state.pred[b, q, e]
         source = state.lane[b, n, j]
-        time = state.pred_volume[b, q, e] * state.slowness[b, source, p]
-        if state.ticks[b]:
-            time = np.floor(time + 1e-9)
+        time = transfer(state.pred_volume[b, q, e], state.slowness[b, source, p], state.ticks[b])
         begins = state.end[b, n, j]
         if state.contention[b] and time > 0:
             u, v = state.lane_pe[b, source], state.lane_pe[b, p]
@@ -194,9 +193,7 @@ def _occupy_links(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     for e in range(state.pred_ptr[b, q, i], state.pred_ptr[b, q, i + 1]):
         j = state.pred[b, q, e]
         source = state.lane[b, n, j]
-        time = state.pred_volume[b, q, e] * state.slowness[b, source, p]
-        if state.ticks[b]:
-            time = np.floor(time + 1e-9)
+        time = transfer(state.pred_volume[b, q, e], state.slowness[b, source, p], state.ticks[b])
         if time > 0:
             u, v = state.lane_pe[b, source], state.lane_pe[b, p]
             begins = max(state.end[b, n, j], state.link_free[b, u, v])

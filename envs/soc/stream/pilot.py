@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.soc.physics.tasks import transfer
 from graphsched.envs.soc.stream.state import FINISHED, READY
 
 if TYPE_CHECKING:
@@ -81,9 +82,7 @@ def _open(state: StreamState, b: int, out: Outlook, k: int, i: int) -> None:
     for e in range(state.pred_ptr[b, q, i], state.pred_ptr[b, q, i + 1]):
         j = state.pred[b, q, e]
         for p in range(lanes):
-            time = state.pred_volume[b, q, e] * state.slowness[b, out.lane[k, j], p]
-            if ticks:
-                time = np.floor(time + 1e-9)
+            time = transfer(state.pred_volume[b, q, e], state.slowness[b, out.lane[k, j], p], ticks)
             out.arrival[k, i, p] = max(out.arrival[k, i, p], out.end[k, j] + time)
     r = out.ready[0]
     out.job[r], out.task[r] = k, i
