@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphsched.envs.core import extras
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts import chart
 from graphsched.envs.core.parts.chart import Bar, Chart, Link, Mark, palette
 from graphsched.envs.core.parts.chart.model import MOST_BARS
@@ -177,6 +179,12 @@ def test_many_bars_take_bounded_time_and_size() -> None:
     assert chart.rgb(picture).size < 2e7
     assert len(chart.text(picture)) < 6000
     assert time.process_time() - began < 30
+
+
+def test_pixels_without_matplotlib_are_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _module: None)
+    with pytest.raises(InputError, match=r"pixels.*graphsched\[report\]"):
+        chart.rgb(_chart([]))
 
 
 class _Tags(HTMLParser):
