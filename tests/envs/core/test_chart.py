@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphsched.envs.core import extras
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts import chart
 from graphsched.envs.core.parts.chart import Bar, Chart, Link, Mark, palette
 from graphsched.envs.core.parts.chart.model import MOST_BARS
@@ -80,6 +82,12 @@ def test_a_small_map_in_text() -> None:
     assert lines[-2:] == ["     0         3         6", "0 a  1 b  2 c"]
 
 
+def test_short_bars_take_places_of_those_that_have_others() -> None:
+    """The first one has one place only and keeps it, and the last one is at the very end."""
+    bars = [Bar(0, 0.2, 0.8, 0), Bar(0, 0.9, 0.95, 1), Bar(0, 6, 12, 2), Bar(0, 12, 12, 3)]
+    assert chart.text(_chart(bars, 1), 20).splitlines()[1] == "row 0 |0.....222223|"
+
+
 @given(_one_row(), st.integers(40, 120))
 def test_bars_of_a_row_are_in_order_in_text(bars: list[Bar], width: int) -> None:
     """The symbols of a row come in the order of its bars, and a bar of a column is there."""
@@ -135,15 +143,24 @@ def test_a_bar_without_length_is_seen() -> None:
     assert np.any(with_it.astype(int) - without, axis=2).sum() > 10
 
 
+def _found(pixels: Any, group: int) -> Any:
+    """Lines of all pixels of a group's colour."""
+    color = palette("xx")[group].color
+    return np.nonzero(np.all(pixels == [*bytes.fromhex(color[1:])], axis=2))[0]
+
+
 def test_pixels_show_bars_marks_and_links() -> None:
     """Everything that a chart has changes the picture."""
     bars = [Bar(0, 0, 4, 0), Bar(1, 5, 8, 1)]
     least = chart.rgb(_chart(bars))
     assert least.dtype == np.uint8
     assert least.ndim == 3
-    for group in palette("xx"):
-        color = [int(group.color[k : k + 2], 16) for k in (1, 3, 5)]
-        assert np.all(least == color, axis=2).sum() > 1000
+    upper, lower = (_found(least, k) for k in (0, 1))
+    assert min(upper.size, lower.size) > 1000
+    assert np.median(upper) < np.median(lower)
+    boxes = [Bar(0, 0, 1, 0, height=0.3), Bar(0.5, 0, 1, 1, height=0.3)]
+    drawn = chart.rgb(_chart(boxes, 0, top="8 B", load=(0.6,)))
+    assert np.median(_found(drawn, 1)) < np.median(_found(drawn, 0))  # addresses go up
     for more in ({"marks": (Mark(3, "m"),)}, {"links": (Link(4, 0, 5, 1),)}, {"note": "more"}):
         assert np.any(chart.rgb(_chart(bars, **more)) != least)
     assert np.any(chart.rgb(_chart([bar._replace(label="a") for bar in bars])) != least)
@@ -153,13 +170,21 @@ def test_many_bars_take_bounded_time_and_size() -> None:
     bars = [Bar(k % 50, k, k + 40, k % 300, f"{k}", f"bar {k}") for k in range(3 * MOST_BARS)]
     links = tuple(Link(k, k % 50, k + 1, (k + 1) % 50) for k in range(3 * MOST_BARS))
     began = time.process_time()
-    page = chart.html(_chart(bars, 50, links=links))
+    picture = _chart(bars, 50, links=links)
+    assert picture.limited().span == picture.span == bars[-1].end
+    page = chart.html(picture)
     assert len(page) < 5e6
     assert len(_rects(page)) == page.count("<line x1") == MOST_BARS
     assert f"{2 * MOST_BARS} more bars, {2 * MOST_BARS} more links" in page
-    assert chart.rgb(_chart(bars, 50, links=links)).size < 2e7
-    assert len(chart.text(_chart(bars, 50, links=links))) < 6000
+    assert chart.rgb(picture).size < 2e7
+    assert len(chart.text(picture)) < 6000
     assert time.process_time() - began < 30
+
+
+def test_pixels_without_matplotlib_are_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _module: None)
+    with pytest.raises(InputError, match=r"pixels.*graphsched\[report\]"):
+        chart.rgb(_chart([]))
 
 
 class _Tags(HTMLParser):

@@ -74,6 +74,7 @@ def test_html_tells_makespan_and_bound(serial: Serial) -> None:
     solution = serial(instance, [0, 7, 3, 30])
     page = render_html(instance, solution)
     assert len(_bars(page)) == 2000
+    assert page.count('<g class="mark bound"') == page.count('<g class="mark end"') == 1
     assert f">makespan {solution.makespan}</text>" in page
     assert f">lower bound {lower_bound(instance):.0f}</text>" in page
     assert "<span>jobs × machines <b>100 × 20</b></span>" in page
