@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.agents.decoding.options import Decoding
-    from graphsched.agents.decoding.rollouts import Lane
+    from graphsched.agents.decoding.rollouts import Rollouts
     from graphsched.envs.core.domain import InstanceT, SolutionT
 
 
@@ -26,7 +26,7 @@ class Beam(NamedTuple):
 
 
 def beam_search(
-    lane: Lane[InstanceT, SolutionT], decoding: Decoding, deadline: float
+    rollouts: Rollouts[InstanceT, SolutionT], decoding: Decoding, deadline: float
 ) -> list[SolutionT]:
     """The best complete solution that a beam comes to; nothing if it takes too long.
 
@@ -35,7 +35,7 @@ def beam_search(
     a sample without replacement.
     """
     width = decoding.beam
-    sim, session = lane.start(width, 1)
+    sim, session = rollouts.start(width, 1)
     rng = np.random.default_rng([decoding.seed, width]) if decoding.stochastic else None
     beam = _first_beam(width)
     best: list[SolutionT] = []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STREAMS = 32  # samples that share one stream of random numbers
 
 
-class Lane(Generic[InstanceT, SolutionT]):
+class Rollouts(Generic[InstanceT, SolutionT]):
     """A view of an instance and the simulators in which it is decoded."""
 
     def __init__(

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphsched.agents.decoding.beam import beam_search
 from graphsched.agents.decoding.options import Decoding
-from graphsched.agents.decoding.rollouts import Lane
+from graphsched.agents.decoding.rollouts import Rollouts
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 
@@ -89,26 +89,28 @@ class _Search(Generic[InstanceT, SolutionT]):
         self.number = number
         self.best: list[tuple[float, SolutionT]] = []  # the cheapest first
         self.views = domain.views(decoding.symmetries, instance)
-        self.lanes = [Lane(domain, policy, options, view, decoding) for view, _ in self.views]
+        self.rollouts = [
+            Rollouts(domain, policy, options, view, decoding) for view, _ in self.views
+        ]
 
     def run(self) -> list[SolutionT]:
         """The best solutions, the cheapest first."""
-        for view in range(len(self.lanes)):
-            self._keep(view, self.lanes[view].greedy())
+        for view in range(len(self.rollouts)):
+            self._keep(view, self.rollouts[view].greedy())
         if self.decoding.beam:
-            for view, lane in enumerate(self.lanes):
-                self._keep(view, beam_search(lane, self.decoding, self.deadline))
+            for view, rollouts in enumerate(self.rollouts):
+                self._keep(view, beam_search(rollouts, self.decoding, self.deadline))
         elif self.decoding.time_limit_s is not None:
             self._sample_until_deadline()
         else:
-            for view, first, count in _shares(self.decoding.samples, len(self.lanes)):
+            for view, first, count in _shares(self.decoding.samples, len(self.rollouts)):
                 self._sample(view, first, count)
         return [solution for _, solution in self.best]
 
     def _sample_until_deadline(self) -> None:
         """Chunks that grow while they are expected to be done in time, views in turn."""
         count, pace = 4.0, 0.0  # rollouts of the next chunk, seconds a rollout
-        done = [1] * len(self.lanes)
+        done = [1] * len(self.rollouts)
         view = 0
         while (left := self.deadline - cpu_s()) > 0:
             size = int(max(1, min(count, CHUNK, left / pace if pace else count)))
@@ -117,10 +119,10 @@ class _Search(Generic[InstanceT, SolutionT]):
             pace = (cpu_s() - begun) / size
             done[view] += size
             count = size * 2.0
-            view = (view + 1) % len(self.lanes)
+            view = (view + 1) % len(self.rollouts)
 
     def _sample(self, view: int, first: int, count: int) -> None:
-        self._keep(view, self.lanes[view].sample(first, count, self.deadline, self.number))
+        self._keep(view, self.rollouts[view].sample(first, count, self.deadline, self.number))
 
     def _keep(self, view: int, found: Sequence[SolutionT]) -> None:
         """Compare solutions of a view by their cost for the instance itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 import numpy as np
 import torch
@@ -140,6 +140,14 @@ class GraphRolloutBuffer(RolloutBuffer):
         """Record one step: N blocks, their actions (N,), the outcome, values and log-probs (N,)."""
         self._steps.append((obs, actions, result, values, log_probs))
         self.pos += len(actions)
+
+    def extend(self, *args: object, **kwargs: object) -> NoReturn:
+        """Not available: raises NotImplementedError."""
+        raise NotImplementedError("slots decide in different numbers of steps: call add for each")
+
+    def sample(self, batch_size: int, env: object = None) -> NoReturn:
+        """Not available: raises NotImplementedError."""
+        raise NotImplementedError("decisions are learned from once an epoch: call get")
 
     def finish(self) -> None:
         """Join the recorded steps; afterwards the arrays of all D decisions are there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 import torch
@@ -109,6 +109,10 @@ class GraphPolicy(ActorCriticPolicy):
 
     def _decode(self, obs: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probabilities (C,), the block of each candidate (C,) and values (N,)."""
+        if "graphs" not in obs:
+            raise InputError(
+                "observation", "expected tensors with graphs: call obs_to_tensor first"
+            )
         logits, values = self.decoder(obs, self.encoder(obs["graphs"]))
         ptr = obs["candidate_ptr"]
         block = ragged.block_index(ptr, len(logits))
@@ -140,6 +144,36 @@ class GraphPolicy(ActorCriticPolicy):
     def predict_values(self, obs: Mapping[str, Any]) -> Tensor:  # type: ignore[override]
         """Values (N,)."""
         return self._decode(obs)[2]
+
+    def get_distribution(self, obs: object) -> NoReturn:
+        """Not available: raises NotImplementedError."""
+        raise NotImplementedError(
+            "decisions have different numbers of candidates, so they have no common distribution: "
+            "call evaluate_actions for log-probabilities and entropies"
+        )
+
+    def extract_features(self, obs: object, features_extractor: object = None) -> NoReturn:
+        """Not available: raises NotImplementedError."""
+        raise NotImplementedError(
+            "a graph policy has no features extractor: call encoder(obs['graphs']) for embeddings"
+        )
+
+    def make_features_extractor(self) -> NoReturn:
+        """Not available: raises NotImplementedError."""
+        raise NotImplementedError(
+            "a graph policy has no features extractor: its encoder is made with width and layers"
+        )
+
+    def reset_noise(self, n_envs: int = 1) -> NoReturn:
+        """Not available: raises NotImplementedError."""
+        raise NotImplementedError(
+            "candidates are drawn without noise that depends on the state: call forward or predict"
+        )
+
+    def is_vectorized_observation(self, observation: object) -> bool:
+        """True for all observations of simulators, which come in blocks."""
+        _store_of(observation)
+        return True
 
     def _predict(  # type: ignore[override]
         self, observation: Mapping[str, Any], deterministic: bool = False

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphsched.agents.networks.packing import has_resources
-from graphsched.agents.networks.ragged import block_index, block_mean, block_peak
+from graphsched.agents.networks.ragged import block_index, block_max, block_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,13 +91,13 @@ class Decoder(nn.Module):
         x, ptr = obs["candidate"], obs["candidate_ptr"]
         block = block_index(ptr, x.shape[0])
         c = self._candidates(obs, table, block)
-        pooled = [obs["context"], block_mean(c, block, ptr), block_peak(c, block, ptr.shape[0] - 1)]
+        pooled = [obs["context"], block_mean(c, block, ptr), block_max(c, block, ptr.shape[0] - 1)]
         weight = self.score_in.weight  # (H, (1 + roles) H): a part for each row that counts
         hidden = nn.functional.linear(c, weight[:, : self.width])
         if self.resource_in is not None:
             r, owner = self._resources(obs, table)
             places = obs["resource_ptr"]
-            pooled += [block_mean(r, owner, places), block_peak(r, owner, places.shape[0] - 1)]
+            pooled += [block_mean(r, owner, places), block_max(r, owner, places.shape[0] - 1)]
             for rows in self._roles(obs, r, block):
                 hidden = hidden + rows
         pooled.append(mean_embedding(obs, table))

@@ -29,7 +29,7 @@ def block_mean(values: Tensor, block: Tensor, ptr: Tensor) -> Tensor:
     return block_sum(values, block, ptr.shape[0] - 1) / size[:, None]
 
 
-def block_peak(values: Tensor, block: Tensor, blocks: int) -> Tensor:
+def block_max(values: Tensor, block: Tensor, blocks: int) -> Tensor:
     """(blocks, width) maxima of (rows, width) values that are not negative; 0 for empty blocks."""
     zeros = values.new_zeros(blocks, values.shape[1])
     spread = block[:, None].expand(-1, values.shape[1])

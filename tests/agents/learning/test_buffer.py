@@ -195,6 +195,15 @@ def test_minibatches_by_instance_share_no_graph() -> None:
     assert count == buffer.size()
 
 
+def test_what_ragged_rollouts_have_not_says_what_to_call() -> None:
+    """The parent would index rows by steps, of which a rollout has others than decisions."""
+    _, buffer = recorded()
+    with pytest.raises(NotImplementedError, match="call add"):
+        buffer.extend([1], [2])
+    with pytest.raises(NotImplementedError, match="call get"):
+        buffer.sample(2)
+
+
 def test_graphs_live_as_long_as_the_rollout() -> None:
     """Graphs of ended episodes stay until the reset, and no longer."""
     sim, buffer = recorded(steps=12)

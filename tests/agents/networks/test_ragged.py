@@ -55,10 +55,10 @@ def test_means(block: Tensor) -> None:
     assert (counts == 0).any()
 
 
-def test_peaks(block: Tensor) -> None:
+def test_maxima(block: Tensor) -> None:
     """To the last digit, for values that are not negative."""
     values = torch.randn(300, 8)
-    got = with_gradient(lambda x: ragged.block_peak(x.relu(), block, BLOCKS), values)
+    got = with_gradient(lambda x: ragged.block_max(x.relu(), block, BLOCKS), values)
     expected = with_gradient(lambda x: scatter(x.relu(), block, 0, BLOCKS, "max"), values)
     assert all(map(torch.equal, got, expected))
 

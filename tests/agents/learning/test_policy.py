@@ -158,6 +158,45 @@ def test_policy_alone_saves_and_loads(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "instead"),
+    [
+        ("get_distribution", "evaluate_actions"),
+        ("extract_features", "encoder"),
+        ("make_features_extractor", "width and layers"),
+        ("reset_noise", "forward or predict"),
+    ],
+)
+def test_what_ragged_decisions_have_not_says_what_to_call(method: str, instead: str) -> None:
+    """Stable-Baselines3's methods for vectors and continuous actions; callers get a clear word."""
+    model = rollout()
+    tensors, _ = model.policy.obs_to_tensor(BatchVecEnv(DOMAIN, 3, draw_arms, seed=5).reset())
+    given = (tensors,) if method in ("get_distribution", "extract_features") else ()
+    with pytest.raises(NotImplementedError, match=instead):
+        getattr(model.policy, method)(*given)
+
+
+@pytest.mark.parametrize("method", ["predict_values", "_predict", "forward"])
+def test_networks_want_tensors(method: str) -> None:
+    """They take what `obs_to_tensor` gives, and an observation as it is names it."""
+    model = rollout()
+    obs = BatchVecEnv(DOMAIN, 3, draw_arms, seed=5).reset()
+    tensors, _ = model.policy.obs_to_tensor(obs)
+    out = getattr(model.policy, method)(tensors)
+    assert all(len(part) == 3 for part in (out if isinstance(out, tuple) else (out,)))
+    with pytest.raises(InputError, match="obs_to_tensor"):
+        getattr(model.policy, method)(obs)
+
+
+def test_observations_are_vectorised() -> None:
+    """Those of simulators always; others are refused."""
+    model = rollout()
+    obs = BatchVecEnv(DOMAIN, 3, draw_arms, seed=5).reset()
+    assert model.policy.is_vectorized_observation(obs)
+    with pytest.raises(InputError, match="GraphObs"):
+        model.policy.is_vectorized_observation(np.zeros(3))
+
+
 def test_bad_arguments() -> None:
     """Plain observations and other spaces are refused with a reason."""
     policy = GraphPolicy(GraphSpace(SCHEMA), action_space(), lambda _: 1e-3, **SMALL)
