@@ -8,11 +8,11 @@ import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import (
-    COST,
     STEP,
     batch_s,
     coefficients,
     linear_table,
+    product_s,
 )
 from graphsched.envs.batching.physics.loss import FULL, points
 from graphsched.envs.batching.physics.timeline import losses, timeline
@@ -52,7 +52,7 @@ def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> 
     tokens = prompt - found
     least = float(np.min(np.maximum(table[1:], 0.0)))  # tables need not rise everywhere
     rate = float(np.min(table[1:] / (STEP * np.arange(1, len(table)))))
-    first = max(least, rate * tokens) + loads[COST.product] * tokens * (found + 0.5 * tokens)
+    first = max(least, rate * tokens) + product_s(loads, found, tokens)
     pace = batch_s(table, loads, 1, 1, prompt, 0, 0.0) - float(table[1]) + least
     pace = pace if output > 1 else 0.0
     end = first + pace * (output - 1)

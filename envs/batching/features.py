@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.iteration_time import (
-    COST,
-    USUAL_DECODES,
-    USUAL_TOKENS,
     coefficients,
-    linear_s,
     linear_table,
+    usual_decode_s,
+    usual_prefill_s,
 )
 from graphsched.envs.batching.options import KINDS
 from graphsched.envs.core.graph import (
@@ -131,9 +129,7 @@ def _times(replica: Replica) -> tuple[float, float]:
     """What a usual prompt takes, and a token of a usual batch of decodes, s."""
     table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
     loads = coefficients(replica.gpu, replica.model, replica.tp)
-    launch, row = loads[COST.prefill_launch], loads[COST.prefill_row]
-    prefill = linear_s(table, USUAL_TOKENS) + launch + USUAL_TOKENS * row
-    return prefill, linear_s(table, USUAL_DECODES) + loads[COST.decode_launch]
+    return usual_prefill_s(table, loads), usual_decode_s(table, loads)
 
 
 def static_graph(instance: BatchingInstance) -> StaticGraph:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.hardware.iteration_time import COST, STEP, USUAL_DECODES
+from graphsched.envs.batching.hardware.iteration_time import usual_decode_s
 from graphsched.envs.batching.options import (
     FCFS,
     LTR,
@@ -189,7 +189,7 @@ def _key(state: State, b: int, r: int, i: int) -> float:
     rule, waited = state.slot[b].order, state.slot[b].clock - state.req[b, i].visible
     if rule == SJF:
         todo = state.req[b, i].prompt / state.rep[b, r].speed
-        pace = state.table[b, r, USUAL_DECODES // STEP] + state.loads[b, r, COST.decode_launch]
+        pace = usual_decode_s(state.table[b, r], state.loads[b, r])
         return float(todo + state.req[b, i].predicted * pace - state.slot[b].aging * waited)
     if rule == SRTF:
         return float(service_s(state, b, r, i) - state.slot[b].aging * waited)

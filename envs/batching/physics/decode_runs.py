@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.envs.batching.hardware.iteration_time import COST
+from graphsched.envs.batching.hardware.iteration_time import decodes_before_reads_s, kv_read_s
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.codes import ADMIT, BUDGET
-from graphsched.envs.batching.physics.forecast import linear
 from graphsched.envs.batching.physics.kv_blocks import blocks_for
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
 from graphsched.envs.core.kernels.jit import kernel
@@ -76,14 +75,10 @@ def coast(state: State, b: int, r: int, until: float, log: Log) -> float:
     kv, loads = 0, state.loads[b, r]
     for k in range(rep.running):
         kv += req[run[k]].kv
-    fixed = (
-        linear(state, b, r, rep.running)
-        + loads[COST.decode_launch]
-        + loads[COST.decode_row] * rep.running
-    )
+    fixed = decodes_before_reads_s(state.table[b, r], loads, rep.running, rep.running)
     done = 0
     while done < steps:
-        end = at + fixed + loads[COST.kv_token] * (kv + done * rep.running)
+        end = at + fixed + kv_read_s(loads, kv + done * rep.running)
         if end > until:
             break
         log_iteration(log, r, at, end, 0, 0)

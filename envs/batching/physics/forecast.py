@@ -12,7 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.hardware.iteration_time import COST, STEP, TABLE, USUAL_DECODES
+from graphsched.envs.batching.hardware.iteration_time import (
+    decode_attention_s,
+    decodes_before_reads_s,
+    kv_read_s,
+    linear_s,
+    product_s,
+    usual_decode_s,
+    with_prefill_s,
+)
 from graphsched.envs.batching.options import ORCA, REQUEST_LEVEL, VLLM_V0
 from graphsched.envs.batching.physics.kv_blocks import blocks_for, found_blocks
 from graphsched.envs.core.kernels.jit import kernel
@@ -31,16 +39,6 @@ WIDTH = 7
 
 
 @kernel(entry=False)
-def linear(state: State, b: int, r: int, tokens: int) -> float:
-    """Linear operators of a batch, s; see `costs.linear_s`."""
-    k = (tokens + STEP - 1) // STEP
-    if k < TABLE:
-        return float(state.table[b, r, k])
-    last, half = state.table[b, r, TABLE - 1], state.table[b, r, TABLE // 2]
-    return float(last + (k - TABLE + 1) * (last - half) / (TABLE // 2))
-
-
-@kernel(entry=False)
 def remaining(state: State, b: int, i: int) -> int:
     """Output tokens that are still expected; a request beyond its prediction has a bit more."""
     return max(state.req[b, i].predicted - state.req[b, i].made, 1 + state.req[b, i].made // 4)
@@ -56,25 +54,14 @@ def look(state: State, b: int, r: int, out: Floats) -> None:
             decodes += 1
             kv += state.req[b, i].kv
         release += state.req[b, i].own / remaining(state, b, i)
-    loads = state.loads[b, r]
-    attention = (
-        loads[COST.decode_launch] + loads[COST.decode_row] * decodes + loads[COST.kv_token] * kv
-        if decodes
-        else 0.0
-    )
-    pace = linear(state, b, r, decodes) + attention
+    table, loads = state.table[b, r], state.loads[b, r]
+    attention = decode_attention_s(loads, decodes, kv) if decodes else 0.0
+    pace = linear_s(table, decodes) + attention
     room = max(state.rep[b, r].budget - decodes, 64)
-    full = (
-        linear(state, b, r, decodes + room)
-        + attention
-        + loads[COST.prefill_launch]
-        + loads[COST.prefill_row] * room
-    )
-    rule = state.slot[b].batching
-    if rule in (VLLM_V0, ORCA, REQUEST_LEVEL):
-        full = (
-            linear(state, b, r, room) + loads[COST.prefill_launch] + loads[COST.prefill_row] * room
-        )
+    together = linear_s(table, decodes + room) + attention
+    if state.slot[b].batching in (VLLM_V0, ORCA, REQUEST_LEVEL):
+        together = linear_s(table, room)  # prompts have iterations of their own
+    full = with_prefill_s(together, loads, room)
     out[DECODES], out[KV], out[RATE] = decodes, kv, release / max(pace, 1e-6)
     out[PACE], out[FULL], out[PER_TOKEN] = pace, full, full / room
     out[RESIDUAL] = (
@@ -85,8 +72,7 @@ def look(state: State, b: int, r: int, out: Floats) -> None:
 @kernel(entry=False)
 def prompt_s(state: State, b: int, r: int, past: int, tokens: int, per_token: float) -> float:
     """Time to compute so many tokens of a prompt after others, s."""
-    products = tokens * (past + 0.5 * tokens)
-    return float(tokens * per_token + state.loads[b, r, COST.product] * products)
+    return float(tokens * per_token + product_s(state.loads[b, r], past, tokens))
 
 
 @kernel(entry=False)
@@ -107,13 +93,8 @@ def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> N
         wait = max(wait, -room / rate)
     decodes = load[DECODES] + 1
     reads = load[KV] + prompt + 0.5 * state.req[b, i].predicted
-    loads = state.loads[b, r]
-    pace = (
-        linear(state, b, r, int(decodes))
-        + loads[COST.decode_launch]
-        + loads[COST.decode_row] * decodes
-        + loads[COST.kv_token] * reads
-    )
+    table, loads = state.table[b, r], state.loads[b, r]
+    pace = decodes_before_reads_s(table, loads, int(decodes), decodes) + kv_read_s(loads, reads)
     disturbed = min(state.rep[b, r].pending * load[PER_TOKEN] / max(load[FULL], 1e-6), 1e6)
     share = min(disturbed / state.req[b, i].predicted, 1.0)
     tpot = pace + share * max(load[FULL] - load[PACE], 0.0)
@@ -126,7 +107,7 @@ def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> N
 def service_s(state: State, b: int, r: int, i: int) -> float:
     """Predicted time on a replica of what is left of a request, by the replica's usual speed."""
     todo = max(state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv, 0)
-    pace = state.table[b, r, USUAL_DECODES // STEP] + state.loads[b, r, COST.decode_launch]
+    pace = usual_decode_s(state.table[b, r], state.loads[b, r])
     return float(todo / state.rep[b, r].speed + remaining(state, b, i) * pace)
 
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphsched.envs.batching.hardware.iteration_time import COST
+from graphsched.envs.batching.hardware.iteration_time import (
+    batch_s,
+    decodes_before_reads_s,
+    kv_read_s,
+    products_of,
+    with_prefill_s,
+)
 from graphsched.envs.batching.options import BUDGETS
 from graphsched.envs.batching.physics.admission import (
     admit,
@@ -32,7 +38,7 @@ from graphsched.envs.batching.physics.codes import (
     WAITS,
 )
 from graphsched.envs.batching.physics.decode_runs import coast
-from graphsched.envs.batching.physics.forecast import linear, service_s
+from graphsched.envs.batching.physics.forecast import service_s
 from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
 from graphsched.envs.batching.physics.loss import FULL, points
@@ -151,7 +157,7 @@ def _apply(state: State, b: int, r: int, log: Log) -> None:
 
 @kernel(entry=False)
 def _iteration_s(state: State, b: int, r: int) -> float:
-    """Time of the batch that was put together; see `costs.batch_s`."""
+    """Time of the batch that was put together, and of its swapping."""
     req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
     tokens, decodes, kv, prompt, products = 0, 0, 0, 0, 0.0
     for k in range(rep.running):
@@ -165,22 +171,12 @@ def _iteration_s(state: State, b: int, r: int) -> float:
             kv += one.kv
         else:
             prompt += chunk
-            products += chunk * (one.kv + 0.5 * chunk)
+            products += products_of(one.kv, chunk)
     if tokens == 0:
         return 0.0
-    loads = state.loads[b, r]
-    out = linear(state, b, r, tokens)
-    if decodes > 0:
-        out += (
-            loads[COST.decode_launch] + loads[COST.decode_row] * decodes + loads[COST.kv_token] * kv
-        )
-    if prompt > 0:
-        out += (
-            loads[COST.prefill_launch]
-            + loads[COST.prefill_row] * prompt
-            + loads[COST.product] * products
-        )
-    return float(out + rep.swap_moved * rep.swap_block)
+    table, loads = state.table[b, r], state.loads[b, r]
+    batch = batch_s(table, loads, tokens, decodes, kv, prompt, products)
+    return float(batch + rep.swap_moved * rep.swap_block)
 
 
 @kernel(entry=False)
@@ -193,15 +189,10 @@ def _dynamic_budget(state: State, b: int, r: int) -> int:
             target = min(target, state.req[b, i].tpot)
             decodes += 1
             kv += state.req[b, i].kv
-    best, loads = BUDGETS[0], state.loads[b, r]
+    best, table, loads = BUDGETS[0], state.table[b, r], state.loads[b, r]
     for budget in BUDGETS:
-        time = (
-            linear(state, b, r, budget)
-            + loads[COST.decode_launch]
-            + loads[COST.decode_row] * decodes
-            + loads[COST.kv_token] * kv
-        )
-        if time + loads[COST.prefill_launch] + loads[COST.prefill_row] * budget <= target:
+        before = decodes_before_reads_s(table, loads, budget, decodes) + kv_read_s(loads, kv)
+        if with_prefill_s(before, loads, budget) <= target:
             best = budget
     return best
 

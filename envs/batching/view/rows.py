@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.features import CAND, CTX, RES
-from graphsched.envs.batching.hardware.iteration_time import COST
+from graphsched.envs.batching.hardware.iteration_time import (
+    decode_attention_s,
+    linear_s,
+    with_prefill_s,
+)
 from graphsched.envs.batching.options import BUDGETS
 from graphsched.envs.batching.physics.codes import ADMIT, ROUTE
 from graphsched.envs.batching.physics.forecast import (
@@ -24,7 +28,6 @@ from graphsched.envs.batching.physics.forecast import (
     WAIT,
     WIDTH,
     expect,
-    linear,
     look,
     service_s,
 )
@@ -181,21 +184,12 @@ def _budget_rows(state: State, b: int, r: int, load: Floats, rows: Floats) -> No
         i = state.run[b, r, k]
         if state.req[b, i].made > 0:
             target = min(target, state.req[b, i].tpot)
-    loads = state.loads[b, r]
-    reading = (
-        loads[COST.decode_launch]
-        + loads[COST.decode_row] * load[DECODES]
-        + loads[COST.kv_token] * load[KV]
-    )
+    table, loads = state.table[b, r], state.loads[b, r]
+    attention = decode_attention_s(loads, load[DECODES], load[KV])
     largest = 0
     for c in range(len(rows)):
         budget = BUDGETS[c]
-        pace = (
-            linear(state, b, r, budget)
-            + reading
-            + loads[COST.prefill_launch]
-            + loads[COST.prefill_row] * budget
-        )
+        pace = with_prefill_s(linear_s(table, budget) + attention, loads, budget)
         fresh = max(budget - load[DECODES], 16.0)
         rows[c, CAND.budget] = np.log2(budget) / 10.0
         rows[c, CAND.pace] = min(pace / target, CAP)
