@@ -7,51 +7,52 @@ from typing import TYPE_CHECKING
 from graphsched.envs.batching.hardware.iteration_time import decodes_before_reads_s, kv_read_s
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
+from graphsched.envs.batching.physics.cluster import is_decode
 from graphsched.envs.batching.physics.codes import ADMIT, BUDGET
 from graphsched.envs.batching.physics.kv_blocks import blocks_for
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
+    from graphsched.envs.batching.physics.cluster import Cluster
     from graphsched.envs.batching.physics.log import Log
-    from graphsched.envs.batching.physics.state import State
 
 MANY = 2**40
 
 
 @kernel(entry=False)
-def _may_admit(state: State, b: int, r: int) -> bool:
+def _may_admit(cluster: Cluster, r: int) -> bool:
     """Whether a queued request could join while only decodes go on; orders don't change by then."""
-    rep, slot = state.rep[b, r], state.slot[b]
+    rep, slot = cluster.rep[r], cluster.slot[0]
     if rep.queued == 0 or rep.hold or rep.running >= slot.max_seqs:
         return False
     if slot.batching == REQUEST_LEVEL:
         return False
-    if not state.agent[b, ADMIT]:
-        head = head_of(state, b, r)
-        return head >= 0 and fits(state, b, r, head)
+    if not cluster.agent[ADMIT]:
+        head = head_of(cluster, r)
+        return head >= 0 and fits(cluster, r, head)
     found = False
     for k in range(rep.queued):
-        found |= fits(state, b, r, state.queue[b, r, k])
+        found |= fits(cluster, r, cluster.queue[r, k])
     return found
 
 
 @kernel(entry=False)
-def _steps(state: State, b: int, r: int) -> int:
+def _steps(cluster: Cluster, r: int) -> int:
     """Iterations in which all running requests decode and none of them ends or needs eviction."""
-    req, rep, run, slot = state.req[b], state.rep[b, r], state.run[b, r], state.slot[b]
+    req, rep, run, slot = cluster.req, cluster.rep[r], cluster.run[r], cluster.slot[0]
     chunked = slot.batching == SARATHI or slot.batching == VLLM_V1
     if rep.running == 0 or rep.swap_calls > 0 or (chunked and rep.running > rep.budget):
         return 0
-    if state.agent[b, BUDGET] and rep.pending > 0:
+    if cluster.agent[BUDGET] and rep.pending > 0:
         return 0
     out = MANY
     for k in range(rep.running):
         one = req[run[k]]
-        if one.made == 0 or one.prompt + one.made - one.kv != 1:
+        if not is_decode(one):
             return 0
         out = min(out, one.output - one.made - 1)
-    if out <= 0 or _may_admit(state, b, r):
+    if out <= 0 or _may_admit(cluster, r):
         return 0
     while out > 0:
         need = 0
@@ -65,17 +66,17 @@ def _steps(state: State, b: int, r: int) -> int:
 
 
 @kernel(entry=False)
-def coast(state: State, b: int, r: int, until: float, log: Log) -> float:
+def coast(cluster: Cluster, r: int, until: float, log: Log) -> float:
     """Run the iterations that end by ``until`` and hold no surprise; returns when the next begins."""
-    req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
-    at = max(rep.ready, state.slot[b].clock)
-    steps = _steps(state, b, r)
+    req, rep, run = cluster.req, cluster.rep[r], cluster.run[r]
+    at = max(rep.ready, cluster.slot[0].clock)
+    steps = _steps(cluster, r)
     if steps == 0:
         return float(at)
-    kv, loads = 0, state.loads[b, r]
+    kv, loads = 0, cluster.loads[r]
     for k in range(rep.running):
         kv += req[run[k]].kv
-    fixed = decodes_before_reads_s(state.table[b, r], loads, rep.running, rep.running)
+    fixed = decodes_before_reads_s(cluster.table[r], loads, rep.running, rep.running)
     done = 0
     while done < steps:
         end = at + fixed + kv_read_s(loads, kv + done * rep.running)
