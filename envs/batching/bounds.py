@@ -14,8 +14,8 @@ from graphsched.envs.batching.hardware.iteration_time import (
     linear_table,
     product_s,
 )
-from graphsched.envs.batching.physics.loss import FULL, points
-from graphsched.envs.batching.physics.timeline import losses, timeline
+from graphsched.envs.batching.physics.slo import FULL, slo_penalty
+from graphsched.envs.batching.physics.timeline import slo_penalties, timeline
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance, Replica
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def cost(instance: BatchingInstance, solution: BatchingSolution) -> float:
-    """Weighted mean of the requests' points, 0 to 100; see `loss`."""
+    """Weighted mean of the requests' penalties, 0 to 100; see `slo`."""
     weight = instance.requests.weight
-    return float(losses(instance, timeline(instance, solution)) @ weight / weight.sum())
+    return float(slo_penalties(instance, timeline(instance, solution)) @ weight / weight.sum())
 
 
 def lower_bound(instance: BatchingInstance) -> float:
@@ -44,7 +44,7 @@ def lower_bound(instance: BatchingInstance) -> float:
 
 
 def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> float:
-    """Points of a request alone; decodes are taken to read the prompt's keys and values only."""
+    """Penalty of a request alone; decodes are taken to read the prompt's keys and values only."""
     requests = instance.requests
     table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
     loads = coefficients(replica.gpu, replica.model, replica.tp)
@@ -57,4 +57,4 @@ def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> 
     pace = pace if output > 1 else 0.0
     end = first + pace * (output - 1)
     ratio = max(first / requests.ttft_s[i], pace / requests.tpot_s[i], end / requests.deadline_s[i])
-    return points(float(ratio), float(first), instance.starvation_s)
+    return slo_penalty(float(ratio), float(first), instance.starvation_s)

@@ -361,7 +361,7 @@ def _check_memory(
 
 
 def _cost(instance: BatchingInstance, times: Times) -> float:
-    """Points as `loss` has them, written down once more."""
+    """Penalties as `slo` has them, written down once more."""
     requests, total = instance.requests, 0.0
     visible, first, last = times
     for i in range(len(requests)):
@@ -373,6 +373,6 @@ def _cost(instance: BatchingInstance, times: Times) -> float:
         worst = max(waited / requests.ttft_s[i], pace / requests.tpot_s[i])
         worst = max(worst, (last[i] - requests.arrival_s[i]) / requests.deadline_s[i])
         missed, starved = worst > 1 + 1e-9, waited > instance.starvation_s * (1 + 1e-9)
-        points = 70.0 * missed + 10.0 * worst / (1.0 + worst) + 20.0 * starved
-        total += requests.weight[i] * points
+        penalty = 70.0 * missed + 10.0 * worst / (1.0 + worst) + 20.0 * starved
+        total += requests.weight[i] * penalty
     return float(total / requests.weight.sum())

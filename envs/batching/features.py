@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance, Replica
 
 CANDIDATE = features(
-    # route: a replica for the arrival at hand; expectations are those of `outlook.expect`
+    # route: a replica for the arrival at hand; expectations are those of `forecast.expect`
     "ttft",  # time to first token / target, capped at 4
     "ttft_over_best",  # minus the least of all candidates / target, capped at 4
     "ttft_late",  # 1 if it exceeds the target

@@ -117,7 +117,7 @@ def _preempt(cluster: Cluster, r: int, log: Log) -> int:
 
 
 @kernel(entry=False)
-def unstick(cluster: Cluster, r: int) -> None:
+def _free_swapped_prefixes(cluster: Cluster, r: int) -> None:
     """No other way to go on: requests in the host's memory let go of their prefixes."""
     for k in range(cluster.rep[r].queued):
         i = cluster.queue[r, k]
@@ -162,7 +162,9 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
         trim(cluster, r, i, need)
         alone = rep.running == 1
         if alone and rep.free + rep.evictable < need:
-            unstick(cluster, r)  # else it could leave, be admitted and leave again for ever
+            _free_swapped_prefixes(
+                cluster, r
+            )  # else it could leave, be admitted and leave again for ever
             trim(cluster, r, i, need)
         if make_room(cluster, r, need):
             rep.free -= need
@@ -179,20 +181,21 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
 def _key(cluster: Cluster, r: int, i: int) -> float:
     """Least goes first."""
     slot, one = cluster.slot[0], cluster.req[i]
-    rule, waited = slot.order, slot.clock - one.visible
-    if rule == SJF:
+    waited = slot.clock - one.visible
+    aged = slot.aging * waited
+    key = -waited  # FCFS
+    if slot.order == SJF:
         todo = one.prompt / cluster.rep[r].speed
-        pace = usual_decode_s(cluster.table[r], cluster.loads[r])
-        return float(todo + one.predicted * pace - slot.aging * waited)
-    if rule == SRTF:
-        return float(service_s(cluster, r, i) - slot.aging * waited)
-    if rule == LTR:
-        return float(one.predicted - slot.aging * waited)
-    if rule == PRIORITY:
-        return float(-1e6 * one.priority - waited)
-    if rule == URGENCY:
-        return float(urgency(cluster, r, i))
-    return float(-waited)
+        key = todo + one.predicted * usual_decode_s(cluster.table[r], cluster.loads[r]) - aged
+    elif slot.order == SRTF:
+        key = service_s(cluster, r, i) - aged
+    elif slot.order == LTR:
+        key = one.predicted - aged
+    elif slot.order == PRIORITY:
+        key = -1e6 * one.priority - waited
+    elif slot.order == URGENCY:
+        key = urgency(cluster, r, i)
+    return float(key)
 
 
 @kernel(entry=False)
@@ -221,21 +224,25 @@ def _needs(cluster: Cluster, r: int, i: int) -> int:
 
 
 @kernel(entry=False)
-def fits(cluster: Cluster, r: int, i: int) -> bool:
-    """Whether a queued request can be admitted now."""
-    slot, rep = cluster.slot[0], cluster.rep[r]
-    spare = rep.watermark if rep.running > 0 else 0
-    if _needs(cluster, r, i) + spare > available(cluster, r, i):
-        return False
-    if slot.batching != VLLM_V0:
-        return True
-    count, longest = 1, todo_of(cluster.req[i])  # prompts are padded to the longest
-    for k in range(rep.running):
+def _padded_fits(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a prompt may join vLLM v0's batch of prompts, all padded to the longest."""
+    count, longest = 1, todo_of(cluster.req[i])
+    for k in range(cluster.rep[r].running):
         chunk = cluster.req[cluster.run[r, k]].chunk
         if chunk > 0:
             count += 1
             longest = max(longest, chunk)
-    return count == 1 or count * longest <= slot.max_tokens
+    return count == 1 or count * longest <= cluster.slot[0].max_tokens
+
+
+@kernel(entry=False)
+def fits(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a queued request can be admitted now."""
+    rep = cluster.rep[r]
+    spare = rep.watermark if rep.running > 0 else 0
+    if _needs(cluster, r, i) + spare > available(cluster, r, i):
+        return False
+    return cluster.slot[0].batching != VLLM_V0 or _padded_fits(cluster, r, i)
 
 
 @kernel(entry=False)
@@ -299,9 +306,8 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
 def admits(cluster: Cluster, r: int) -> bool:
     """Whether the iteration has room for more requests, memory apart."""
     rep = cluster.rep[r]
-    if rep.stuck or rep.hold or rep.queued == 0:
-        return False
-    return rep.left > 0 and rep.running < cluster.slot[0].max_seqs
+    closed = rep.stuck > 0 or rep.hold > 0 or rep.queued == 0
+    return not closed and rep.left > 0 and rep.running < cluster.slot[0].max_seqs
 
 
 @kernel(entry=False)
@@ -314,7 +320,7 @@ def next_by_rule(cluster: Cluster, r: int) -> int:
         return i
     if cluster.rep[r].running > 0:
         return -1
-    unstick(cluster, r)
+    _free_swapped_prefixes(cluster, r)
     return i
 
 

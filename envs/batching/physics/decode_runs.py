@@ -24,9 +24,8 @@ MANY = 2**40
 def _may_admit(cluster: Cluster, r: int) -> bool:
     """Whether a queued request could join while only decodes go on; orders don't change by then."""
     rep, slot = cluster.rep[r], cluster.slot[0]
-    if rep.queued == 0 or rep.hold or rep.running >= slot.max_seqs:
-        return False
-    if slot.batching == REQUEST_LEVEL:
+    full = rep.running >= slot.max_seqs or slot.batching == REQUEST_LEVEL
+    if rep.queued == 0 or rep.hold or full:
         return False
     if not cluster.agent[ADMIT]:
         head = head_of(cluster, r)
@@ -38,47 +37,54 @@ def _may_admit(cluster: Cluster, r: int) -> bool:
 
 
 @kernel(entry=False)
-def _steps(cluster: Cluster, r: int) -> int:
-    """Iterations in which all running requests decode and none of them ends or needs eviction."""
-    req, rep, run, slot = cluster.req, cluster.rep[r], cluster.run[r], cluster.slot[0]
-    chunked = slot.batching == SARATHI or slot.batching == VLLM_V1
-    if rep.running == 0 or rep.swap_calls > 0 or (chunked and rep.running > rep.budget):
-        return 0
-    if cluster.agent[BUDGET] and rep.pending > 0:
-        return 0
+def _until_one_ends(cluster: Cluster, r: int) -> int:
+    """Iterations in which all running requests decode and none of them ends."""
+    rep, rule = cluster.rep[r], cluster.slot[0].batching
+    chunked = rule in (SARATHI, VLLM_V1)
+    decided = cluster.agent[BUDGET] != 0 and rep.pending > 0
     out = MANY
+    if rep.running == 0 or rep.swap_calls > 0 or decided or (chunked and rep.running > rep.budget):
+        out = 0
     for k in range(rep.running):
-        one = req[run[k]]
-        if not is_decode(one):
+        one = cluster.req[cluster.run[r, k]]
+        if out <= 0 or not is_decode(one):
             return 0
         out = min(out, one.output - one.made - 1)
-    if out <= 0 or _may_admit(cluster, r):
+    return out
+
+
+@kernel(entry=False)
+def _length(cluster: Cluster, r: int) -> int:
+    """Iterations of a decode run: nobody ends, joins or has to be preempted for KV blocks."""
+    rep = cluster.rep[r]
+    out = _until_one_ends(cluster, r)
+    if out > 0 and _may_admit(cluster, r):
         return 0
     while out > 0:
         need = 0
         for k in range(rep.running):
-            one = req[run[k]]
+            one = cluster.req[cluster.run[r, k]]
             need += max(blocks_for(one.kv + out) - one.held - one.own, 0)
         if need <= rep.free:
-            return out
+            break
         out //= 2
-    return 0
+    return out
 
 
 @kernel(entry=False)
-def coast(cluster: Cluster, r: int, until: float, log: Log) -> float:
-    """Run the iterations that end by ``until`` and hold no surprise; returns when the next begins."""
-    req, rep, run = cluster.req, cluster.rep[r], cluster.run[r]
+def decode_run(cluster: Cluster, r: int, until: float, log: Log) -> float:
+    """Iterations of decodes alone that end by ``until``; returns when the next one begins."""
+    rep, run = cluster.rep[r], cluster.run[r]
     at = max(rep.ready, cluster.slot[0].clock)
-    steps = _steps(cluster, r)
-    if steps == 0:
+    length = _length(cluster, r)
+    if length == 0:
         return float(at)
     kv, loads = 0, cluster.loads[r]
     for k in range(rep.running):
-        kv += req[run[k]].kv
+        kv += cluster.req[run[k]].kv
     fixed = decodes_before_reads_s(cluster.table[r], loads, rep.running, rep.running)
     done = 0
-    while done < steps:
+    while done < length:
         end = at + fixed + kv_read_s(loads, kv + done * rep.running)
         if end > until:
             break
@@ -86,7 +92,7 @@ def coast(cluster: Cluster, r: int, until: float, log: Log) -> float:
         at = end
         done += 1
     for k in range(rep.running):
-        one = req[run[k]]
+        one = cluster.req[run[k]]
         log_decodes(log, run[k], r, rep.iteration, done)
         need = blocks_for(one.kv + done) - one.held - one.own
         if need > 0:

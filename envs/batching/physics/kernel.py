@@ -38,12 +38,12 @@ from graphsched.envs.batching.physics.codes import (
     SERVED,
     WAITS,
 )
-from graphsched.envs.batching.physics.decode_runs import coast
+from graphsched.envs.batching.physics.decode_runs import decode_run
 from graphsched.envs.batching.physics.forecast import service_s
 from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
-from graphsched.envs.batching.physics.loss import FULL, points
 from graphsched.envs.batching.physics.routing import able, route_by_rule
+from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -61,15 +61,15 @@ REWARD = 0.1  # for each point of the cost
 
 
 @kernel(entry=False)
-def _settle(cluster: Cluster, i: int, loss: float) -> None:
-    """A request's loss is now at least so much."""
+def _settle(cluster: Cluster, i: int, penalty: float) -> None:
+    """A request's penalty is now at least so much."""
     one = cluster.req[i]
-    cluster.slot[0].loss += one.weight * (loss - one.settled_loss)
-    one.settled_loss = loss
+    cluster.slot[0].loss += one.weight * (penalty - one.settled_loss)
+    one.settled_loss = penalty
 
 
 @kernel(entry=False)
-def _loss_so_far(cluster: Cluster, i: int) -> float:
+def _penalty_so_far(cluster: Cluster, i: int) -> float:
     """Of a request whose first token is out."""
     one = cluster.req[i]
     waited = one.first_token - one.visible
@@ -79,7 +79,7 @@ def _loss_so_far(cluster: Cluster, i: int) -> float:
         pace = (one.last_token - one.first_token) / gaps
         ratio = max(ratio, pace / one.tpot)
         ratio = max(ratio, (one.last_token - one.arrival) / one.deadline)
-    return points(ratio, waited, cluster.slot[0].starvation)
+    return slo_penalty(ratio, waited, cluster.slot[0].starvation)
 
 
 @kernel(entry=False)
@@ -121,7 +121,7 @@ def _serve(cluster: Cluster, r: int, i: int) -> None:
 
 
 @kernel(entry=False)
-def _apply(cluster: Cluster, r: int, log: Log) -> None:
+def _end_iteration(cluster: Cluster, r: int, log: Log) -> None:
     """The iteration of a replica ends: tokens come out, requests that are through leave."""
     slot, rep, run = cluster.slot[0], cluster.rep[r], cluster.run[r]
     kept = 0
@@ -146,11 +146,11 @@ def _apply(cluster: Cluster, r: int, log: Log) -> None:
             keep_prefix(cluster, r, i, one.kv)
         if one.made == 1:
             one.first_token = slot.clock
-            _settle(cluster, i, _loss_so_far(cluster, i))
+            _settle(cluster, i, _penalty_so_far(cluster, i))
         if one.made == one.output:
             kept -= 1
             _serve(cluster, r, i)
-            _settle(cluster, i, _loss_so_far(cluster, i))
+            _settle(cluster, i, _penalty_so_far(cluster, i))
     rep.running = kept
     rep.batch = 0
     rep.busy_until = np.inf
@@ -243,7 +243,9 @@ def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
 
 
 @kernel(entry=False)
-def _assemble(cluster: Cluster, r: int, window: int, every: int, until: float, log: Log) -> int:
+def _begin_iteration(
+    cluster: Cluster, r: int, window: int, every: int, until: float, log: Log
+) -> int:
     """Put an iteration together, or go on with it after a decision."""
     rep = cluster.rep[r]
     if not rep.planning:
@@ -254,7 +256,7 @@ def _assemble(cluster: Cluster, r: int, window: int, every: int, until: float, l
             return ASKS
         if not cluster.agent[BUDGET] and cluster.slot[0].fixed_budget == 0:
             rep.budget = _dynamic_budget(cluster, r)
-        rep.begun = coast(cluster, r, until, log)
+        rep.begun = decode_run(cluster, r, until, log)
         lost = begin_plan(cluster, r, log)
         if lost >= 0:
             _reject(cluster, lost)
@@ -333,33 +335,32 @@ def _route(cluster: Cluster) -> bool:
 @kernel(entry=False)
 def _arrivals(cluster: Cluster, roots: int) -> None:
     slot = cluster.slot[0]
-    while slot.next_root < roots:
-        i = cluster.root[slot.next_root]
-        if cluster.req[i].arrival > slot.clock:
-            return
+    while _next_arrival(cluster, roots) <= slot.clock:
         slot.next_root += 1
-        _appear(cluster, i)
+        _appear(cluster, cluster.root[slot.next_root - 1])
+
+
+@kernel(entry=False)
+def _next_arrival(cluster: Cluster, roots: int) -> float:
+    """When a request of no predecessor comes next; inf if all have."""
+    k = cluster.slot[0].next_root
+    return float(cluster.req[cluster.root[k]].arrival if k < roots else np.inf)
 
 
 @kernel(entry=False)
 def _next_event(cluster: Cluster, roots: int) -> float:
-    slot = cluster.slot[0]
-    out = np.inf
-    if slot.next_root < roots:
-        out = cluster.req[cluster.root[slot.next_root]].arrival
-    for r in range(slot.replicas):
-        if cluster.rep[r].batch:
-            out = min(out, cluster.rep[r].busy_until)
+    out = _next_arrival(cluster, roots)
+    for r in range(cluster.slot[0].replicas):
+        rep = cluster.rep[r]
+        if rep.batch:
+            out = min(out, rep.busy_until)
     return float(out)
 
 
 @kernel(entry=False)
 def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
     """Up to when nothing outside a replica concerns it."""
-    slot = cluster.slot[0]
-    out = np.inf
-    if slot.next_root < roots:
-        out = cluster.req[cluster.root[slot.next_root]].arrival
+    slot, out = cluster.slot[0], _next_arrival(cluster, roots)
     if cluster.succ_ptr[slot.requests] > 0:  # stages may follow from other replicas
         for other in range(slot.replicas):
             rep = cluster.rep[other]
@@ -377,7 +378,7 @@ def _begin_idle(cluster: Cluster, roots: int, window: int, every: int, log: Log)
         rep = cluster.rep[r]
         while not rep.batch and rep.queued + rep.running > 0:
             until = _undisturbed(cluster, r, roots)
-            came = _assemble(cluster, r, window, every, until, log)
+            came = _begin_iteration(cluster, r, window, every, until, log)
             if came == ASKS:
                 return True
     return False
@@ -392,10 +393,7 @@ def _advance(cluster: Cluster, window: int, every: int, log: Log) -> None:
         roots -= 1
     while True:
         _arrivals(cluster, roots)
-        if _route(cluster):
-            slot.phase = WAITS
-            return
-        if _begin_idle(cluster, roots, window, every, log):
+        if _route(cluster) or _begin_idle(cluster, roots, window, every, log):
             slot.phase = WAITS
             return
         if slot.head < slot.tail:
@@ -407,7 +405,7 @@ def _advance(cluster: Cluster, window: int, every: int, log: Log) -> None:
         slot.clock = at
         for r in range(slot.replicas):
             if cluster.rep[r].batch and cluster.rep[r].busy_until <= at:
-                _apply(cluster, r, log)
+                _end_iteration(cluster, r, log)
 
 
 @kernel(entry=False)

@@ -79,19 +79,21 @@ def _hexgen(cluster: Cluster, i: int) -> int:
 @kernel(entry=False)
 def _score(cluster: Cluster, r: int, i: int, rule: int) -> float:
     """Least is best."""
-    rep = cluster.rep[r]
+    rep, score = cluster.rep[r], 0.0
     if rule == OUTSTANDING:
-        return float(outstanding(cluster, r))
-    if rule == PREFILL:
-        return float(rep.pending / rep.speed)
-    if rule == SPEED:
-        return float((outstanding(cluster, r) + 1) / rep.speed)
-    if rule == LLUMNIX:
-        return -freeness(cluster, r)
-    load, out = np.empty(WIDTH), np.empty(WIDTH)
-    look(cluster, r, load)
-    expect(cluster, r, i, load, out)
-    return float(out[TTFT])
+        score = float(outstanding(cluster, r))
+    elif rule == PREFILL:
+        score = rep.pending / rep.speed
+    elif rule == SPEED:
+        score = (outstanding(cluster, r) + 1) / rep.speed
+    elif rule == LLUMNIX:
+        score = -freeness(cluster, r)
+    else:  # FIRST: least expected time to first token
+        load, out = np.empty(WIDTH), np.empty(WIDTH)
+        look(cluster, r, load)
+        expect(cluster, r, i, load, out)
+        score = out[TTFT]
+    return float(score)
 
 
 @kernel(entry=False)
