@@ -243,6 +243,25 @@ def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
 
 
 @kernel(entry=False)
+def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
+    """Queued requests join while there is room; returns whether the agent has to choose."""
+    while admits(cluster, r):
+        i = -1
+        if cluster.agent[ADMIT]:
+            count = _offer_admissions(cluster, r, window)
+            if count > 1:
+                return True
+            if count == 1:
+                i = cluster.choice[0]
+        if i < 0:
+            i = next_by_rule(cluster, r)
+        if i < 0:
+            break
+        admit(cluster, r, i, log)
+    return False
+
+
+@kernel(entry=False)
 def _begin_iteration(
     cluster: Cluster, r: int, window: int, every: int, until: float, log: Log
 ) -> int:
@@ -260,19 +279,8 @@ def _begin_iteration(
         lost = begin_plan(cluster, r, log)
         if lost >= 0:
             _reject(cluster, lost)
-    while admits(cluster, r):
-        i = -1
-        if cluster.agent[ADMIT]:
-            count = _offer_admissions(cluster, r, window)
-            if count > 1:
-                return ASKS
-            if count == 1:
-                i = cluster.choice[0]
-        if i < 0:
-            i = next_by_rule(cluster, r)
-        if i < 0:
-            break
-        admit(cluster, r, i, log)
+    if _admit_queued(cluster, r, window, log):
+        return ASKS
     lost = end_plan(cluster, r, log)
     if lost >= 0:
         _reject(cluster, lost)
@@ -282,8 +290,7 @@ def _begin_iteration(
         return IDLE
     rep.busy_until = rep.begun + time
     rep.batch = 1
-    moved, calls = rep.swap_moved, rep.swap_calls
-    log_iteration(log, r, rep.begun, rep.busy_until, moved, calls)
+    log_iteration(log, r, rep.begun, rep.busy_until, rep.swap_moved, rep.swap_calls)
     rep.swap_moved = rep.swap_calls = 0
     return BEGUN
 

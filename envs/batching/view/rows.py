@@ -53,8 +53,8 @@ NO_TARGET, USUAL_PACE = 1e9, 0.1
 @kernel(entry=False)
 def _first_target(cluster: Cluster, i: int) -> float:
     """Scale of a request's times to its first token, s; of its deadline where it has no target."""
-    req = cluster.req[i]
-    return float(req.ttft if req.ttft < NO_TARGET else min(0.25 * req.deadline, TEN_S))
+    one = cluster.req[i]
+    return float(one.ttft if one.ttft < NO_TARGET else min(0.25 * one.deadline, TEN_S))
 
 
 @kernel(entry=False)
@@ -74,25 +74,25 @@ def _route_row(cluster: Cluster, r: int, mean_speed: float, load: Floats, row: F
     """A replica for the arrival; columns that are compared later hold raw values."""
     slot = cluster.slot[0]
     i = slot.subject
-    req, rep = cluster.req[i], cluster.rep[r]
+    one, rep = cluster.req[i], cluster.rep[r]
     out = np.empty(WIDTH)
     look(cluster, r, load)
     expect(cluster, r, i, load, out)
-    left = max(req.arrival + req.deadline - slot.clock, 1e-3)
+    left = max(one.arrival + one.deadline - slot.clock, 1e-3)
     first, pace = _first_target(cluster, i), _pace_target(cluster, i)
     row[CAND.ttft] = min(out[TTFT] / first, CAP)
     row[CAND.ttft_over_best] = out[TTFT]
-    row[CAND.ttft_late] = out[TTFT] > req.ttft
+    row[CAND.ttft_late] = out[TTFT] > one.ttft
     row[CAND.tpot] = min(out[TPOT] / pace, CAP)
     row[CAND.tpot_over_best] = out[TPOT]
-    row[CAND.tpot_late] = out[TPOT] > req.tpot
+    row[CAND.tpot_late] = out[TPOT] > one.tpot
     row[CAND.end] = min(out[END] / left, CAP)
     row[CAND.end_over_best] = out[END]
     row[CAND.end_late] = out[END] > left
     row[CAND.late] = max(max(row[CAND.ttft_late], row[CAND.tpot_late]), row[CAND.end_late])
     row[CAND.wait] = min(out[WAIT] / first, CAP)
     row[CAND.alone] = min(out[ALONE] / first, CAP)
-    row[CAND.hit] = out[HIT] / req.prompt
+    row[CAND.hit] = out[HIT] / one.prompt
     row[CAND.headroom] = max(out[HEADROOM], -CAP)
     row[CAND.free] = (rep.free + rep.evictable) / rep.blocks
     row[CAND.outstanding_over_least] = np.log1p(outstanding(cluster, r))
@@ -135,11 +135,11 @@ def _admit_row(cluster: Cluster, r: int, i: int, row: Floats) -> None:
     if i < 0:
         row[CAND.hold] = 1.0
         return
-    req, rep = cluster.req[i], cluster.rep[r]
+    one, rep = cluster.req[i], cluster.rep[r]
     first = _first_target(cluster, i)
-    waited = slot.clock - req.visible
+    waited = slot.clock - one.visible
     work = service_s(cluster, r, i)
-    prompt = todo_of(req) / rep.speed
+    prompt = todo_of(one) / rep.speed
     k = 0
     while cluster.queue[r, k] != i:
         k += 1
@@ -148,19 +148,19 @@ def _admit_row(cluster: Cluster, r: int, i: int, row: Floats) -> None:
     row[CAND.prompt_time] = min(prompt / first, CAP)
     row[CAND.age] = min(waited / first, CAP)
     slack = (first - waited - prompt) / first
-    row[CAND.slack] = min(max(slack, -CAP), CAP) if req.made == 0 else 0.0
-    late = req.made == 0 and slack < 0.0
+    row[CAND.slack] = min(max(slack, -CAP), CAP) if one.made == 0 else 0.0
+    late = one.made == 0 and slack < 0.0
     row[CAND.missed] = late
-    row[CAND.misses] = req.made == 0 and not late and slack * first < 0.5 * work
+    row[CAND.misses] = one.made == 0 and not late and slack * first < 0.5 * work
     row[CAND.starving] = min(waited / slot.starvation, 2.0)
-    row[CAND.need] = blocks_for(req.prompt + max(req.predicted, req.made)) / rep.blocks
-    row[CAND.output] = np.log1p(req.predicted)
-    row[CAND.priority] = req.priority
-    row[CAND.weight] = req.weight
+    row[CAND.need] = blocks_for(one.prompt + max(one.predicted, one.made)) / rep.blocks
+    row[CAND.output] = np.log1p(one.predicted)
+    row[CAND.priority] = one.priority
+    row[CAND.weight] = one.weight
     row[CAND.place] = np.log1p(k)
-    row[CAND.value] = 0.0 if late else req.weight / max(work, 1e-3)
+    row[CAND.value] = 0.0 if late else one.weight / max(work, 1e-3)
     row[CAND.oldest] = k == 0
-    row[CAND.resumed] = req.made > 0
+    row[CAND.resumed] = one.made > 0
 
 
 @kernel(entry=False)
@@ -187,9 +187,9 @@ def _budget_rows(cluster: Cluster, r: int, load: Floats, rows: Floats) -> None:
     look(cluster, r, load)
     target = np.inf
     for k in range(rep.running):
-        i = cluster.run[r, k]
-        if cluster.req[i].made > 0:
-            target = min(target, cluster.req[i].tpot)
+        one = cluster.req[cluster.run[r, k]]
+        if one.made > 0:
+            target = min(target, one.tpot)
     table, loads = cluster.table[r], cluster.loads[r]
     attention = decode_attention_s(loads, load[DECODES], load[KV])
     largest = 0
@@ -215,15 +215,16 @@ def _fill_context(cluster: Cluster, context: Floats) -> None:
     context[CTX.candidates] = np.log(slot.count)
     context[CTX.replicas] = np.log(slot.replicas) / 4.0
     if kind == ROUTE:
-        req = cluster.req[slot.subject]
-        context[CTX.prompt] = np.log1p(req.prompt) / 10.0
-        context[CTX.output] = np.log1p(req.predicted) / 10.0
-        context[CTX.has_deadline] = req.deadline < 1e9
-        context[CTX.grouped] = req.group >= 0
+        one = cluster.req[slot.subject]
+        context[CTX.prompt] = np.log1p(one.prompt) / 10.0
+        context[CTX.output] = np.log1p(one.predicted) / 10.0
+        context[CTX.has_deadline] = one.deadline < 1e9
+        context[CTX.grouped] = one.group >= 0
     else:
-        context[CTX.queued] = np.log1p(cluster.rep[r].queued)
-        context[CTX.running] = np.log1p(cluster.rep[r].running)
-        context[CTX.free] = cluster.rep[r].free / cluster.rep[r].blocks
+        rep = cluster.rep[r]
+        context[CTX.queued] = np.log1p(rep.queued)
+        context[CTX.running] = np.log1p(rep.running)
+        context[CTX.free] = rep.free / rep.blocks
     context[CTX.load] = np.log1p(max(inside, 0) / slot.replicas)
     context[CTX.late] = slot.loss / slot.total_weight / 100.0
 
