@@ -8,14 +8,14 @@ import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import (
-    COST,
     STEP,
     batch_s,
     coefficients,
     linear_table,
+    product_s,
 )
-from graphsched.envs.batching.physics.loss import FULL, points
-from graphsched.envs.batching.physics.timeline import losses, timeline
+from graphsched.envs.batching.physics.slo import FULL, slo_penalty
+from graphsched.envs.batching.physics.timeline import slo_penalties, timeline
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance, Replica
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def cost(instance: BatchingInstance, solution: BatchingSolution) -> float:
-    """Weighted mean of the requests' points, 0 to 100; see `loss`."""
+    """Weighted mean of the requests' penalties, 0 to 100; see `slo`."""
     weight = instance.requests.weight
-    return float(losses(instance, timeline(instance, solution)) @ weight / weight.sum())
+    return float(slo_penalties(instance, timeline(instance, solution)) @ weight / weight.sum())
 
 
 def lower_bound(instance: BatchingInstance) -> float:
@@ -44,7 +44,7 @@ def lower_bound(instance: BatchingInstance) -> float:
 
 
 def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> float:
-    """Points of a request alone; decodes are taken to read the prompt's keys and values only."""
+    """Penalty of a request alone; decodes are taken to read the prompt's keys and values only."""
     requests = instance.requests
     table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
     loads = coefficients(replica.gpu, replica.model, replica.tp)
@@ -52,9 +52,9 @@ def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> 
     tokens = prompt - found
     least = float(np.min(np.maximum(table[1:], 0.0)))  # tables need not rise everywhere
     rate = float(np.min(table[1:] / (STEP * np.arange(1, len(table)))))
-    first = max(least, rate * tokens) + loads[COST.product] * tokens * (found + 0.5 * tokens)
+    first = max(least, rate * tokens) + product_s(loads, found, tokens)
     pace = batch_s(table, loads, 1, 1, prompt, 0, 0.0) - float(table[1]) + least
     pace = pace if output > 1 else 0.0
     end = first + pace * (output - 1)
     ratio = max(first / requests.ttft_s[i], pace / requests.tpot_s[i], end / requests.deadline_s[i])
-    return points(float(ratio), float(first), instance.starvation_s)
+    return slo_penalty(float(ratio), float(first), instance.starvation_s)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.batching.hardware.iteration_time import (
+    STEP,
+    TABLE,
     coefficients,
-    linear_s,
     linear_table,
     swap_block_s,
 )
@@ -278,7 +279,11 @@ def _check_prefixes(
 def _check_durations(
     instance: BatchingInstance, solution: BatchingSolution, stories: list[Story], r: int
 ) -> list[Violation]:
-    """Every iteration takes as long as its batch does, and is not empty."""
+    """Every iteration takes as long as its batch does, and is not empty.
+
+    Tables and coefficients are the simulator's; what is made of them is summed up here once more,
+    so that an error in `batch_s` shows.
+    """
     replica = instance.replicas[r]
     table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
     launch, row, read, prompt_launch, prompt_row, product = coefficients(
@@ -294,8 +299,9 @@ def _check_durations(
     reads = np.bincount(k, decode * kv, length)
     prompts = np.bincount(k, (1 - decode) * tokens, length)
     products = np.bincount(k, (1 - decode) * tokens * (kv + 0.5 * tokens), length)
-    linear = {t: linear_s(table, t) for t in np.unique(total).tolist()}
-    expected = np.array([linear[t] for t in total.tolist()])
+    entry = np.ceil(total / STEP).astype(np.int64)
+    slope = (table[-1] - table[TABLE // 2]) / (TABLE // 2)
+    expected = table[np.minimum(entry, TABLE - 1)] + slope * np.maximum(entry - TABLE + 1, 0)
     expected += np.where(decodes > 0, launch + row * decodes + read * reads, 0.0)
     expected += np.where(
         prompts > 0, prompt_launch + prompt_row * prompts + product * products, 0.0
@@ -355,7 +361,7 @@ def _check_memory(
 
 
 def _cost(instance: BatchingInstance, times: Times) -> float:
-    """Points as `loss` has them, written down once more."""
+    """Penalties as `slo` has them, written down once more."""
     requests, total = instance.requests, 0.0
     visible, first, last = times
     for i in range(len(requests)):
@@ -367,6 +373,6 @@ def _cost(instance: BatchingInstance, times: Times) -> float:
         worst = max(waited / requests.ttft_s[i], pace / requests.tpot_s[i])
         worst = max(worst, (last[i] - requests.arrival_s[i]) / requests.deadline_s[i])
         missed, starved = worst > 1 + 1e-9, waited > instance.starvation_s * (1 + 1e-9)
-        points = 70.0 * missed + 10.0 * worst / (1.0 + worst) + 20.0 * starved
-        total += requests.weight[i] * points
+        penalty = 70.0 * missed + 10.0 * worst / (1.0 + worst) + 20.0 * starved
+        total += requests.weight[i] * penalty
     return float(total / requests.weight.sum())

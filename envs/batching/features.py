@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.iteration_time import (
-    COST,
-    USUAL_DECODES,
-    USUAL_TOKENS,
     coefficients,
-    linear_s,
     linear_table,
+    usual_decode_s,
+    usual_prefill_s,
 )
 from graphsched.envs.batching.options import KINDS
 from graphsched.envs.core.graph import (
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance, Replica
 
 CANDIDATE = features(
-    # route: a replica for the arrival at hand; expectations are those of `outlook.expect`
+    # route: a replica for the arrival at hand; expectations are those of `forecast.expect`
     "ttft",  # time to first token / target, capped at 4
     "ttft_over_best",  # minus the least of all candidates / target, capped at 4
     "ttft_late",  # 1 if it exceeds the target
@@ -131,9 +129,7 @@ def _times(replica: Replica) -> tuple[float, float]:
     """What a usual prompt takes, and a token of a usual batch of decodes, s."""
     table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
     loads = coefficients(replica.gpu, replica.model, replica.tp)
-    launch, row = loads[COST.prefill_launch], loads[COST.prefill_row]
-    prefill = linear_s(table, USUAL_TOKENS) + launch + USUAL_TOKENS * row
-    return prefill, linear_s(table, USUAL_DECODES) + loads[COST.decode_launch]
+    return usual_prefill_s(table, loads), usual_decode_s(table, loads)
 
 
 def static_graph(instance: BatchingInstance) -> StaticGraph:

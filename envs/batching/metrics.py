@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.physics.loss import MARGIN
+from graphsched.envs.batching.physics.slo import MARGIN
 from graphsched.envs.batching.physics.timeline import Timeline, timeline
 from graphsched.envs.batching.solution import SPAN
 

@@ -1,4 +1,4 @@
-"""What a serving system does by itself: batching, order of admission, pre-emption, routing."""
+"""What a serving system does by itself: batching, order of admission, preemption, routing."""
 
 from __future__ import annotations
 

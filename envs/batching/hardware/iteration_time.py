@@ -16,6 +16,7 @@ import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK, gpu_named, model_named
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,21 +164,49 @@ def swap_block_s(gpu: str, model: str, tp: int = 1) -> float:
     return BLOCK * shape.kv_bytes_per_token / (card.pcie_bandwidth * tp)
 
 
-def linear_s(table: Floats, tokens: float) -> float:
-    """Linear operators of that many tokens, rounded up to the table's next entry."""
-    k = int(-(-tokens // STEP))
+@kernel
+def linear_s(table: Floats, tokens: int) -> float:
+    """Linear operators of so many tokens, rounded up to the table's next entry; table: (TABLE,)."""
+    k = int((tokens + STEP - 1) // STEP)
     if k < TABLE:
         return float(table[k])
-    return float(table[-1] + (k - TABLE + 1) * (table[-1] - table[TABLE // 2]) / (TABLE // 2))
+    last, half = table[TABLE - 1], table[TABLE // 2]
+    return float(last + (k - TABLE + 1) * (last - half) / (TABLE // 2))
 
 
+@kernel(entry=False)
+def decode_attention_s(loads: Floats, decodes: float, kv_tokens: float) -> float:
+    """Attention of decodes that read so many KV tokens; loads: (LOADS,), as everywhere below."""
+    launch, rows = loads[COST.decode_launch], loads[COST.decode_row] * decodes
+    return float(launch + rows + kv_read_s(loads, kv_tokens))
+
+
+@kernel(entry=False)
+def kv_read_s(loads: Floats, kv_tokens: float) -> float:
+    """What reading so many KV tokens adds to the attention of decodes."""
+    return float(loads[COST.kv_token] * kv_tokens)
+
+
+@kernel
+def product_s(loads: Floats, past: float, tokens: float) -> float:
+    """What the (query, key) pairs of a chunk after ``past`` tokens add to its attention."""
+    return float(loads[COST.product] * products_of(past, tokens))
+
+
+@kernel(entry=False)
+def products_of(past: float, tokens: float) -> float:
+    """(query, key) pairs of a chunk of a prompt after ``past`` tokens."""
+    return float(tokens * (past + 0.5 * tokens))
+
+
+@kernel
 def batch_s(
     table: Floats,
     loads: Floats,
-    tokens: float,
-    decodes: float,
-    kv_tokens: float,
-    prefill_tokens: float,
+    tokens: int,
+    decodes: int,
+    kv_tokens: int,
+    prefill_tokens: int,
     products: float,
 ) -> float:
     """Time of a batch without swapping, s.
@@ -189,19 +218,45 @@ def batch_s(
         decodes: rows that extend by one token.
         kv_tokens: KV tokens that they read.
         prefill_tokens: tokens of prompts' chunks.
-        products: their (query, key) pairs: chunk (past + chunk / 2), summed up.
+        products: their `products_of`, summed up.
     """
     out = linear_s(table, tokens)
-    if decodes:
-        out += (
-            loads[COST.decode_launch]
-            + loads[COST.decode_row] * decodes
-            + loads[COST.kv_token] * kv_tokens
-        )
-    if prefill_tokens:
-        out += (
-            loads[COST.prefill_launch]
-            + loads[COST.prefill_row] * prefill_tokens
-            + loads[COST.product] * products
-        )
+    if decodes > 0:
+        out += decode_attention_s(loads, decodes, kv_tokens)
+    if prefill_tokens > 0:
+        launch, rows = loads[COST.prefill_launch], loads[COST.prefill_row] * prefill_tokens
+        out += launch + rows + loads[COST.product] * products
     return float(out)
+
+
+# The same sums by parts, for those who add something to a batch or vary it. The parts are added to
+# what comes before one by one: floating-point sums depend on the order, schedules on the last bit.
+
+
+@kernel(entry=False)
+def decodes_before_reads_s(table: Floats, loads: Floats, tokens: int, decodes: float) -> float:
+    """Time of a batch with decodes, but for their `kv_read_s`."""
+    return float(
+        linear_s(table, tokens) + loads[COST.decode_launch] + loads[COST.decode_row] * decodes
+    )
+
+
+@kernel
+def with_prefill_s(before: float, loads: Floats, tokens: int) -> float:
+    """Time of a batch that took ``before`` and has a chunk of a prompt too, without products.
+
+    The linear operators of its tokens are part of ``before``.
+    """
+    return float(before + loads[COST.prefill_launch] + loads[COST.prefill_row] * tokens)
+
+
+@kernel
+def usual_prefill_s(table: Floats, loads: Floats) -> float:
+    """A batch of `USUAL_TOKENS` of a prompt: what replicas' speed is judged by."""
+    return with_prefill_s(linear_s(table, USUAL_TOKENS), loads, USUAL_TOKENS)
+
+
+@kernel
+def usual_decode_s(table: Floats, loads: Floats) -> float:
+    """A batch of `USUAL_DECODES` that read next to nothing: what a further token usually takes."""
+    return float(linear_s(table, USUAL_DECODES) + loads[COST.decode_launch])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.hardware.iteration_time import COST, STEP, USUAL_DECODES
+from graphsched.envs.batching.hardware.iteration_time import usual_decode_s
 from graphsched.envs.batching.options import (
     FCFS,
     LTR,
@@ -24,6 +24,7 @@ from graphsched.envs.batching.options import (
     VLLM_V0,
     VLLM_V1,
 )
+from graphsched.envs.batching.physics.cluster import is_decode, todo_of
 from graphsched.envs.batching.physics.codes import (
     FAIL,
     QUEUED,
@@ -50,108 +51,98 @@ from graphsched.envs.batching.physics.log import log_entry, log_leave
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
+    from graphsched.envs.batching.physics.cluster import Cluster
     from graphsched.envs.batching.physics.log import Log
-    from graphsched.envs.batching.physics.state import State
 
 
 @kernel(entry=False)
-def todo_of(state: State, b: int, i: int) -> int:
-    """Tokens to compute before the next one comes out."""
-    return state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv
-
-
-@kernel(entry=False)
-def is_decode(state: State, b: int, i: int) -> bool:
-    """Whether all but its last token is computed."""
-    return state.req[b, i].made > 0 and todo_of(state, b, i) == 1
-
-
-@kernel(entry=False)
-def enqueue(state: State, b: int, r: int, i: int) -> None:
+def enqueue(cluster: Cluster, r: int, i: int) -> None:
     """Into the replica's queue, by the time it could first be routed."""
-    at = state.rep[b, r].queued
+    one, rep = cluster.req[i], cluster.rep[r]
+    at = rep.queued
     while at > 0:
-        j = state.queue[b, r, at - 1]
-        earlier = state.req[b, j].visible < state.req[b, i].visible
-        if earlier or (state.req[b, j].visible == state.req[b, i].visible and j < i):
+        j = cluster.queue[r, at - 1]
+        came = cluster.req[j].visible
+        if came < one.visible or (came == one.visible and j < i):
             break
-        state.queue[b, r, at] = j
+        cluster.queue[r, at] = j
         at -= 1
-    state.queue[b, r, at] = i
-    state.rep[b, r].queued += 1
+    cluster.queue[r, at] = i
+    rep.queued += 1
 
 
 @kernel(entry=False)
-def _dequeue(state: State, b: int, r: int, i: int) -> None:
+def _dequeue(cluster: Cluster, r: int, i: int) -> None:
+    rep = cluster.rep[r]
     at = 0
-    while state.queue[b, r, at] != i:
+    while cluster.queue[r, at] != i:
         at += 1
-    for k in range(at, state.rep[b, r].queued - 1):
-        state.queue[b, r, k] = state.queue[b, r, k + 1]
-    state.rep[b, r].queued -= 1
+    for k in range(at, rep.queued - 1):
+        cluster.queue[r, k] = cluster.queue[r, k + 1]
+    rep.queued -= 1
 
 
 @kernel(entry=False)
-def _preempt(state: State, b: int, r: int, log: Log) -> int:
+def _preempt(cluster: Cluster, r: int, log: Log) -> int:
     """The last running request leaves; returns it."""
-    state.rep[b, r].running -= 1
-    i = state.run[b, r, state.rep[b, r].running]
-    state.req[b, i].chunk = 0
-    state.req[b, i].preempted += 1
-    state.rep[b, r].hold = 0
+    rep = cluster.rep[r]
+    rep.running -= 1
+    i = cluster.run[r, rep.running]
+    one = cluster.req[i]
+    one.chunk = 0
+    one.preempted += 1
+    rep.hold = 0
     why = RECOMPUTE
-    alone = state.rep[b, r].running == 0
-    if alone and blocks_for(state.req[b, i].prompt + state.req[b, i].made) > state.rep[b, r].blocks:
+    if rep.running == 0 and blocks_for(one.prompt + one.made) > rep.blocks:
         why = FAIL
-    elif state.slot[b].swaps:
+    elif cluster.slot[0].swaps:
         why = SWAP
-    log_leave(log, i, r, state.rep[b, r].iteration, why)
+    log_leave(log, i, r, rep.iteration, why)
     if why == SWAP:
-        state.rep[b, r].swap_moved += state.req[b, i].own
-        state.rep[b, r].swap_calls += 1
-        state.rep[b, r].free += state.req[b, i].own
-        state.req[b, i].own = 0
-        state.req[b, i].status = SWAPPED
-        enqueue(state, b, r, i)
+        rep.swap_moved += one.own
+        rep.swap_calls += 1
+        rep.free += one.own
+        one.own = 0
+        one.status = SWAPPED
+        enqueue(cluster, r, i)
         return i
-    release(state, b, r, i)
+    release(cluster, r, i)
     if why == RECOMPUTE:
-        forget(state, b, r, i)
-        enqueue(state, b, r, i)
+        forget(cluster, r, i)
+        enqueue(cluster, r, i)
     else:
-        state.rep[b, r].pending -= todo_of(state, b, i) - (state.req[b, i].made > 0)
-        state.req[b, i].status = REJECTED  # the caller settles it
+        rep.pending -= todo_of(one) - (one.made > 0)
+        one.status = REJECTED  # the caller settles it
     return i
 
 
 @kernel(entry=False)
-def unstick(state: State, b: int, r: int) -> None:
+def _free_swapped_prefixes(cluster: Cluster, r: int) -> None:
     """No other way to go on: requests in the host's memory let go of their prefixes."""
-    for k in range(state.rep[b, r].queued):
-        i = state.queue[b, r, k]
-        if state.req[b, i].status == SWAPPED:
-            release(state, b, r, i)
-            forget(state, b, r, i)
+    for k in range(cluster.rep[r].queued):
+        i = cluster.queue[r, k]
+        if cluster.req[i].status == SWAPPED:
+            release(cluster, r, i)
+            forget(cluster, r, i)
 
 
 @kernel(entry=False)
-def plan_running(state: State, b: int, r: int, prompts: bool, decodes: bool, log: Log) -> int:
+def plan_running(cluster: Cluster, r: int, prompts: bool, decodes: bool, log: Log) -> int:
     """Tokens for running requests in order; returns a request that can't ever go on, or -1."""
-    req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
+    rep, run = cluster.rep[r], cluster.run[r]
     k = 0
     while k < rep.running:
-        one = req[run[k]]
-        todo = one.prompt + one.made - one.kv
-        decode = one.made > 0 and todo == 1
-        if one.chunk > 0 or (decode and not decodes) or (not decode and not prompts):
+        one = cluster.req[run[k]]
+        wanted = decodes if is_decode(one) else prompts
+        if one.chunk > 0 or not wanted:
             k += 1
             continue
-        chunk = min(todo, rep.left)
+        chunk = min(todo_of(one), rep.left)
         if chunk <= 0:
             return -1
         need = blocks_for(one.kv + chunk) - one.held - one.own
         if need > 0:
-            lost = _find_room(state, b, r, run[k], need, log)
+            lost = _find_room(cluster, r, run[k], need, log)
             if lost >= 0:
                 return lost
             if rep.running <= k:
@@ -163,185 +154,199 @@ def plan_running(state: State, b: int, r: int, prompts: bool, decodes: bool, log
 
 
 @kernel(entry=False)
-def _find_room(state: State, b: int, r: int, i: int, need: int, log: Log) -> int:
+def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
     """Blocks for a running request, others leaving from the last; one that is given up, or -1."""
+    rep = cluster.rep[r]
     gone = -1
     while gone != i:
-        trim(state, b, r, i, need)
-        alone = state.rep[b, r].running == 1
-        if alone and state.rep[b, r].free + state.rep[b, r].evictable < need:
-            unstick(state, b, r)  # else it could leave, be admitted and leave again for ever
-            trim(state, b, r, i, need)
-        if make_room(state, b, r, need):
-            state.rep[b, r].free -= need
-            state.req[b, i].own += need
+        trim(cluster, r, i, need)
+        alone = rep.running == 1
+        if alone and rep.free + rep.evictable < need:
+            _free_swapped_prefixes(
+                cluster, r
+            )  # else it could leave, be admitted and leave again for ever
+            trim(cluster, r, i, need)
+        if make_room(cluster, r, need):
+            rep.free -= need
+            cluster.req[i].own += need
             return -1
-        gone = _preempt(state, b, r, log)
-        state.rep[b, r].stuck = 1
-        if state.req[b, gone].status == REJECTED:
+        gone = _preempt(cluster, r, log)
+        rep.stuck = 1
+        if cluster.req[gone].status == REJECTED:
             return gone
     return -1
 
 
 @kernel(entry=False)
-def _key(state: State, b: int, r: int, i: int) -> float:
+def _key(cluster: Cluster, r: int, i: int) -> float:
     """Least goes first."""
-    rule, waited = state.slot[b].order, state.slot[b].clock - state.req[b, i].visible
-    if rule == SJF:
-        todo = state.req[b, i].prompt / state.rep[b, r].speed
-        pace = state.table[b, r, USUAL_DECODES // STEP] + state.loads[b, r, COST.decode_launch]
-        return float(todo + state.req[b, i].predicted * pace - state.slot[b].aging * waited)
-    if rule == SRTF:
-        return float(service_s(state, b, r, i) - state.slot[b].aging * waited)
-    if rule == LTR:
-        return float(state.req[b, i].predicted - state.slot[b].aging * waited)
-    if rule == PRIORITY:
-        return float(-1e6 * state.req[b, i].priority - waited)
-    if rule == URGENCY:
-        return float(urgency(state, b, r, i))
-    return float(-waited)
+    slot, one = cluster.slot[0], cluster.req[i]
+    waited = slot.clock - one.visible
+    aged = slot.aging * waited
+    key = -waited  # FCFS
+    if slot.order == SJF:
+        todo = one.prompt / cluster.rep[r].speed
+        key = todo + one.predicted * usual_decode_s(cluster.table[r], cluster.loads[r]) - aged
+    elif slot.order == SRTF:
+        key = service_s(cluster, r, i) - aged
+    elif slot.order == LTR:
+        key = one.predicted - aged
+    elif slot.order == PRIORITY:
+        key = -1e6 * one.priority - waited
+    elif slot.order == URGENCY:
+        key = urgency(cluster, r, i)
+    return float(key)
 
 
 @kernel(entry=False)
-def _first_chunk(state: State, b: int, r: int, i: int) -> int:
-    todo = todo_of(state, b, i)
-    if state.req[b, i].status == QUEUED:
-        todo -= BLOCK * found_blocks(state, b, r, i)
-    return min(todo, state.rep[b, r].left)
+def _first_chunk(cluster: Cluster, r: int, i: int) -> int:
+    one = cluster.req[i]
+    todo = todo_of(one)
+    if one.status == QUEUED:
+        todo -= BLOCK * found_blocks(cluster, r, i)
+    return min(todo, cluster.rep[r].left)
 
 
 @kernel(entry=False)
-def _needs(state: State, b: int, r: int, i: int) -> int:
+def _needs(cluster: Cluster, r: int, i: int) -> int:
     """Blocks that admission takes."""
-    rule, found = state.slot[b].batching, found_blocks(state, b, r, i)
-    if state.req[b, i].status == SWAPPED:
-        kept = state.req[b, i].kv + _first_chunk(state, b, r, i)
-        return blocks_for(kept) - state.req[b, i].held
-    whole = state.req[b, i].prompt + state.req[b, i].made
+    slot, one = cluster.slot[0], cluster.req[i]
+    rule, found = slot.batching, found_blocks(cluster, r, i)
+    if one.status == SWAPPED:
+        kept = one.kv + _first_chunk(cluster, r, i)
+        return blocks_for(kept) - one.held
+    whole = one.prompt + one.made
     if rule == VLLM_V1:
-        whole = BLOCK * found + _first_chunk(state, b, r, i)
+        whole = BLOCK * found + _first_chunk(cluster, r, i)
     elif rule in (ORCA, REQUEST_LEVEL):
-        whole = max(whole, state.slot[b].max_tokens)
-    return min(blocks_for(whole), state.rep[b, r].blocks) - found
+        whole = max(whole, slot.max_tokens)
+    return min(blocks_for(whole), cluster.rep[r].blocks) - found
 
 
 @kernel(entry=False)
-def fits(state: State, b: int, r: int, i: int) -> bool:
-    """Whether a queued request can be admitted now."""
-    spare = state.rep[b, r].watermark if state.rep[b, r].running > 0 else 0
-    if _needs(state, b, r, i) + spare > available(state, b, r, i):
-        return False
-    if state.slot[b].batching != VLLM_V0:
-        return True
-    count, longest = 1, todo_of(state, b, i)  # prompts are padded to the longest
-    for k in range(state.rep[b, r].running):
-        j = state.run[b, r, k]
-        if state.req[b, j].chunk > 0:
+def _padded_fits(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a prompt may join vLLM v0's batch of prompts, all padded to the longest."""
+    count, longest = 1, todo_of(cluster.req[i])
+    for k in range(cluster.rep[r].running):
+        chunk = cluster.req[cluster.run[r, k]].chunk
+        if chunk > 0:
             count += 1
-            longest = max(longest, state.req[b, j].chunk)
-    return count == 1 or count * longest <= state.slot[b].max_tokens
+            longest = max(longest, chunk)
+    return count == 1 or count * longest <= cluster.slot[0].max_tokens
 
 
 @kernel(entry=False)
-def head_of(state: State, b: int, r: int) -> int:
+def fits(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a queued request can be admitted now."""
+    rep = cluster.rep[r]
+    spare = rep.watermark if rep.running > 0 else 0
+    if _needs(cluster, r, i) + spare > available(cluster, r, i):
+        return False
+    return cluster.slot[0].batching != VLLM_V0 or _padded_fits(cluster, r, i)
+
+
+@kernel(entry=False)
+def head_of(cluster: Cluster, r: int) -> int:
     """The first queued request in order that fits or may not be passed over, or -1 if none is.
 
     An idle replica passes over nobody: it can make room for any request.
     """
+    slot, rep = cluster.slot[0], cluster.rep[r]
     best, least = -1, np.inf
-    passes = state.slot[b].passes if state.rep[b, r].running > 0 else 0
-    for k in range(state.rep[b, r].queued):
-        i = state.queue[b, r, k]
-        key = _key(state, b, r, i)
-        if key < least and (state.req[b, i].passed >= passes or fits(state, b, r, i)):
+    passes = slot.passes if rep.running > 0 else 0
+    for k in range(rep.queued):
+        i = cluster.queue[r, k]
+        key = _key(cluster, r, i)
+        if key < least and (cluster.req[i].passed >= passes or fits(cluster, r, i)):
             best, least = i, key
-            if state.slot[b].order == FCFS:
+            if slot.order == FCFS:
                 break  # the queue is in order
     return best
 
 
 @kernel(entry=False)
-def _pass_over(state: State, b: int, r: int, i: int) -> None:
+def _pass_over(cluster: Cluster, r: int, i: int) -> None:
     """Count for each request before i in the order that i is admitted before it."""
-    least, behind = _key(state, b, r, i), False
-    for k in range(state.rep[b, r].queued):
-        j = state.queue[b, r, k]
+    least, behind = _key(cluster, r, i), False
+    for k in range(cluster.rep[r].queued):
+        j = cluster.queue[r, k]
         behind |= j == i
-        key = _key(state, b, r, j)
+        key = _key(cluster, r, j)
         if key < least or (key == least and not behind):
-            state.req[b, j].passed += 1
+            cluster.req[j].passed += 1
 
 
 @kernel(entry=False)
-def admit(state: State, b: int, r: int, i: int, log: Log) -> None:
+def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
     """A queued request that fits joins the batch."""
-    need, found = _needs(state, b, r, i), found_blocks(state, b, r, i)
-    swapped = state.req[b, i].status == SWAPPED
-    chunk = _first_chunk(state, b, r, i)
+    one, rep = cluster.req[i], cluster.rep[r]
+    need, found = _needs(cluster, r, i), found_blocks(cluster, r, i)
+    swapped = one.status == SWAPPED
+    chunk = _first_chunk(cluster, r, i)
     if not swapped:
-        if shares(state, b, i):
-            pin(state, b, r, state.req[b, i].group)
-        state.req[b, i].kv = BLOCK * found
-        state.req[b, i].held = found
-        state.rep[b, r].pending -= BLOCK * found
+        if shares(cluster, i):
+            pin(cluster, r, one.group)
+        one.kv = BLOCK * found
+        one.held = found
+        rep.pending -= BLOCK * found
     else:
-        state.rep[b, r].swap_moved += need
-        state.rep[b, r].swap_calls += 1
-    take(state, b, r, i, need)
-    state.req[b, i].status = RUNNING
-    state.req[b, i].chunk = chunk
-    state.rep[b, r].left -= chunk
-    _dequeue(state, b, r, i)
-    state.run[b, r, state.rep[b, r].running] = i
-    state.rep[b, r].running += 1
-    log_entry(log, i, r, state.rep[b, r].iteration, state.req[b, i].kv, swapped)
+        rep.swap_moved += need
+        rep.swap_calls += 1
+    take(cluster, r, i, need)
+    one.status = RUNNING
+    one.chunk = chunk
+    rep.left -= chunk
+    _dequeue(cluster, r, i)
+    cluster.run[r, rep.running] = i
+    rep.running += 1
+    log_entry(log, i, r, rep.iteration, one.kv, swapped)
 
 
 @kernel(entry=False)
-def admits(state: State, b: int, r: int) -> bool:
+def admits(cluster: Cluster, r: int) -> bool:
     """Whether the iteration has room for more requests, memory apart."""
-    if state.rep[b, r].stuck or state.rep[b, r].hold or state.rep[b, r].queued == 0:
-        return False
-    return state.rep[b, r].left > 0 and state.rep[b, r].running < state.slot[b].max_seqs
+    rep = cluster.rep[r]
+    closed = rep.stuck > 0 or rep.hold > 0 or rep.queued == 0
+    return not closed and rep.left > 0 and rep.running < cluster.slot[0].max_seqs
 
 
 @kernel(entry=False)
-def next_by_rule(state: State, b: int, r: int) -> int:
+def next_by_rule(cluster: Cluster, r: int) -> int:
     """The request to admit, or -1 if admission ends."""
-    i = head_of(state, b, r)
-    if i >= 0 and fits(state, b, r, i):
-        if state.slot[b].passes > 0:
-            _pass_over(state, b, r, i)
+    i = head_of(cluster, r)
+    if i >= 0 and fits(cluster, r, i):
+        if cluster.slot[0].passes > 0:
+            _pass_over(cluster, r, i)
         return i
-    if state.rep[b, r].running > 0:
+    if cluster.rep[r].running > 0:
         return -1
-    unstick(state, b, r)
+    _free_swapped_prefixes(cluster, r)
     return i
 
 
 @kernel(entry=False)
-def begin_plan(state: State, b: int, r: int, log: Log) -> int:
+def begin_plan(cluster: Cluster, r: int, log: Log) -> int:
     """Running requests get their tokens, where they come first; returns a hopeless one or -1."""
-    rule = state.slot[b].batching
-    state.rep[b, r].planning = 1
-    state.rep[b, r].stuck = rule == REQUEST_LEVEL and state.rep[b, r].running > 0
-    state.rep[b, r].left = 2**40
+    rep, rule = cluster.rep[r], cluster.slot[0].batching
+    rep.planning = 1
+    rep.stuck = rule == REQUEST_LEVEL and rep.running > 0
+    rep.left = 2**40
     if rule in (SARATHI, VLLM_V1):
-        state.rep[b, r].left = max(state.rep[b, r].budget, 1)
+        rep.left = max(rep.budget, 1)
     if rule == VLLM_V0:
         return -1
     if rule == SARATHI:
-        lost = plan_running(state, b, r, False, True, log)
-        return lost if lost >= 0 else plan_running(state, b, r, True, False, log)
-    return plan_running(state, b, r, True, True, log)
+        lost = plan_running(cluster, r, False, True, log)
+        return lost if lost >= 0 else plan_running(cluster, r, True, False, log)
+    return plan_running(cluster, r, True, True, log)
 
 
 @kernel(entry=False)
-def end_plan(state: State, b: int, r: int, log: Log) -> int:
+def end_plan(cluster: Cluster, r: int, log: Log) -> int:
     """Decodes of vLLM v0, where no prompt came in; returns a hopeless request or -1."""
-    if state.slot[b].batching != VLLM_V0:
+    if cluster.slot[0].batching != VLLM_V0:
         return -1
-    for k in range(state.rep[b, r].running):
-        if state.req[b, state.run[b, r, k]].chunk > 0:
+    for k in range(cluster.rep[r].running):
+        if cluster.req[cluster.run[r, k]].chunk > 0:
             return -1
-    return plan_running(state, b, r, True, True, log)
+    return plan_running(cluster, r, True, True, log)

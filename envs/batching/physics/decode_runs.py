@@ -4,93 +4,95 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.envs.batching.hardware.iteration_time import COST
+from graphsched.envs.batching.hardware.iteration_time import decodes_before_reads_s, kv_read_s
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
+from graphsched.envs.batching.physics.cluster import is_decode
 from graphsched.envs.batching.physics.codes import ADMIT, BUDGET
-from graphsched.envs.batching.physics.forecast import linear
 from graphsched.envs.batching.physics.kv_blocks import blocks_for
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
+    from graphsched.envs.batching.physics.cluster import Cluster
     from graphsched.envs.batching.physics.log import Log
-    from graphsched.envs.batching.physics.state import State
 
 MANY = 2**40
 
 
 @kernel(entry=False)
-def _may_admit(state: State, b: int, r: int) -> bool:
+def _may_admit(cluster: Cluster, r: int) -> bool:
     """Whether a queued request could join while only decodes go on; orders don't change by then."""
-    rep, slot = state.rep[b, r], state.slot[b]
-    if rep.queued == 0 or rep.hold or rep.running >= slot.max_seqs:
+    rep, slot = cluster.rep[r], cluster.slot[0]
+    full = rep.running >= slot.max_seqs or slot.batching == REQUEST_LEVEL
+    if rep.queued == 0 or rep.hold or full:
         return False
-    if slot.batching == REQUEST_LEVEL:
-        return False
-    if not state.agent[b, ADMIT]:
-        head = head_of(state, b, r)
-        return head >= 0 and fits(state, b, r, head)
+    if not cluster.agent[ADMIT]:
+        head = head_of(cluster, r)
+        return head >= 0 and fits(cluster, r, head)
     found = False
     for k in range(rep.queued):
-        found |= fits(state, b, r, state.queue[b, r, k])
+        found |= fits(cluster, r, cluster.queue[r, k])
     return found
 
 
 @kernel(entry=False)
-def _steps(state: State, b: int, r: int) -> int:
-    """Iterations in which all running requests decode and none of them ends or needs eviction."""
-    req, rep, run, slot = state.req[b], state.rep[b, r], state.run[b, r], state.slot[b]
-    chunked = slot.batching == SARATHI or slot.batching == VLLM_V1
-    if rep.running == 0 or rep.swap_calls > 0 or (chunked and rep.running > rep.budget):
-        return 0
-    if state.agent[b, BUDGET] and rep.pending > 0:
-        return 0
+def _until_one_ends(cluster: Cluster, r: int) -> int:
+    """Iterations in which all running requests decode and none of them ends."""
+    rep, rule = cluster.rep[r], cluster.slot[0].batching
+    chunked = rule in (SARATHI, VLLM_V1)
+    decided = cluster.agent[BUDGET] != 0 and rep.pending > 0
     out = MANY
+    if rep.running == 0 or rep.swap_calls > 0 or decided or (chunked and rep.running > rep.budget):
+        out = 0
     for k in range(rep.running):
-        one = req[run[k]]
-        if one.made == 0 or one.prompt + one.made - one.kv != 1:
+        one = cluster.req[cluster.run[r, k]]
+        if out <= 0 or not is_decode(one):
             return 0
         out = min(out, one.output - one.made - 1)
-    if out <= 0 or _may_admit(state, b, r):
+    return out
+
+
+@kernel(entry=False)
+def _length(cluster: Cluster, r: int) -> int:
+    """Iterations of a decode run: nobody ends, joins or has to be preempted for KV blocks."""
+    rep = cluster.rep[r]
+    out = _until_one_ends(cluster, r)
+    if out > 0 and _may_admit(cluster, r):
         return 0
     while out > 0:
         need = 0
         for k in range(rep.running):
-            one = req[run[k]]
+            one = cluster.req[cluster.run[r, k]]
             need += max(blocks_for(one.kv + out) - one.held - one.own, 0)
         if need <= rep.free:
-            return out
+            break
         out //= 2
-    return 0
+    return out
 
 
 @kernel(entry=False)
-def coast(state: State, b: int, r: int, until: float, log: Log) -> float:
-    """Run the iterations that end by ``until`` and hold no surprise; returns when the next begins."""
-    req, rep, run = state.req[b], state.rep[b, r], state.run[b, r]
-    at = max(rep.ready, state.slot[b].clock)
-    steps = _steps(state, b, r)
-    if steps == 0:
+def decode_run(cluster: Cluster, r: int, until: float, log: Log) -> float:
+    """Iterations of decodes alone that end by ``until``; returns when the next one begins."""
+    rep, run = cluster.rep[r], cluster.run[r]
+    at = max(rep.ready, cluster.slot[0].clock)
+    length = _length(cluster, r)
+    if length == 0:
         return float(at)
-    kv, loads = 0, state.loads[b, r]
+    kv, loads = 0, cluster.loads[r]
     for k in range(rep.running):
-        kv += req[run[k]].kv
-    fixed = (
-        linear(state, b, r, rep.running)
-        + loads[COST.decode_launch]
-        + loads[COST.decode_row] * rep.running
-    )
+        kv += cluster.req[run[k]].kv
+    fixed = decodes_before_reads_s(cluster.table[r], loads, rep.running, rep.running)
     done = 0
-    while done < steps:
-        end = at + fixed + loads[COST.kv_token] * (kv + done * rep.running)
+    while done < length:
+        end = at + fixed + kv_read_s(loads, kv + done * rep.running)
         if end > until:
             break
         log_iteration(log, r, at, end, 0, 0)
         at = end
         done += 1
     for k in range(rep.running):
-        one = req[run[k]]
+        one = cluster.req[run[k]]
         log_decodes(log, run[k], r, rep.iteration, done)
         need = blocks_for(one.kv + done) - one.held - one.own
         if need > 0:

@@ -9,11 +9,20 @@ memory is freed as the predicted lengths say.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.hardware.iteration_time import COST, STEP, TABLE, USUAL_DECODES
+from graphsched.envs.batching.hardware.iteration_time import (
+    decode_attention_s,
+    decodes_before_reads_s,
+    kv_read_s,
+    linear_s,
+    product_s,
+    usual_decode_s,
+    with_prefill_s,
+)
 from graphsched.envs.batching.options import ORCA, REQUEST_LEVEL, VLLM_V0
+from graphsched.envs.batching.physics.cluster import todo_of
 from graphsched.envs.batching.physics.kv_blocks import blocks_for, found_blocks
 from graphsched.envs.core.kernels.jit import kernel
 
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from graphsched.envs.batching.physics.state import State
+    from graphsched.envs.batching.physics.cluster import Cluster
 
     Floats = NDArray[np.float64]
 
@@ -31,119 +40,85 @@ WIDTH = 7
 
 
 @kernel(entry=False)
-def linear(state: State, b: int, r: int, tokens: int) -> float:
-    """Linear operators of a batch, s; see `costs.linear_s`."""
-    k = (tokens + STEP - 1) // STEP
-    if k < TABLE:
-        return float(state.table[b, r, k])
-    last, half = state.table[b, r, TABLE - 1], state.table[b, r, TABLE // 2]
-    return float(last + (k - TABLE + 1) * (last - half) / (TABLE // 2))
-
-
-@kernel(entry=False)
-def remaining(state: State, b: int, i: int) -> int:
+def remaining(one: Any) -> int:
     """Output tokens that are still expected; a request beyond its prediction has a bit more."""
-    return max(state.req[b, i].predicted - state.req[b, i].made, 1 + state.req[b, i].made // 4)
+    return max(one.predicted - one.made, 1 + one.made // 4)
 
 
 @kernel(entry=False)
-def look(state: State, b: int, r: int, out: Floats) -> None:
+def look(cluster: Cluster, r: int, out: Floats) -> None:
     """Load of a replica: decodes, their KV, blocks freed a second, times and paces, (WIDTH,)."""
+    slot, rep = cluster.slot[0], cluster.rep[r]
     decodes, kv, release = 0, 0, 0.0
-    for k in range(state.rep[b, r].running):
-        i = state.run[b, r, k]
-        if state.req[b, i].made > 0:
+    for k in range(rep.running):
+        one = cluster.req[cluster.run[r, k]]
+        if one.made > 0:
             decodes += 1
-            kv += state.req[b, i].kv
-        release += state.req[b, i].own / remaining(state, b, i)
-    loads = state.loads[b, r]
-    attention = (
-        loads[COST.decode_launch] + loads[COST.decode_row] * decodes + loads[COST.kv_token] * kv
-        if decodes
-        else 0.0
-    )
-    pace = linear(state, b, r, decodes) + attention
-    room = max(state.rep[b, r].budget - decodes, 64)
-    full = (
-        linear(state, b, r, decodes + room)
-        + attention
-        + loads[COST.prefill_launch]
-        + loads[COST.prefill_row] * room
-    )
-    rule = state.slot[b].batching
-    if rule in (VLLM_V0, ORCA, REQUEST_LEVEL):
-        full = (
-            linear(state, b, r, room) + loads[COST.prefill_launch] + loads[COST.prefill_row] * room
-        )
+            kv += one.kv
+        release += one.own / remaining(one)
+    table, loads = cluster.table[r], cluster.loads[r]
+    attention = decode_attention_s(loads, decodes, kv) if decodes else 0.0
+    pace = linear_s(table, decodes) + attention
+    room = max(rep.budget - decodes, 64)
+    together = linear_s(table, decodes + room) + attention
+    if slot.batching in (VLLM_V0, ORCA, REQUEST_LEVEL):
+        together = linear_s(table, room)  # prompts have iterations of their own
+    full = with_prefill_s(together, loads, room)
     out[DECODES], out[KV], out[RATE] = decodes, kv, release / max(pace, 1e-6)
     out[PACE], out[FULL], out[PER_TOKEN] = pace, full, full / room
-    out[RESIDUAL] = (
-        max(state.rep[b, r].busy_until - state.slot[b].clock, 0.0) if state.rep[b, r].batch else 0.0
-    )
+    out[RESIDUAL] = max(rep.busy_until - slot.clock, 0.0) if rep.batch else 0.0
 
 
 @kernel(entry=False)
-def prompt_s(state: State, b: int, r: int, past: int, tokens: int, per_token: float) -> float:
+def prompt_s(cluster: Cluster, r: int, past: int, tokens: int, per_token: float) -> float:
     """Time to compute so many tokens of a prompt after others, s."""
-    products = tokens * (past + 0.5 * tokens)
-    return float(tokens * per_token + state.loads[b, r, COST.product] * products)
+    return float(tokens * per_token + product_s(cluster.loads[r], past, tokens))
 
 
 @kernel(entry=False)
-def expect(state: State, b: int, r: int, i: int, load: Floats, out: Floats) -> None:
+def expect(cluster: Cluster, r: int, i: int, load: Floats, out: Floats) -> None:
     """What becomes of request i if it goes to replica r now, (WIDTH,).
 
     Tokens found in the cache, prompt's time alone, wait, time to first token, time per token, time
     to the end (s, from now), blocks left over (a share, negative if they are short).
     """
-    hit = BLOCK * found_blocks(state, b, r, i)
-    prompt = state.req[b, i].prompt + state.req[b, i].made
-    alone = prompt_s(state, b, r, hit, prompt - hit, load[PER_TOKEN])
-    wait = load[RESIDUAL] + state.rep[b, r].pending * load[PER_TOKEN]
-    need = blocks_for(prompt) + state.rep[b, r].pending // BLOCK + state.rep[b, r].watermark
-    room = state.rep[b, r].free + state.rep[b, r].evictable - need
+    one, rep = cluster.req[i], cluster.rep[r]
+    hit = BLOCK * found_blocks(cluster, r, i)
+    prompt = one.prompt + one.made
+    alone = prompt_s(cluster, r, hit, prompt - hit, load[PER_TOKEN])
+    wait = load[RESIDUAL] + rep.pending * load[PER_TOKEN]
+    need = blocks_for(prompt) + rep.pending // BLOCK + rep.watermark
+    room = rep.free + rep.evictable - need
     if room < 0:
-        rate = max(load[RATE], 1e-3 * state.rep[b, r].blocks)
+        rate = max(load[RATE], 1e-3 * rep.blocks)
         wait = max(wait, -room / rate)
     decodes = load[DECODES] + 1
-    reads = load[KV] + prompt + 0.5 * state.req[b, i].predicted
-    loads = state.loads[b, r]
-    pace = (
-        linear(state, b, r, int(decodes))
-        + loads[COST.decode_launch]
-        + loads[COST.decode_row] * decodes
-        + loads[COST.kv_token] * reads
-    )
-    disturbed = min(state.rep[b, r].pending * load[PER_TOKEN] / max(load[FULL], 1e-6), 1e6)
-    share = min(disturbed / state.req[b, i].predicted, 1.0)
+    reads = load[KV] + prompt + 0.5 * one.predicted
+    table, loads = cluster.table[r], cluster.loads[r]
+    pace = decodes_before_reads_s(table, loads, int(decodes), decodes) + kv_read_s(loads, reads)
+    disturbed = min(rep.pending * load[PER_TOKEN] / max(load[FULL], 1e-6), 1e6)
+    share = min(disturbed / one.predicted, 1.0)
     tpot = pace + share * max(load[FULL] - load[PACE], 0.0)
     out[HIT], out[ALONE], out[WAIT], out[TTFT] = hit, alone, wait, wait + alone
-    out[TPOT], out[END] = tpot, wait + alone + tpot * (state.req[b, i].predicted - 1)
-    out[HEADROOM] = room / state.rep[b, r].blocks
+    out[TPOT], out[END] = tpot, wait + alone + tpot * (one.predicted - 1)
+    out[HEADROOM] = room / rep.blocks
 
 
 @kernel(entry=False)
-def service_s(state: State, b: int, r: int, i: int) -> float:
+def service_s(cluster: Cluster, r: int, i: int) -> float:
     """Predicted time on a replica of what is left of a request, by the replica's usual speed."""
-    todo = max(state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv, 0)
-    pace = state.table[b, r, USUAL_DECODES // STEP] + state.loads[b, r, COST.decode_launch]
-    return float(todo / state.rep[b, r].speed + remaining(state, b, i) * pace)
+    one = cluster.req[i]
+    todo = max(todo_of(one), 0)
+    pace = usual_decode_s(cluster.table[r], cluster.loads[r])
+    return float(todo / cluster.rep[r].speed + remaining(one) * pace)
 
 
 @kernel(entry=False)
-def urgency(state: State, b: int, r: int, i: int) -> float:
+def urgency(cluster: Cluster, r: int, i: int) -> float:
     """Slack of a request that is not running, s: time to its nearest target minus its service."""
-    todo = (state.req[b, i].prompt + state.req[b, i].made - state.req[b, i].kv) / state.rep[
-        b, r
-    ].speed
-    slack = (
-        state.req[b, i].arrival
-        + state.req[b, i].deadline
-        - state.slot[b].clock
-        - service_s(state, b, r, i)
-    )
-    if state.req[b, i].made == 0:
-        slack = min(
-            slack, state.req[b, i].visible + state.req[b, i].ttft - state.slot[b].clock - todo
-        )
+    slot, one = cluster.slot[0], cluster.req[i]
+    todo = todo_of(one) / cluster.rep[r].speed
+    slack = one.arrival + one.deadline - slot.clock - service_s(cluster, r, i)
+    if one.made == 0:
+        slack = min(slack, one.visible + one.ttft - slot.clock - todo)
     return min(slack, 1e9)

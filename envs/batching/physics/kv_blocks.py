@@ -14,7 +14,7 @@ from graphsched.envs.batching.physics.codes import QUEUED, SWAPPED
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
-    from graphsched.envs.batching.physics.state import State
+    from graphsched.envs.batching.physics.cluster import Cluster
 
 
 @kernel(entry=False)
@@ -24,130 +24,140 @@ def blocks_for(tokens: int) -> int:
 
 
 @kernel(entry=False)
-def shares(state: State, b: int, i: int) -> bool:
+def shares(cluster: Cluster, i: int) -> bool:
     """Whether a request takes part in prefix sharing."""
-    return state.slot[b].caching != 0 and state.req[b, i].group >= 0
+    return cluster.slot[0].caching != 0 and cluster.req[i].group >= 0
 
 
 @kernel(entry=False)
-def pin(state: State, b: int, r: int, g: int) -> None:
+def pin(cluster: Cluster, r: int, g: int) -> None:
     """A request relies on a group's prefix."""
-    if state.users[b, r, g] == 0:
-        state.rep[b, r].evictable -= state.cached[b, r, g]
-    state.users[b, r, g] += 1
-    state.used_at[b, r, g] = state.slot[b].clock
+    if cluster.users[r, g] == 0:
+        cluster.rep[r].evictable -= cluster.cached[r, g]
+    cluster.users[r, g] += 1
+    cluster.used_at[r, g] = cluster.slot[0].clock
 
 
 @kernel(entry=False)
-def _unpin(state: State, b: int, r: int, g: int) -> None:
-    state.users[b, r, g] -= 1
-    state.used_at[b, r, g] = state.slot[b].clock
-    if state.users[b, r, g] == 0:
-        state.rep[b, r].evictable += state.cached[b, r, g]
+def _unpin(cluster: Cluster, r: int, g: int) -> None:
+    cluster.users[r, g] -= 1
+    cluster.used_at[r, g] = cluster.slot[0].clock
+    if cluster.users[r, g] == 0:
+        cluster.rep[r].evictable += cluster.cached[r, g]
 
 
 @kernel(entry=False)
-def make_room(state: State, b: int, r: int, need: int) -> bool:
+def make_room(cluster: Cluster, r: int, need: int) -> bool:
     """Evict tails of prefixes that nobody uses, least recently used first."""
-    if state.rep[b, r].free + state.rep[b, r].evictable < need:
+    rep, cached, used_at = cluster.rep[r], cluster.cached[r], cluster.used_at[r]
+    if rep.free + rep.evictable < need:
         return False
-    while state.rep[b, r].free < need:
+    while rep.free < need:
         best, oldest = -1, np.inf
-        for g in range(state.slot[b].groups):
-            unused = state.cached[b, r, g] > 0 and state.users[b, r, g] == 0
-            if unused and state.used_at[b, r, g] < oldest:
-                best, oldest = g, state.used_at[b, r, g]
-        take = min(state.cached[b, r, best], need - state.rep[b, r].free)
-        state.cached[b, r, best] -= take
-        state.rep[b, r].evictable -= take
-        state.rep[b, r].free += take
+        for g in range(cluster.slot[0].groups):
+            unused = cached[g] > 0 and cluster.users[r, g] == 0
+            if unused and used_at[g] < oldest:
+                best, oldest = g, used_at[g]
+        take = min(cached[best], need - rep.free)
+        cached[best] -= take
+        rep.evictable -= take
+        rep.free += take
     return True
 
 
 @kernel(entry=False)
-def _relied_on(state: State, b: int, r: int, g: int) -> int:
+def _relied_on(cluster: Cluster, r: int, g: int) -> int:
     """Blocks of a group's prefix that some request of the replica holds."""
-    out = 0
-    for k in range(state.rep[b, r].running):
-        if state.req[b, state.run[b, r, k]].group == g:
-            out = max(out, state.req[b, state.run[b, r, k]].held)
-    for k in range(state.rep[b, r].queued):
-        if state.req[b, state.queue[b, r, k]].group == g:
-            out = max(out, state.req[b, state.queue[b, r, k]].held)
+    rep, out = cluster.rep[r], 0
+    for k in range(rep.running):
+        one = cluster.req[cluster.run[r, k]]
+        if one.group == g:
+            out = max(out, one.held)
+    for k in range(rep.queued):
+        one = cluster.req[cluster.queue[r, k]]
+        if one.group == g:
+            out = max(out, one.held)
     return out
 
 
 @kernel(entry=False)
-def trim(state: State, b: int, r: int, i: int, need: int) -> None:
+def trim(cluster: Cluster, r: int, i: int, need: int) -> None:
     """Evict the tail of the prefix of a running request's own group, where nobody holds it.
 
     A prefix in use is not `evictable`, though a request may use only its first blocks.
     """
-    short = need - state.rep[b, r].free - state.rep[b, r].evictable
-    if short <= 0 or not shares(state, b, i):
+    rep = cluster.rep[r]
+    short = need - rep.free - rep.evictable
+    if short <= 0 or not shares(cluster, i):
         return
-    g = state.req[b, i].group
-    gone = min(state.cached[b, r, g] - _relied_on(state, b, r, g), short)
-    state.cached[b, r, g] -= gone
-    state.rep[b, r].free += gone
+    g = cluster.req[i].group
+    gone = min(cluster.cached[r, g] - _relied_on(cluster, r, g), short)
+    cluster.cached[r, g] -= gone
+    rep.free += gone
 
 
 @kernel(entry=False)
-def found_blocks(state: State, b: int, r: int, i: int) -> int:
+def found_blocks(cluster: Cluster, r: int, i: int) -> int:
     """Blocks of a request's prefix that a replica holds; one token is always computed."""
-    if not shares(state, b, i) or state.req[b, i].status == SWAPPED:
+    one = cluster.req[i]
+    if not shares(cluster, i) or one.status == SWAPPED:
         return 0
-    most = (state.req[b, i].prompt + state.req[b, i].made - 1) // BLOCK
-    held = state.cached[b, r, state.req[b, i].group]
-    return min(min(held, state.req[b, i].shared // BLOCK), most)
+    most = (one.prompt + one.made - 1) // BLOCK
+    held = cluster.cached[r, one.group]
+    return min(min(held, one.shared // BLOCK), most)
 
 
 @kernel(entry=False)
-def available(state: State, b: int, r: int, i: int) -> int:
+def available(cluster: Cluster, r: int, i: int) -> int:
     """Blocks that could be free for a request, what it finds in the cache being kept."""
-    out = state.rep[b, r].free + state.rep[b, r].evictable
-    if shares(state, b, i) and state.users[b, r, state.req[b, i].group] == 0:
-        out -= found_blocks(state, b, r, i)
+    rep = cluster.rep[r]
+    out = rep.free + rep.evictable
+    if shares(cluster, i) and cluster.users[r, cluster.req[i].group] == 0:
+        out -= found_blocks(cluster, r, i)
     return out
 
 
 @kernel(entry=False)
-def take(state: State, b: int, r: int, i: int, need: int) -> None:
+def take(cluster: Cluster, r: int, i: int, need: int) -> None:
     """Blocks for a request that fits; the tail of its own group's prefix goes last."""
-    short = need - state.rep[b, r].free - state.rep[b, r].evictable
+    one, rep = cluster.req[i], cluster.rep[r]
+    short = need - rep.free - rep.evictable
     if short > 0:
-        state.cached[b, r, state.req[b, i].group] -= short
-        state.rep[b, r].free += short
-    make_room(state, b, r, need)
-    state.rep[b, r].free -= need
-    state.req[b, i].own = need
+        cluster.cached[r, one.group] -= short
+        rep.free += short
+    make_room(cluster, r, need)
+    rep.free -= need
+    one.own = need
 
 
 @kernel(entry=False)
-def keep_prefix(state: State, b: int, r: int, i: int, tokens: int) -> None:
+def keep_prefix(cluster: Cluster, r: int, i: int, tokens: int) -> None:
     """Blocks of a request's first tokens that lengthen its group's prefix go to the cache."""
-    if not shares(state, b, i):
+    if not shares(cluster, i):
         return
-    g = state.req[b, i].group
-    moved = min(state.req[b, i].extends, tokens) // BLOCK - state.cached[b, r, g]
+    one = cluster.req[i]
+    g = one.group
+    moved = min(one.extends, tokens) // BLOCK - cluster.cached[r, g]
     if moved > 0:
-        state.cached[b, r, g] += moved
-        state.req[b, i].own -= moved
-        state.req[b, i].held += moved
+        cluster.cached[r, g] += moved
+        one.own -= moved
+        one.held += moved
 
 
 @kernel(entry=False)
-def release(state: State, b: int, r: int, i: int) -> None:
+def release(cluster: Cluster, r: int, i: int) -> None:
     """A request gives back its blocks."""
-    if shares(state, b, i):
-        _unpin(state, b, r, state.req[b, i].group)
-    state.rep[b, r].free += state.req[b, i].own
-    state.req[b, i].own = state.req[b, i].held = 0
+    one = cluster.req[i]
+    if shares(cluster, i):
+        _unpin(cluster, r, one.group)
+    cluster.rep[r].free += one.own
+    one.own = one.held = 0
 
 
 @kernel(entry=False)
-def forget(state: State, b: int, r: int, i: int) -> None:
+def forget(cluster: Cluster, r: int, i: int) -> None:
     """A request will be computed again from its first token."""
-    state.rep[b, r].pending += state.req[b, i].kv
-    state.req[b, i].kv = 0
-    state.req[b, i].status = QUEUED
+    one = cluster.req[i]
+    cluster.rep[r].pending += one.kv
+    one.kv = 0
+    one.status = QUEUED

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.iteration_time import (
-    COST,
     USUAL_TOKENS,
     coefficients,
-    linear_s,
     linear_table,
     swap_block_s,
+    usual_prefill_s,
 )
 from graphsched.envs.batching.options import BATCHINGS, BUDGETS, ORDERS, ROUTERS
 from graphsched.envs.batching.physics.codes import ADMIT, BUDGET, ROUTE
@@ -109,9 +108,4 @@ def _load_replicas(
         row["swap_block"] = swap_block_s(replica.gpu, replica.model, replica.tp)
         row["blocks"] = row["free"] = replica.kv_blocks
         row["watermark"] = int(options.watermark * replica.kv_blocks)
-        usual = (
-            linear_s(table, USUAL_TOKENS)
-            + loads[COST.prefill_launch]
-            + USUAL_TOKENS * loads[COST.prefill_row]
-        )
-        row["speed"] = USUAL_TOKENS / usual
+        row["speed"] = USUAL_TOKENS / usual_prefill_s(table, loads)

@@ -15,7 +15,7 @@ from graphsched.envs.batching.physics.kv_blocks import blocks_for, found_blocks
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
-    from graphsched.envs.batching.physics.state import State
+    from graphsched.envs.batching.physics.cluster import Cluster
 
 ROUND_ROBIN, RANDOM, OUTSTANDING, PREFILL, SPEED, TWO, AFFINITY, HEXGEN, LLUMNIX, FIRST = range(10)
 _ODD, _FIRST_MIX, _SECOND_MIX = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -34,109 +34,114 @@ def _draw(i: int, n: int, among: int) -> int:
 
 
 @kernel(entry=False)
-def able(state: State, b: int, r: int, i: int) -> bool:
+def able(cluster: Cluster, r: int, i: int) -> bool:
     """Whether a replica's memory could ever hold a request's prompt and its first token."""
-    return blocks_for(state.req[b, i].prompt + 1) <= state.rep[b, r].blocks
+    return blocks_for(cluster.req[i].prompt + 1) <= cluster.rep[r].blocks
 
 
 @kernel(entry=False)
-def outstanding(state: State, b: int, r: int) -> int:
+def outstanding(cluster: Cluster, r: int) -> int:
     """Requests at a replica."""
-    return state.rep[b, r].queued + state.rep[b, r].running
+    rep = cluster.rep[r]
+    return rep.queued + rep.running
 
 
 @kernel(entry=False)
-def freeness(state: State, b: int, r: int) -> float:
+def freeness(cluster: Cluster, r: int) -> float:
     """Llumnix' virtual usage: blocks left when the queue has its own, by running request."""
-    room = state.rep[b, r].free + state.rep[b, r].evictable
-    for k in range(state.rep[b, r].queued):
-        room -= blocks_for(state.req[b, state.queue[b, r, k]].prompt)
-    return float(room / max(state.rep[b, r].running, 1))
+    rep = cluster.rep[r]
+    room = rep.free + rep.evictable
+    for k in range(rep.queued):
+        room -= blocks_for(cluster.req[cluster.queue[r, k]].prompt)
+    return float(room / max(rep.running, 1))
 
 
 @kernel(entry=False)
-def _hexgen(state: State, b: int, i: int) -> int:
+def _hexgen(cluster: Cluster, i: int) -> int:
     """The argmax of alpha t_base / t - (1 - alpha) W / W_base over replicas."""
+    slot = cluster.slot[0]
     load, out = np.empty(WIDTH), np.empty(WIDTH)
-    n = state.slot[b].replicas
+    n = slot.replicas
     service, waits = np.empty(n), np.empty(n)
     for r in range(n):
-        look(state, b, r, load)
-        expect(state, b, r, i, load, out)
+        look(cluster, r, load)
+        expect(cluster, r, i, load, out)
         service[r], waits[r] = out[END] - out[WAIT], out[WAIT]
     base, mean = service.mean(), max(waits.mean(), 1e-9)
     best, most = -1, -np.inf
     for r in range(n):
-        score = (
-            state.slot[b].alpha * base / service[r] - (1.0 - state.slot[b].alpha) * waits[r] / mean
-        )
-        if score > most and able(state, b, r, i):
+        score = slot.alpha * base / service[r] - (1.0 - slot.alpha) * waits[r] / mean
+        if score > most and able(cluster, r, i):
             best, most = r, score
     return best
 
 
 @kernel(entry=False)
-def _score(state: State, b: int, r: int, i: int, rule: int) -> float:
+def _score(cluster: Cluster, r: int, i: int, rule: int) -> float:
     """Least is best."""
+    rep, score = cluster.rep[r], 0.0
     if rule == OUTSTANDING:
-        return float(outstanding(state, b, r))
-    if rule == PREFILL:
-        return float(state.rep[b, r].pending / state.rep[b, r].speed)
-    if rule == SPEED:
-        return float((outstanding(state, b, r) + 1) / state.rep[b, r].speed)
-    if rule == LLUMNIX:
-        return -freeness(state, b, r)
-    load, out = np.empty(WIDTH), np.empty(WIDTH)
-    look(state, b, r, load)
-    expect(state, b, r, i, load, out)
-    return float(out[TTFT])
+        score = float(outstanding(cluster, r))
+    elif rule == PREFILL:
+        score = rep.pending / rep.speed
+    elif rule == SPEED:
+        score = (outstanding(cluster, r) + 1) / rep.speed
+    elif rule == LLUMNIX:
+        score = -freeness(cluster, r)
+    else:  # FIRST: least expected time to first token
+        load, out = np.empty(WIDTH), np.empty(WIDTH)
+        look(cluster, r, load)
+        expect(cluster, r, i, load, out)
+        score = out[TTFT]
+    return float(score)
 
 
 @kernel(entry=False)
-def _least(state: State, b: int, i: int, rule: int) -> int:
+def _least(cluster: Cluster, i: int, rule: int) -> int:
     best, least = -1, np.inf
-    for r in range(state.slot[b].replicas):
-        if able(state, b, r, i):
-            score = _score(state, b, r, i, rule)
+    for r in range(cluster.slot[0].replicas):
+        if able(cluster, r, i):
+            score = _score(cluster, r, i, rule)
             if score < least:
                 best, least = r, score
     return best
 
 
 @kernel(entry=False)
-def _affine(state: State, b: int, i: int) -> int:
+def _affine(cluster: Cluster, i: int) -> int:
     """The replica that holds most of the prefix, unless it is far busier than the least busy."""
-    best, most, least = -1, AFFINE * state.req[b, i].prompt, 2**40
-    for r in range(state.slot[b].replicas):
-        least = min(least, outstanding(state, b, r))
-        hit = BLOCK * found_blocks(state, b, r, i)
-        if able(state, b, r, i) and hit > most:
+    best, most, least = -1, AFFINE * cluster.req[i].prompt, 2**40
+    for r in range(cluster.slot[0].replicas):
+        least = min(least, outstanding(cluster, r))
+        hit = BLOCK * found_blocks(cluster, r, i)
+        if able(cluster, r, i) and hit > most:
             best, most = r, hit
-    if best >= 0 and outstanding(state, b, best) <= 2 * least + SLACK:
+    if best >= 0 and outstanding(cluster, best) <= 2 * least + SLACK:
         return best
-    return _least(state, b, i, PREFILL)
+    return _least(cluster, i, PREFILL)
 
 
 @kernel(entry=False)
-def route_by_rule(state: State, b: int, i: int) -> int:
+def route_by_rule(cluster: Cluster, i: int) -> int:
     """A replica that can hold request i, or -1 if none can."""
-    rule, n = state.slot[b].router, state.slot[b].replicas
+    slot = cluster.slot[0]
+    rule, n = slot.router, slot.replicas
     if rule == AFFINITY:
-        return _affine(state, b, i)
+        return _affine(cluster, i)
     if rule == HEXGEN:
-        return _hexgen(state, b, i)
+        return _hexgen(cluster, i)
     if rule in (FIRST, OUTSTANDING, PREFILL, SPEED, LLUMNIX):
-        return _least(state, b, i, rule)
+        return _least(cluster, i, rule)
     first = _draw(i, 0, n)
     if rule == ROUND_ROBIN:
-        first = state.slot[b].turn % n
-        state.slot[b].turn += 1
+        first = slot.turn % n
+        slot.turn += 1
     elif rule == TWO and n > 1:
         second = (first + 1 + _draw(i, 1, n - 1)) % n
-        if outstanding(state, b, second) < outstanding(state, b, first):
+        if outstanding(cluster, second) < outstanding(cluster, first):
             first = second
     for k in range(n):
         r = (first + k) % n
-        if able(state, b, r, i):
+        if able(cluster, r, i):
             return r
     return -1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.batching.physics.loss import FULL, points
+from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,8 +89,8 @@ def _token_times(prompt: int, events: list[tuple[int, int, int, int]], ends: Flo
     return np.concatenate([np.zeros(0), *out])
 
 
-def losses(instance: BatchingInstance, times: Timeline) -> Floats:
-    """(N,) points of each request; see `loss`."""
+def slo_penalties(instance: BatchingInstance, times: Timeline) -> Floats:
+    """(N,) penalty of each request; see `slo`."""
     requests = instance.requests
     with np.errstate(invalid="ignore"):
         waited = times.first - times.visible
@@ -100,7 +100,7 @@ def losses(instance: BatchingInstance, times: Timeline) -> Floats:
     served = np.isfinite(times.last)
     return np.array(
         [
-            points(float(u), float(w), instance.starvation_s) if good else FULL
+            slo_penalty(float(u), float(w), instance.starvation_s) if good else FULL
             for u, w, good in zip(ratio, waited, served, strict=True)
         ]
     )

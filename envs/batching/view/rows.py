@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.features import CAND, CTX, RES
-from graphsched.envs.batching.hardware.iteration_time import COST
+from graphsched.envs.batching.hardware.iteration_time import (
+    decode_attention_s,
+    linear_s,
+    with_prefill_s,
+)
 from graphsched.envs.batching.options import BUDGETS
+from graphsched.envs.batching.physics.cluster import cluster_at, todo_of
 from graphsched.envs.batching.physics.codes import ADMIT, ROUTE
 from graphsched.envs.batching.physics.forecast import (
     ALONE,
@@ -24,7 +29,6 @@ from graphsched.envs.batching.physics.forecast import (
     WAIT,
     WIDTH,
     expect,
-    linear,
     look,
     service_s,
 )
@@ -35,6 +39,7 @@ from graphsched.envs.core.kernels.jit import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from graphsched.envs.batching.physics.cluster import Cluster
     from graphsched.envs.batching.physics.state import State
 
     Floats = NDArray[np.float64]
@@ -46,16 +51,17 @@ NO_TARGET, USUAL_PACE = 1e9, 0.1
 
 
 @kernel(entry=False)
-def _first_target(state: State, b: int, i: int) -> float:
+def _first_target(cluster: Cluster, i: int) -> float:
     """Scale of a request's times to its first token, s; of its deadline where it has no target."""
-    req = state.req[b, i]
-    return float(req.ttft if req.ttft < NO_TARGET else min(0.25 * req.deadline, TEN_S))
+    one = cluster.req[i]
+    return float(one.ttft if one.ttft < NO_TARGET else min(0.25 * one.deadline, TEN_S))
 
 
 @kernel(entry=False)
-def _pace_target(state: State, b: int, i: int) -> float:
+def _pace_target(cluster: Cluster, i: int) -> float:
     """Scale of a request's times per token, s."""
-    return float(state.req[b, i].tpot if state.req[b, i].tpot < NO_TARGET else USUAL_PACE)
+    one = cluster.req[i]
+    return float(one.tpot if one.tpot < NO_TARGET else USUAL_PACE)
 
 
 @kernel(entry=False)
@@ -64,43 +70,44 @@ def _least(rows: Floats, column: int) -> float:
 
 
 @kernel(entry=False)
-def _route_row(state: State, b: int, r: int, mean_speed: float, load: Floats, row: Floats) -> None:
+def _route_row(cluster: Cluster, r: int, mean_speed: float, load: Floats, row: Floats) -> None:
     """A replica for the arrival; columns that are compared later hold raw values."""
-    i = state.slot[b].subject
-    req, rep = state.req[b, i], state.rep[b, r]
+    slot = cluster.slot[0]
+    i = slot.subject
+    one, rep = cluster.req[i], cluster.rep[r]
     out = np.empty(WIDTH)
-    look(state, b, r, load)
-    expect(state, b, r, i, load, out)
-    left = max(req.arrival + req.deadline - state.slot[b].clock, 1e-3)
-    first, pace = _first_target(state, b, i), _pace_target(state, b, i)
+    look(cluster, r, load)
+    expect(cluster, r, i, load, out)
+    left = max(one.arrival + one.deadline - slot.clock, 1e-3)
+    first, pace = _first_target(cluster, i), _pace_target(cluster, i)
     row[CAND.ttft] = min(out[TTFT] / first, CAP)
     row[CAND.ttft_over_best] = out[TTFT]
-    row[CAND.ttft_late] = out[TTFT] > req.ttft
+    row[CAND.ttft_late] = out[TTFT] > one.ttft
     row[CAND.tpot] = min(out[TPOT] / pace, CAP)
     row[CAND.tpot_over_best] = out[TPOT]
-    row[CAND.tpot_late] = out[TPOT] > req.tpot
+    row[CAND.tpot_late] = out[TPOT] > one.tpot
     row[CAND.end] = min(out[END] / left, CAP)
     row[CAND.end_over_best] = out[END]
     row[CAND.end_late] = out[END] > left
     row[CAND.late] = max(max(row[CAND.ttft_late], row[CAND.tpot_late]), row[CAND.end_late])
     row[CAND.wait] = min(out[WAIT] / first, CAP)
     row[CAND.alone] = min(out[ALONE] / first, CAP)
-    row[CAND.hit] = out[HIT] / req.prompt
+    row[CAND.hit] = out[HIT] / one.prompt
     row[CAND.headroom] = max(out[HEADROOM], -CAP)
     row[CAND.free] = (rep.free + rep.evictable) / rep.blocks
-    row[CAND.outstanding_over_least] = np.log1p(outstanding(state, b, r))
+    row[CAND.outstanding_over_least] = np.log1p(outstanding(cluster, r))
     row[CAND.prefill_over_least] = rep.pending / rep.speed
     row[CAND.slowness] = mean_speed / rep.speed - 1.0
     row[CAND.hexgen] = out[WAIT]
-    room = freeness(state, b, r)
+    room = freeness(cluster, r)
     row[CAND.freeness] = np.log1p(room) if room > 0 else -np.log1p(-room)
     row[CAND.disturbs] = min(load[DECODES] * out[ALONE] / TEN_S, CAP)
 
 
 @kernel(entry=False)
-def _compare_routes(state: State, b: int, rows: Floats) -> None:
-    i = state.slot[b].subject
-    first, pace = _first_target(state, b, i), _pace_target(state, b, i)
+def _compare_routes(cluster: Cluster, rows: Floats) -> None:
+    i = cluster.slot[0].subject
+    first, pace = _first_target(cluster, i), _pace_target(cluster, i)
     service = rows[:, CAND.end_over_best] - rows[:, CAND.hexgen]
     base, mean = service.mean(), max(rows[:, CAND.hexgen].mean(), 1e-3)
     rows[:, CAND.hexgen] = 0.5 * np.minimum(base / service, CAP) - 0.5 * np.minimum(
@@ -122,37 +129,38 @@ def _compare_routes(state: State, b: int, rows: Floats) -> None:
 
 
 @kernel(entry=False)
-def _admit_row(state: State, b: int, r: int, i: int, row: Floats) -> None:
+def _admit_row(cluster: Cluster, r: int, i: int, row: Floats) -> None:
     """A queued request, or none of them."""
+    slot = cluster.slot[0]
     if i < 0:
         row[CAND.hold] = 1.0
         return
-    req, rep = state.req[b, i], state.rep[b, r]
-    first = _first_target(state, b, i)
-    waited = state.slot[b].clock - req.visible
-    work = service_s(state, b, r, i)
-    prompt = (req.prompt + req.made - req.kv) / rep.speed
+    one, rep = cluster.req[i], cluster.rep[r]
+    first = _first_target(cluster, i)
+    waited = slot.clock - one.visible
+    work = service_s(cluster, r, i)
+    prompt = todo_of(one) / rep.speed
     k = 0
-    while state.queue[b, r, k] != i:
+    while cluster.queue[r, k] != i:
         k += 1
     row[CAND.work] = min(work / TEN_S, CAP)
     row[CAND.work_over_least] = work
     row[CAND.prompt_time] = min(prompt / first, CAP)
     row[CAND.age] = min(waited / first, CAP)
     slack = (first - waited - prompt) / first
-    row[CAND.slack] = min(max(slack, -CAP), CAP) if req.made == 0 else 0.0
-    late = req.made == 0 and slack < 0.0
+    row[CAND.slack] = min(max(slack, -CAP), CAP) if one.made == 0 else 0.0
+    late = one.made == 0 and slack < 0.0
     row[CAND.missed] = late
-    row[CAND.misses] = req.made == 0 and not late and slack * first < 0.5 * work
-    row[CAND.starving] = min(waited / state.slot[b].starvation, 2.0)
-    row[CAND.need] = blocks_for(req.prompt + max(req.predicted, req.made)) / rep.blocks
-    row[CAND.output] = np.log1p(req.predicted)
-    row[CAND.priority] = req.priority
-    row[CAND.weight] = req.weight
+    row[CAND.misses] = one.made == 0 and not late and slack * first < 0.5 * work
+    row[CAND.starving] = min(waited / slot.starvation, 2.0)
+    row[CAND.need] = blocks_for(one.prompt + max(one.predicted, one.made)) / rep.blocks
+    row[CAND.output] = np.log1p(one.predicted)
+    row[CAND.priority] = one.priority
+    row[CAND.weight] = one.weight
     row[CAND.place] = np.log1p(k)
-    row[CAND.value] = 0.0 if late else req.weight / max(work, 1e-3)
+    row[CAND.value] = 0.0 if late else one.weight / max(work, 1e-3)
     row[CAND.oldest] = k == 0
-    row[CAND.resumed] = req.made > 0
+    row[CAND.resumed] = one.made > 0
 
 
 @kernel(entry=False)
@@ -174,66 +182,57 @@ def _compare_admissions(rows: Floats) -> None:
 
 
 @kernel(entry=False)
-def _budget_rows(state: State, b: int, r: int, load: Floats, rows: Floats) -> None:
-    look(state, b, r, load)
+def _budget_rows(cluster: Cluster, r: int, load: Floats, rows: Floats) -> None:
+    rep = cluster.rep[r]
+    look(cluster, r, load)
     target = np.inf
-    for k in range(state.rep[b, r].running):
-        i = state.run[b, r, k]
-        if state.req[b, i].made > 0:
-            target = min(target, state.req[b, i].tpot)
-    loads = state.loads[b, r]
-    reading = (
-        loads[COST.decode_launch]
-        + loads[COST.decode_row] * load[DECODES]
-        + loads[COST.kv_token] * load[KV]
-    )
+    for k in range(rep.running):
+        one = cluster.req[cluster.run[r, k]]
+        if one.made > 0:
+            target = min(target, one.tpot)
+    table, loads = cluster.table[r], cluster.loads[r]
+    attention = decode_attention_s(loads, load[DECODES], load[KV])
     largest = 0
     for c in range(len(rows)):
         budget = BUDGETS[c]
-        pace = (
-            linear(state, b, r, budget)
-            + reading
-            + loads[COST.prefill_launch]
-            + loads[COST.prefill_row] * budget
-        )
+        pace = with_prefill_s(linear_s(table, budget) + attention, loads, budget)
         fresh = max(budget - load[DECODES], 16.0)
         rows[c, CAND.budget] = np.log2(budget) / 10.0
         rows[c, CAND.pace] = min(pace / target, CAP)
         rows[c, CAND.pace_late] = pace > target
-        rows[c, CAND.drain] = min(state.rep[b, r].pending / fresh * pace / TEN_S, CAP)
+        rows[c, CAND.drain] = min(rep.pending / fresh * pace / TEN_S, CAP)
         if pace <= target:
             largest = c
     rows[largest, CAND.largest] = 1.0
 
 
 @kernel(entry=False)
-def _fill_context(state: State, b: int, context: Floats) -> None:
-    slot = state.slot[b]
+def _fill_context(cluster: Cluster, context: Floats) -> None:
+    slot = cluster.slot[0]
     kind, r = slot.kind, slot.replica
     inside = slot.tail - slot.settled
     context[:] = 0.0
     context[CTX.candidates] = np.log(slot.count)
     context[CTX.replicas] = np.log(slot.replicas) / 4.0
     if kind == ROUTE:
-        req = state.req[b, slot.subject]
-        context[CTX.prompt] = np.log1p(req.prompt) / 10.0
-        context[CTX.output] = np.log1p(req.predicted) / 10.0
-        context[CTX.has_deadline] = req.deadline < 1e9
-        context[CTX.grouped] = req.group >= 0
+        one = cluster.req[slot.subject]
+        context[CTX.prompt] = np.log1p(one.prompt) / 10.0
+        context[CTX.output] = np.log1p(one.predicted) / 10.0
+        context[CTX.has_deadline] = one.deadline < 1e9
+        context[CTX.grouped] = one.group >= 0
     else:
-        context[CTX.queued] = np.log1p(state.rep[b, r].queued)
-        context[CTX.running] = np.log1p(state.rep[b, r].running)
-        context[CTX.free] = state.rep[b, r].free / state.rep[b, r].blocks
+        rep = cluster.rep[r]
+        context[CTX.queued] = np.log1p(rep.queued)
+        context[CTX.running] = np.log1p(rep.running)
+        context[CTX.free] = rep.free / rep.blocks
     context[CTX.load] = np.log1p(max(inside, 0) / slot.replicas)
     context[CTX.late] = slot.loss / slot.total_weight / 100.0
 
 
 @kernel(entry=False)
-def _fill_replica(
-    state: State, b: int, r: int, mean_speed: float, load: Floats, row: Floats
-) -> None:
-    rep = state.rep[b, r]
-    look(state, b, r, load)
+def _fill_replica(cluster: Cluster, r: int, mean_speed: float, load: Floats, row: Floats) -> None:
+    rep = cluster.rep[r]
+    look(cluster, r, load)
     row[RES.pending] = np.log1p(rep.pending)
     row[RES.queued] = np.log1p(rep.queued)
     row[RES.running] = np.log1p(rep.running)
@@ -242,6 +241,24 @@ def _fill_replica(
     row[RES.slowness] = mean_speed / rep.speed - 1.0
     row[RES.pace] = min(load[PACE] / 0.1, CAP)
     row[RES.budget] = np.log2(max(rep.budget, 1)) / 10.0
+
+
+@kernel(entry=False)
+def _fill_candidates(cluster: Cluster, mean_speed: float, load: Floats, rows: Floats) -> None:
+    """What is on offer, (count, columns); the only move that is none has a row of zeros."""
+    slot, choice = cluster.slot[0], cluster.choice
+    if slot.kind == ROUTE:
+        if choice[0] < 0:
+            return
+        for c in range(slot.count):
+            _route_row(cluster, choice[c], mean_speed, load, rows[c])
+        _compare_routes(cluster, rows)
+    elif slot.kind == ADMIT:
+        for c in range(slot.count):
+            _admit_row(cluster, slot.replica, choice[c], rows[c])
+        _compare_admissions(rows)
+    else:
+        _budget_rows(cluster, slot.replica, load, rows)
 
 
 @kernel
@@ -262,36 +279,26 @@ def fill_rows(
     load, wide_context = np.zeros(WIDTH), np.zeros(context.shape[1])
     wide_replica = np.zeros(resource.shape[1])
     for k in range(len(slots)):
-        b = slots[k]
-        count, kind = state.slot[b].count, state.slot[b].kind
-        replicas = state.slot[b].replicas
+        cluster = cluster_at(state, slots[k])
+        slot = cluster.slot[0]
         mean_speed = 0.0
-        for r in range(replicas):
-            mean_speed += state.rep[b, r].speed / replicas
-        _fill_context(state, b, wide_context)
+        for r in range(slot.replicas):
+            mean_speed += cluster.rep[r].speed / slot.replicas
+        _fill_context(cluster, wide_context)
         for f in range(context.shape[1]):
             context[k, f] = wide_context[f]
-        for r in range(replicas):
-            _fill_replica(state, b, r, mean_speed, load, wide_replica)
+        for r in range(slot.replicas):
+            _fill_replica(cluster, r, mean_speed, load, wide_replica)
             for f in range(resource.shape[1]):
                 resource[resource_ptr[k] + r, f] = wide_replica[f]
             resource_node[resource_ptr[k] + r] = first_row[k] + r
-        rows = np.zeros((count, candidate.shape[1]))
-        for c in range(count):
-            where = state.choice[b, c] if kind == ROUTE else state.slot[b].replica
-            if kind == ROUTE and where >= 0:
-                _route_row(state, b, where, mean_speed, load, rows[c])
-            elif kind == ADMIT:
-                _admit_row(state, b, where, state.choice[b, c], rows[c])
-            if where >= 0:
-                candidate_node[candidate_ptr[k] + c, 0] = first_row[k] + where
-                candidate_resource[candidate_ptr[k] + c, 0] = where
-        if kind == ROUTE and state.choice[b, 0] >= 0:
-            _compare_routes(state, b, rows)
-        elif kind == ADMIT:
-            _compare_admissions(rows)
-        elif kind != ROUTE:
-            _budget_rows(state, b, state.slot[b].replica, load, rows)
-        for c in range(count):
+        rows = np.zeros((slot.count, candidate.shape[1]))
+        _fill_candidates(cluster, mean_speed, load, rows)
+        for c in range(slot.count):
+            row = candidate_ptr[k] + c
             for f in range(candidate.shape[1]):
-                candidate[candidate_ptr[k] + c, f] = rows[c, f]
+                candidate[row, f] = rows[c, f]
+            where = cluster.choice[c] if slot.kind == ROUTE else slot.replica
+            if where >= 0:
+                candidate_node[row, 0] = first_row[k] + where
+                candidate_resource[row, 0] = where

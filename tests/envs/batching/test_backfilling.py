@@ -14,6 +14,7 @@ from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.options import BATCHINGS, ORDERS, Scheduler
 from graphsched.envs.batching.physics.replay import serve
+from graphsched.envs.batching.solution import ENTRY
 from tests.envs.batching.hand import shop
 
 NAMES = [name for name in DOMAIN.baselines if name.startswith("backfill")]
@@ -86,6 +87,32 @@ def test_decodes_do_not_run_on_past_an_arrival_that_may_pass():
     last_before = int(np.searchsorted(solution.begin_s, arrival[2])) - 1
     assert begins == [14, last_before + 1]
     assert last_before + 1 < 13
+
+
+@pytest.mark.parametrize("passes", [0, 1, 64])
+def test_nobody_is_passed_over_on_an_idle_replica(passes):
+    """When 0 is through, the urgent one has to come, for whom 1 in host memory lets go of a prefix.
+
+    0 and 1 share two blocks of five. When these run out 1 is swapped out, but still relies on the
+    prefix, so that the urgent one (5 blocks) does not fit even once nothing runs. 1 itself would.
+    """
+    instance = shop(
+        [40, 40, 70],
+        [20, 20, 2],
+        blocks=(5,),
+        arrival_s=[0.0, 0.001, 0.08],
+        group=[0, 0, -1],
+        shared=[32, 32, 0],
+        extends=[32, 32, 0],
+        priority=[0, 0, 1],
+    )
+    scheduler = Scheduler(order="priority", preemption="swap", passes=passes)
+    solution = serve(instance, scheduler)
+    assert DOMAIN.check(instance, solution) == []
+    assert solution.leave[:, 0].tolist() == [1]
+    entry = solution.entry[np.argsort(solution.entry[:, ENTRY.iteration], kind="stable")]
+    assert entry[:, ENTRY.request].tolist() == [0, 1, 2, 1]
+    assert entry[:, ENTRY.found].tolist() == [0, 32, 0, 0]  # 1 begins anew
 
 
 @st.composite

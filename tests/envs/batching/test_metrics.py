@@ -13,9 +13,9 @@ from graphsched.envs.batching.bounds import lower_bound
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.metrics import in_time
 from graphsched.envs.batching.options import Scheduler
-from graphsched.envs.batching.physics.loss import points
 from graphsched.envs.batching.physics.replay import serve
-from graphsched.envs.batching.physics.timeline import losses, timeline
+from graphsched.envs.batching.physics.slo import slo_penalty
+from graphsched.envs.batching.physics.timeline import slo_penalties, timeline
 from graphsched.envs.batching.solution import BatchingSolution
 
 
@@ -33,8 +33,8 @@ from graphsched.envs.batching.solution import BatchingSolution
         (1.0 + 1e-6, 1.0, 75.0),
     ],
 )
-def test_points_by_hand(ratio, waited, expected):
-    assert points(ratio, waited, 8.0) == pytest.approx(expected, abs=1e-5)
+def test_penalties_by_hand(ratio, waited, expected):
+    assert slo_penalty(ratio, waited, 8.0) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.fixture
@@ -95,12 +95,12 @@ def test_token_times_by_hand(log):
     assert times.gaps.tolist() == [1, 2, 3, 2]
 
 
-def test_points_and_cost_of_a_log_by_hand(log):
+def test_penalties_and_cost_of_a_log_by_hand(log):
     instance, solution = log
     # Worst ratios: 3 / 2 s a token of 1.5; 2 s of 2, 3 s a token of 3 and 9 s of 9; 3 s of 2, 2 s a
     # token of 1, and 3 s are starving; 1.5 s of 2, and 1.5 s of 3.
     expected = [5.0, 5.0, 70 + 20 / 3 + 20, 30 / 7, 100.0]
-    assert losses(instance, timeline(instance, solution)) == pytest.approx(expected)
+    assert slo_penalties(instance, timeline(instance, solution)) == pytest.approx(expected)
     # (5 + 2 x 5 + 3 x 96.666667 + 2.5 x 4.2857143 + 4 x 100) / 12.5
     assert DOMAIN.cost(instance, solution) == pytest.approx(57.257142857)
     found = {v.kind for v in DOMAIN.check(instance, solution)}

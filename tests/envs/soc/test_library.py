@@ -42,7 +42,7 @@ def test_pictures_show_a_row_for_each_lane_and_all_tasks():
     instance = DOMAIN.library.load("wifi-tx")
     solution = DOMAIN.baseline("heft")(instance)
     page = DOMAIN.render_html(instance, solution)
-    assert page.count("<rect") == 16 + 27
+    assert page.count('<g class="bar ') == 27
     assert page.count("<line") > 0
     text = DOMAIN.render_text(instance, solution).splitlines()
     assert len(text) == 1 + 16 + 1

@@ -1,6 +1,6 @@
-"""What a request that was served so, or not at all, costs; shared by simulator and reports.
+"""What missing its SLO costs a request; shared by simulator and reports.
 
-Points out of 100: `MISS` for missing any target, `LATE` times u / (1 + u), where u is the worst
+Its targets are of TTFT, TPOT and the deadline. A penalty out of 100: `MISS` for missing any target, `LATE` times u / (1 + u), where u is the worst
 ratio of what was measured to its target, and `STARVED` for a first token later than the starvation
 time. A rejected request costs all 100. The cost of a schedule is the weighted mean.
 """
@@ -15,8 +15,8 @@ MARGIN = 1.0 + 1e-9
 
 
 @kernel
-def points(ratio: float, waited: float, starvation: float) -> float:
-    """Points of a request.
+def slo_penalty(ratio: float, waited: float, starvation: float) -> float:
+    """Penalty of a request that is served, 0 to 100.
 
     Args:
         ratio: the worst of measured over target so far.
