@@ -5,8 +5,6 @@ A trace says nothing of replicas or targets: one A100 with Llama-3-8B and the de
 
 from __future__ import annotations
 
-import csv
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +18,14 @@ from graphsched.envs.batching.instance import (
     make_requests,
 )
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import (
+    MIB,
+    parse_json,
+    read_object,
+    read_rows,
+    read_text,
+    real,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,55 +49,25 @@ AZURE = _Columns("ContextTokens", "GeneratedTokens", "TIMESTAMP")
 BURSTGPT = _Columns("Request tokens", "Response tokens", "Timestamp", ("Model",))
 LENGTHS = _Columns("num_prefill_tokens", "num_decode_tokens")
 RATE, ARRIVAL_SEED = 1.0, 0  # Poisson arrivals where a file has lengths alone
+MAX_BYTES = 2048 * MIB  # traces of a week
 HASHED = 512  # tokens of a Mooncake block
 NO_EDGES = np.zeros((2, 0), np.int64)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"can't be read as text: {error}") from None
+def _rows(path: Path, columns: _Columns) -> list[tuple[str, dict[str, str]]]:
+    return read_rows(path, columns.all(), MAX_BYTES)
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
-    """Place and named cells of every row; raises InputError for a missing column or cell."""
-    lines = list(csv.reader(_text(path).splitlines()))
-    header = [cell.strip() for cell in lines[0]] if lines else []
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(path, f"expected columns {', '.join(columns)}, found no {missing[0]!r}")
-    out = []
-    for number, cells in enumerate(lines[1:], start=2):
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            problem = f"expected {len(header)} cells, found {len(cells)}: is the line cut off?"
-            raise InputError(f"{path}:{number}", problem)
-        out.append((f"{path}:{number}", dict(zip(header, cells, strict=True))))
-    if not out:
-        raise InputError(path, "expected a request at least, the trace is empty")
-    return out
-
-
-def _count(text: Any, where: str, name: str) -> int:
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        raise InputError(f"{where} {name}", f"expected a count, found {text!r:.40}") from None
-    if not (1 <= value <= MAX_TOKENS and value == int(value)):
-        raise InputError(f"{where} {name}", f"expected a count >= 1, found {text!r:.40}")
+def _count(word: object, where: str, name: str) -> int:
+    """Tokens; some traces write them as 12.0."""
+    value = real(str(word), f"{where}, {name}", 1, MAX_TOKENS)
+    if value != int(value):
+        raise InputError(f"{where}, {name}", f"expected a count >= 1, found {word!r:.40}")
     return int(value)
 
 
-def _seconds(text: Any, where: str, name: str) -> float:
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        value = np.nan
-    if not 0 <= value < 1e9:
-        raise InputError(f"{where} {name}", f"expected a time >= 0, found {text!r:.40}")
-    return value
+def _seconds(word: object, where: str, name: str) -> float:
+    return real(str(word), f"{where}, {name}", 0.0, 1e9)
 
 
 def _instance(
@@ -114,7 +90,7 @@ def _instance(
 
 def read_azure(path: Path) -> BatchingInstance:
     """Azure's LLM inference traces of 2023 and 2024; raises InputError."""
-    rows = _rows(path, AZURE.all())
+    rows = _rows(path, AZURE)
     times = []
     for where, row in rows:
         stamp = row[AZURE.time].strip().removesuffix("+00:00")
@@ -124,7 +100,7 @@ def read_azure(path: Path) -> BatchingInstance:
             times.append(moment.timestamp() + float(f"0.{fraction or 0}"))
         except ValueError:
             raise InputError(
-                f"{where} {AZURE.time}", f"expected a time, found {stamp!r:.40}"
+                f"{where}, {AZURE.time}", f"expected a time, found {stamp!r:.40}"
             ) from None
     first = times[0]
     return _instance(
@@ -138,7 +114,7 @@ def read_azure(path: Path) -> BatchingInstance:
 
 def read_burstgpt(path: Path) -> BatchingInstance:
     """BurstGPT; requests that failed (no response tokens) are left out. Raises InputError."""
-    rows = _rows(path, BURSTGPT.all())
+    rows = _rows(path, BURSTGPT)
     rows = [(where, row) for where, row in rows if row[BURSTGPT.output].strip() not in ("0", "0.0")]
     if not rows:
         raise InputError(path, "expected a request with a response at least")
@@ -153,7 +129,7 @@ def read_burstgpt(path: Path) -> BatchingInstance:
 
 def read_lengths(path: Path) -> BatchingInstance:
     """Prompt and output lengths without times, as Vidur has them: Poisson arrivals, one a second."""
-    rows = _rows(path, LENGTHS.all())
+    rows = _rows(path, LENGTHS)
     rng = np.random.default_rng(ARRIVAL_SEED)
     return _instance(
         path,
@@ -172,9 +148,9 @@ def read_mooncake(path: Path) -> BatchingInstance:
     sequence, which overstates hits where a group branches.
     """
     places, documents = [], []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, MAX_BYTES).splitlines(), start=1):
         if line.strip():
-            places.append(f"{path}:{number}")
+            places.append(f"{path}, line {number}")
             documents.append(_document(line, places[-1]))
     if not documents:
         raise InputError(path, "expected a request at least, the trace is empty")
@@ -195,20 +171,16 @@ def read_mooncake(path: Path) -> BatchingInstance:
 
 
 def _document(line: str, where: str) -> dict[str, Any]:
-    try:
-        document = json.loads(line)
-    except ValueError:
-        raise InputError(where, "expected a JSON object: is the line cut off?") from None
-    wanted = ("timestamp", "input_length", "output_length", "hash_ids")
-    missing = [k for k in wanted if not isinstance(document, dict) or k not in document]
-    if missing:
-        raise InputError(where, f"field {missing[0]!r} is missing")
-    return dict(document)
+    document = parse_json(line, where)
+    for name in ("timestamp", "input_length", "output_length", "hash_ids"):
+        if name not in document:
+            raise InputError(where, f"field {name!r} is missing")
+    return document
 
 
 def _hashes(value: Any, where: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(h) is int for h in value):
-        raise InputError(f"{where} hash_ids", f"expected a list of integers, found {value!r:.40}")
+        raise InputError(f"{where}, hash_ids", f"expected a list of integers, found {value!r:.40}")
     return tuple(value)
 
 
@@ -231,21 +203,12 @@ def _chains(
 
 def read_json(path: Path) -> BatchingInstance:
     """What `BatchingInstance.to_json` gives; raises InputError."""
-    try:
-        document = json.loads(_text(path))
-    except ValueError as error:
-        raise InputError(path, f"expected JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise InputError(path, f"expected an object, found {type(document).__name__}")
-    try:
-        return instance_from_json(document)
-    except InputError as error:
-        raise InputError(path, str(error)) from None
+    return read_object(path, instance_from_json, MAX_BYTES)
 
 
 def read_auto(path: Path) -> BatchingInstance:
     """Any of these formats, by its first line; raises InputError."""
-    first = _text(path).lstrip()[:2000].partition("\n")[0]
+    first = read_text(path, MAX_BYTES).lstrip()[:2000].partition("\n")[0]
     if first.startswith("{"):
         return read_mooncake(path) if '"hash_ids"' in first else read_json(path)
     for columns, read in ((AZURE, read_azure), (BURSTGPT, read_burstgpt), (LENGTHS, read_lengths)):

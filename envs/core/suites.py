@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import read_toml
 from graphsched.envs.core.specs import parse_instances
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ def open_suite(domain: Domain[Any, Any], word: str) -> Suite:
     if file.suffix != ".toml":
         names = ", ".join(known) or "none"
         raise InputError(f"suite {word!r:.60}", f"expected one of {names}, or a TOML file")
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(file, f"expected the TOML of a suite ({error})") from None
-    return _suite(file.stem, table, file)
+    return _suite(file.stem, read_toml(file), file)
 
 
 def _suite(name: str, table: Mapping[str, Any], file: Path) -> Suite:

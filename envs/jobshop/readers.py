@@ -7,118 +7,24 @@ Taillard's files: durations and machines as two separate tables, machines counte
 
 from __future__ import annotations
 
-import json
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import MIB, Line, Lines, parse_json, read_text, within
 from graphsched.envs.jobshop.instance import MAX_TIME, JobShopInstance, instance_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 64 * MIB
 MAX_COUNT = 10**6  # jobs or machines; a header alone must not make a simulator allocate gigabytes
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_WORD = re.compile(r"[^\W\d_]")  # a letter
-
-
-class Line(NamedTuple):
-    """One line that carries something, with its place for error messages."""
-
-    where: str  # "file.txt, line 7"
-    text: str
-
-    def integers(self, minimum: int = 0, maximum: int = MAX_TIME) -> list[int]:
-        """All numbers of the line; raises InputError unless they are integers in the range."""
-        return [self._integer(token, minimum, maximum) for token in self.text.split()]
-
-    def _integer(self, token: str, minimum: int, maximum: int) -> int:
-        if not _INTEGER.fullmatch(token):
-            raise InputError(self.where, f"expected an integer, found {token!r:.60}")
-        value = int(token) if len(token) < 20 else MAX_TIME + 1
-        if not minimum <= value <= maximum:
-            problem = f"expected integers in [{minimum}, {maximum}], found {token:.60}"
-            raise InputError(self.where, problem)
-        return value
-
-    @property
-    def has_words(self) -> bool:
-        """Whether the line begins with a letter, as headings do."""
-        return _WORD.match(self.text) is not None
-
-
-class Lines:
-    """The lines of a file, taken one by one; running out of them is an InputError."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        """Drop blank lines and ``#`` comments. Raises InputError if nothing is left."""
-        self._path = path
-        self._rest = [
-            Line(f"{path}, line {number}", line.strip())
-            for number, line in enumerate(text.splitlines(), start=1)
-            if line.strip() and not line.lstrip().startswith("#")
-        ]
-        if not self._rest:
-            raise InputError(path, "nothing but blank lines and comments; expected an instance")
-        self._rest.reverse()
-        self._last = self._rest[0].where
-
-    def __iter__(self) -> Iterator[Line]:
-        """The lines that are left, without taking them."""
-        return reversed(self._rest)
-
-    def take(self, what: str) -> Line:
-        """The next line; `what` says what was expected there if there is none."""
-        if not self._rest:
-            raise InputError(self._last, f"the file ends here; expected {what}")
-        return self._rest.pop()
-
-    def skip_heading(self, word: str) -> None:
-        """Take a heading if there is one; raises InputError if it does not start with `word`."""
-        if self._rest and self._rest[-1].has_words:
-            heading = self._rest.pop()
-            if not heading.text.casefold().startswith(word):
-                raise InputError(
-                    heading.where, f"expected {word!r} or numbers, found {heading.text!r:.60}"
-                )
-
-    def finish(self) -> None:
-        """Raise InputError if anything is left."""
-        if self._rest:
-            line = self._rest[-1]
-            problem = "expected the end of the file (one instance a file)"
-            raise InputError(line.where, f"{problem}, found {line.text!r:.60}")
-
-
-def _text(path: Path) -> str:
-    """Content of a text file; raises InputError if it can't be had."""
-    if path.is_dir():
-        raise InputError(path, "is a directory; expected a file")
-    if not path.exists():
-        raise InputError(path, "no such file")
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})") from None
-    if len(content) > MAX_BYTES:
-        raise InputError(path, f"larger than {MAX_BYTES // 2**20} MiB; not a job shop instance")
-    if not content:
-        raise InputError(path, "is empty; expected an instance")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise InputError(path, "is a binary file; expected text")
-    return text
 
 
 def _counts(line: Line, more: bool) -> tuple[int, int]:
     """Jobs and machines from a header; raises InputError. `more`: further numbers may follow."""
-    numbers = line.integers(0, 2**63)
+    numbers = line.integers()
     if len(numbers) < 2 or (len(numbers) > 2 and not more):
         problem = f"expected 'jobs machines', found {line.text!r:.60}"
         raise InputError(line.where, problem)
@@ -131,7 +37,7 @@ def _counts(line: Line, more: bool) -> tuple[int, int]:
 
 def _job(line: Line, machines: int) -> list[tuple[int, int]]:
     """One job of the standard format as (machine, duration) pairs."""
-    numbers = line.integers()
+    numbers = line.integers(0, MAX_TIME)
     if len(numbers) % 2:
         problem = f"expected pairs of machine and duration, found {len(numbers)} numbers"
         raise InputError(line.where, problem)
@@ -180,24 +86,16 @@ def _parse_taillard(path: Path, text: str) -> JobShopInstance:
 
 
 def _parse_json(path: Path, text: str) -> JobShopInstance:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}", f"not JSON ({error.msg})") from None
-    except (RecursionError, ValueError):
-        raise InputError(path, "JSON nested too deeply or with a number too long") from None
-    if not isinstance(document, dict):
-        raise InputError(path, f"expected a JSON object, found {type(document).__name__}")
+    return within(path, partial(_from_document, path.stem, parse_json(text, path)))
+
+
+def _from_document(name: str, document: dict[str, Any]) -> JobShopInstance:
     if document.get("domain", "jobshop") != "jobshop":
-        raise InputError(path, f"expected domain 'jobshop', found {document['domain']!r:.60}")
-    document.setdefault("name", path.stem)
-    try:
-        instance = instance_from_json(document)
-    except InputError as error:
-        raise InputError(path, str(error)) from None
+        raise InputError("domain", f"expected 'jobshop', found {document['domain']!r:.60}")
+    instance = instance_from_json({"name": name, **document})
     if instance.num_machines > MAX_COUNT:
-        problem = f"num_machines: expected at most {MAX_COUNT}, found {instance.num_machines}"
-        raise InputError(path, problem)
+        found = f"found {instance.num_machines}"
+        raise InputError("num_machines", f"expected at most {MAX_COUNT}, {found}")
     return instance
 
 
@@ -207,7 +105,7 @@ def _looks_like_taillard(path: Path, text: str) -> bool:
     if any(line.has_words for line in lines):
         return True
     header, *body = (line.text.split() for line in lines)
-    if len(header) != 2 or not all(_INTEGER.fullmatch(token) for token in header):
+    if len(header) != 2 or not all(token.isdecimal() for token in header):
         return len(header) > 2
     jobs, machines = (int(token[:20]) for token in header)
     return len(body) > jobs and len(body[0]) == machines
@@ -224,7 +122,7 @@ def read_standard(path: Path) -> JobShopInstance:
     Raises:
         InputError: naming file and line.
     """
-    return _parse_standard(path, _text(path))
+    return _parse_standard(path, read_text(path, MAX_BYTES))
 
 
 def read_taillard(path: Path) -> JobShopInstance:
@@ -237,17 +135,17 @@ def read_taillard(path: Path) -> JobShopInstance:
     Raises:
         InputError: naming file and line.
     """
-    return _parse_taillard(path, _text(path))
+    return _parse_taillard(path, read_text(path, MAX_BYTES))
 
 
 def read_json(path: Path) -> JobShopInstance:
     """Read what `JobShopInstance.to_json` writes. Raises InputError naming file and field."""
-    return _parse_json(path, _text(path))
+    return _parse_json(path, read_text(path, MAX_BYTES))
 
 
 def read_auto(path: Path) -> JobShopInstance:
     """Read any of the formats, told apart by content. Raises InputError naming file and line."""
-    text = _text(path)
+    text = read_text(path, MAX_BYTES)
     if text.lstrip()[:1] in ("{", "["):
         return _parse_json(path, text)
     parse = _parse_taillard if _looks_like_taillard(path, text) else _parse_standard

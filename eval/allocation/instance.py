@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import integer, read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 COLUMNS = ("id", "lower", "upper", "size")
-MAX_BYTES = 64 * 2**20  # of a file
 LIMIT = 2**53  # of a number, so that sums stay far from what 64 bits hold
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
@@ -93,54 +92,11 @@ class Allocation:
         return int(self.load.max())
 
 
-def _integer(word: str, where: str, column: str) -> int:
-    text = word.strip()
-    if not _INTEGER.fullmatch(text) or len(text) > 18 or abs(int(text)) >= LIMIT:
-        raise InputError(where, f"expected an integer as {column}, found {word!r:.40}")
-    return int(text)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(path, f"can't be read: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise InputError(path, f"expected a file of at most {MAX_BYTES // 2**20} MiB")
-    try:
-        return raw.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(path, "expected a text file, found binary data") from None
-
-
-def _rows(path: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Words of the heading; of each row, its place and its words."""
-    rows = [
-        (f"{path}, line {n}", words)
-        for n, line in enumerate(_lines(path), start=1)
-        for words in csv.reader([line])
-        if any(word.strip() for word in words)
-    ]
-    if not rows:
-        raise InputError(path, f"is empty; expected a line {','.join(COLUMNS)!r}")
-    (where, heading), *rest = rows
-    heading = [word.strip().casefold() for word in heading]
-    for column in COLUMNS:
-        if heading.count(column) != 1:
-            raise InputError(
-                where, f"expected one column {column!r}, found {','.join(heading)!r:.60}"
-            )
-    if not rest:
-        raise InputError(where, "expected rows of buffers below the heading, found none")
-    return heading, rest
-
-
-def _numbers(words: list[str], where: str, heading: list[str]) -> list[int]:
+def _numbers(row: dict[str, str], where: str) -> list[int]:
     """Lower, upper and size of a row."""
-    if len(words) != len(heading):
-        raise InputError(where, f"expected {len(heading)} columns, found {len(words)}")
-    lower, upper, size = (_integer(words[heading.index(c)], where, c) for c in COLUMNS[1:])
+    lower, upper, size = (
+        integer(row[name], f"{where}, {name}", 1 - LIMIT, LIMIT - 1) for name in COLUMNS[1:]
+    )
     if lower >= upper:
         raise InputError(where, f"expected lower < upper, found {lower} and {upper}")
     if size < 0:
@@ -164,10 +120,9 @@ def read_minimalloc(path: Path, capacity: int | None = None) -> Allocation:
     Raises:
         InputError: naming file and line, and what was expected there.
     """
-    heading, rows = _rows(path)
-    at = heading.index("id")
-    table = np.array([_numbers(words, where, heading) for where, words in rows], np.int64)
-    ids = [words[at].strip() for _, words in rows]
+    rows = read_rows(path, COLUMNS, fold=True)
+    table = np.array([_numbers(row, where) for where, row in rows], np.int64)
+    ids = [row["id"] for _, row in rows]
     seen: set[str] = set()
     for name, (where, _) in zip(ids, rows, strict=True):
         if name in seen:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping  # noqa: TC003 - read at run time by `read_dataclass`
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import read_toml
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.documents import check_key, read_dataclass, write_dataclass
 
@@ -261,7 +261,7 @@ def load_config(
     Raises:
         InputError: unknown domain, preset or key, or a bad value; names file and key.
     """
-    given = _toml(Path(file)) if file is not None else {}
+    given = read_toml(Path(file)) if file is not None else {}
     where = str(file) if file is not None else "config"
     named = given.get("domain", domain)
     _check(named == domain, f"{where}: domain", named, repr(domain))
@@ -291,19 +291,10 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def _preset(domain: str, preset: str) -> dict[str, Any]:
     file = get_domain(domain).presets
-    presets = _toml(file).get("train", {})
+    presets = read_toml(file).get("train", {})
     if preset not in presets:
         known = ", ".join(presets) or "none"
         raise InputError(f"preset {preset!r:.40}", f"not one of those of {domain}: {known}")
     table: dict[str, Any] = presets[preset]
     read_dataclass(TrainConfig, {**table, "domain": domain}, f"{file} [train.{preset}]")
     return table
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not TOML ({error})") from None

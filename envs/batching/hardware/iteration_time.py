@@ -6,9 +6,8 @@ tokens) + attention of decodes + attention of prefills + swapping. All in second
 
 from __future__ import annotations
 
-import csv
 from functools import lru_cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,10 +16,9 @@ import numpy as np
 from graphsched.envs.batching.hardware.catalogue import BLOCK, gpu_named, model_named
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.parts.reading import read_rows, real
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from graphsched.envs.batching.hardware.catalogue import Gpu, Model
@@ -78,8 +76,8 @@ def linear_table(gpu: str, model: str, tp: int = 1, imbalance: float = 1.0) -> F
     card = gpu_named(gpu)
     shipped = files("graphsched.envs.batching.data") / f"linear_{gpu}_{model}_tp{tp}.csv"
     if shipped.is_file() and imbalance == 1.0:
-        text = shipped.read_text(encoding="utf-8").splitlines()
-        return _spread(*_profile(text, str(shipped))) + _reductions(card, shape, tp)
+        with as_file(shipped) as file:
+            return _spread(*read_profile(file)) + _reductions(card, shape, tp)
     return roofline(card, shape, tp, imbalance)
 
 
@@ -113,24 +111,14 @@ def _frozen(values: NDArray[Any]) -> Floats:
 
 def read_profile(path: Path) -> tuple[Floats, Floats]:
     """Tokens and milliseconds of a profile CSV; raises InputError with file and row."""
-    try:
-        text = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"expected a profile CSV: {error}") from None
-    return _profile(text, str(path))
-
-
-def _profile(text: Iterable[str], where: str) -> tuple[Floats, Floats]:
-    rows = list(csv.reader(line for line in text if not line.startswith("#")))
-    if not rows or rows[0] != ["tokens", "linear_ms"] or len(rows) < 3:
-        raise InputError(where, "expected a header tokens,linear_ms and two rows at least")
-    try:
-        values = np.array([[float(a), float(b)] for a, b in rows[1:]])
-    except ValueError as error:
-        raise InputError(where, f"expected two numbers a row: {error}") from None
-    tokens, times = values.T
-    if not (np.isfinite(values).all() and (np.diff(tokens) > 0).all() and (values > 0).all()):
-        raise InputError(where, "expected positive numbers, tokens rising")
+    rows = read_rows(path, ("tokens", "linear_ms"))
+    tokens, times = np.array(
+        [[real(row[name], where) for name in ("tokens", "linear_ms")] for where, row in rows]
+    ).T
+    if not (len(tokens) > 1 and (np.diff(tokens) > 0).all() and (tokens > 0).all()):
+        raise InputError(path, "expected two rows at least, tokens > 0 and rising")
+    if not (times > 0).all():
+        raise InputError(path, "expected linear_ms > 0")
     return tokens, times
 
 

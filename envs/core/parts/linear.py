@@ -13,6 +13,7 @@ import numpy as np
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.parts.reading import parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,11 +125,11 @@ def save_weights(schema: GraphSchema, weights: NDArray[np.float32], **facts: Any
 
 def load_weights(schema: GraphSchema, path: Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Weights in the schema's order, and the document; raises InputError if features differ."""
+    document = parse_json(read_text(path), path)
     try:
-        document = json.loads(path.read_text())
-        named = document["weights"]
+        named = dict(document["weights"])
         weights = np.array([named.pop(f.name) for f in schema.candidate], np.float32)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"expected weights of the candidate features: {error!r}") from None
     if named:
         raise InputError(path, f"weights of unknown features {sorted(named)}")

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import integer, read_text, real, within
 from graphsched.envs.soc.instance import Job, Platform, SocInstance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 MEMORY = "MEM"
 _SETTINGS = {"opp", "trip_freq", "DTPM_trip_freq", "power_profile", "PG_profile"}
@@ -33,33 +36,10 @@ class _Resource:
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Place and words of each line that says something."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(path, f"can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(path, "expected a text file, found binary data") from None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         words = line.split("#")[0].split()
         if words:
-            yield f"{path}:{number}", words
-
-
-def _integer(word: str, where: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise InputError(where, f"expected an integer, found {word!r:.40}") from None
-
-
-def _time(word: str, where: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = np.nan
-    if not 0 <= value < np.inf:
-        raise InputError(where, f"expected a number >= 0, found {word!r:.40}")
-    return value
+            yield f"{path}, line {number}", words
 
 
 def _words(words: list[str], count: int, where: str) -> list[str]:
@@ -79,13 +59,13 @@ def read_soc(path: Path) -> tuple[Platform, list[dict[str, float]]]:
             name, number = pairs.get("resource_name"), pairs.get("resource_ID")
             if name is None or number is None:
                 raise InputError(where, "expected resource_name and resource_ID: the line is cut")
-            current = _Resource(name, _integer(pairs.get("capacity", "1"), where))
+            current = _Resource(name, integer(pairs.get("capacity", "1"), where))
             current.memory = MEMORY in (pairs.get("resource_type"), pairs.get("resoruce_type"))
-            resources[_integer(number, where)] = current
+            resources[integer(number, where)] = current
         elif words[0] == "comm_band":
             _words(words, 4, where)
-            p, q = _integer(words[1], where), _integer(words[2], where)
-            band[p, q] = _time(words[3], where)
+            p, q = integer(words[1], where), integer(words[2], where)
+            band[p, q] = real(words[3], where)
             if band[p, q] == 0 and p != q:
                 raise InputError(where, "expected a bandwidth > 0, found 0")
         elif words[0] == "comm_band_self":
@@ -93,9 +73,9 @@ def read_soc(path: Path) -> tuple[Platform, list[dict[str, float]]]:
         elif current is None:
             raise InputError(where, f"expected add_new_resource first, found {words[0]!r:.40}")
         elif words[0] == "power_profile":
-            current.watts = _time(_words(words, 3, where)[-1], where) / current.capacity
+            current.watts = real(_words(words, 3, where)[-1], where) / current.capacity
         elif words[0] not in _SETTINGS and not current.memory:
-            current.times[words[0]] = _time(_words(words, 2, where)[1], where)
+            current.times[words[0]] = real(_words(words, 2, where)[1], where)
     return _platform(path, resources, band)
 
 
@@ -149,17 +129,25 @@ def read_ds3(path: Path) -> SocInstance:
     missing = [pair for pair in edges if pair not in volumes]
     if missing:
         raise InputError(path, f"no comm_vol for {missing[0][0]} to {missing[0][1]}, expected one")
-    try:
-        job = Job(
-            title,
-            tuple(names),
-            duration.reshape(len(names), platform.num_pes),
-            np.array(edges, np.int64).reshape(-1, 2).T.copy(),
-            np.array([volumes[pair] for pair in edges], float),
-        )
-        return SocInstance(title, platform, (job,), ticks=True)
-    except InputError as error:
-        raise InputError(path, str(error)) from None
+    return within(path, lambda: _instance(title, names, edges, volumes, platform, duration))
+
+
+def _instance(
+    title: str,
+    names: list[str],
+    edges: list[tuple[int, int]],
+    volumes: dict[tuple[int, int], float],
+    platform: Platform,
+    duration: NDArray[np.float64],
+) -> SocInstance:
+    job = Job(
+        title,
+        tuple(names),
+        duration.reshape(len(names), platform.num_pes),
+        np.array(edges, np.int64).reshape(-1, 2).T.copy(),
+        np.array([volumes[pair] for pair in edges], float),
+    )
+    return SocInstance(title, platform, (job,), ticks=True)
 
 
 def _read_job(
@@ -174,18 +162,18 @@ def _read_job(
         if words[0] == "job_name":
             title = _words(words, 2, where)[1]
         elif words[0] == "add_new_tasks":
-            wanted = _integer(_words(words, 2, where)[1], where)
+            wanted = integer(_words(words, 2, where)[1], where)
         elif words[0] == "comm_vol":
             _words(words, 4, where)
-            pair = _integer(words[1], where), _integer(words[2], where)
-            volumes[pair] = _time(words[3], where)
+            pair = integer(words[1], where), integer(words[2], where)
+            volumes[pair] = real(words[3], where)
         elif wanted < 0:
             raise InputError(where, f"expected add_new_tasks first, found {words[0]!r:.40}")
         elif len(words) > 1 and words[1] not in ("HEAD", "TAIL", "earliest_start"):
-            if _integer(words[1], where) != len(names):
+            if integer(words[1], where) != len(names):
                 raise InputError(where, f"expected task {len(names)}, found {words[1]!r:.40}")
             names.append(words[0])
-            preds.append([_integer(word, where) for word in words[2:]])
+            preds.append([integer(word, where) for word in words[2:]])
     if len(names) != wanted or not names:
         expected = f"expected {wanted} tasks" if wanted >= 0 else "expected add_new_tasks"
         raise InputError(path, f"{expected}, found {len(names)}")

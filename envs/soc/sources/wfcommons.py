@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.reading import read_document, within
+from graphsched.envs.core.parts.reading import read_object
 from graphsched.envs.soc.instance import Job, Platform, SocInstance
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def read_wfcommons(path: Path) -> SocInstance:
     Execution times come from the recorded run, transfers from the files that tasks share, over
     links of 1 Gbit/s; raises InputError naming file and field.
     """
-    document = read_document(path)
-    return within(path, lambda: _from_workflow(document, path.stem))
+    return read_object(path, lambda document: _from_workflow(document, path.stem))
 
 
 def _from_workflow(document: Mapping[str, Any], name: str) -> SocInstance:

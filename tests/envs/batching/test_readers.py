@@ -66,20 +66,26 @@ def test_mooncake_hashes_become_shared_prefixes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (AZURE.replace("3180", "-1"), r"trace.csv:3 ContextTokens.*'-1'"),
-        (AZURE.replace("3180", "nan"), r"trace.csv:3 ContextTokens"),
-        (AZURE.replace(",8\n", ",0\n"), r"trace.csv:3 GeneratedTokens.*'0'"),
-        (AZURE.replace(",3180,8\n", ""), r"trace.csv:3.*cut off"),
-        (AZURE.replace("18:17:04", "18:17:01"), r"trace.csv:3.*rise"),
-        (AZURE.replace("2023-11-16 18:17:04.0319600", "soon"), r"trace.csv:3 TIMESTAMP.*'soon'"),
-        (AZURE.partition("\n")[0] + "\n", r"trace.csv.*empty"),
-        (BURST.replace("118,", "nan,"), r"trace.csv:4 Timestamp"),
-        (BURST.replace("118,", "4,"), r"trace.csv:4.*rise, found 4.0 after 5.0"),
-        (LENGTHS.replace("2015", "x"), r"trace.csv:3 num_prefill_tokens.*'x'"),
-        (MOON[:-9], r"trace.csv:3.*cut off"),
-        (MOON.replace('"output_length": 5', '"output_length": 0'), r"trace.csv:1 output_length"),
-        (MOON.replace("[7]", '"7"'), r"trace.csv:3 hash_ids"),
-        (MOON.replace("[7]", '[7, "8"]'), r"trace.csv:3 hash_ids"),
+        (AZURE.replace("3180", "-1"), r"trace.csv, line 3, ContextTokens.*'-1'"),
+        (AZURE.replace("3180", "nan"), r"trace.csv, line 3, ContextTokens"),
+        (AZURE.replace(",8\n", ",0\n"), r"trace.csv, line 3, GeneratedTokens.*'0'"),
+        (AZURE.replace(",3180,8\n", ""), r"trace.csv, line 3: .*cut off"),
+        (AZURE.replace("18:17:04", "18:17:01"), r"trace.csv, line 3: .*rise"),
+        (
+            AZURE.replace("2023-11-16 18:17:04.0319600", "soon"),
+            r"trace.csv, line 3, TIMESTAMP.*'soon'",
+        ),
+        (AZURE.partition("\n")[0] + "\n", r"trace.csv.*a row at least"),
+        (BURST.replace("118,", "nan,"), r"trace.csv, line 4, Timestamp"),
+        (BURST.replace("118,", "4,"), r"trace.csv, line 4: .*rise, found 4.0 after 5.0"),
+        (LENGTHS.replace("2015", "x"), r"trace.csv, line 3, num_prefill_tokens.*'x'"),
+        (MOON[:-9], r"trace.csv, line 3: expected JSON"),
+        (
+            MOON.replace('"output_length": 5', '"output_length": 0'),
+            r"trace.csv, line 1, output_length",
+        ),
+        (MOON.replace("[7]", '"7"'), r"trace.csv, line 3, hash_ids"),
+        (MOON.replace("[7]", '[7, "8"]'), r"trace.csv, line 3, hash_ids"),
         ("a,b\n1,2\n", "expected an Azure"),
     ],
 )
@@ -177,14 +183,14 @@ def test_counts_are_whole_and_within_bounds(tmp_path, text, good):
     if good:
         assert READERS["lengths"](path).requests.prompt[1] == float(text)
     else:
-        with pytest.raises(InputError, match=r"trace.csv:3 num_prefill_tokens"):
+        with pytest.raises(InputError, match=r"trace.csv, line 3, num_prefill_tokens"):
             READERS["lengths"](path)
 
 
 def test_times_may_stand_still_but_not_be_negative(tmp_path):
     same = READERS["burstgpt"](written(tmp_path, BURST.replace("118,", "5,"))).requests
     assert same.arrival_s.tolist() == [0, 0]
-    with pytest.raises(InputError, match=r"trace.csv:2 Timestamp"):
+    with pytest.raises(InputError, match=r"trace.csv, line 2, Timestamp"):
         READERS["burstgpt"](
             written(tmp_path, BURST.replace("5,0,1,ChatGPT,472", "-5,0,1,ChatGPT,472"))
         )

@@ -52,13 +52,13 @@ def test_a_suite_of_ones_own_is_read_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "shifts: expected one"),
+        ("", "is empty"),
         ("[shifts]", "shifts: expected one"),
         ("[shifts]\na = 3", "shifts: expected one"),
         ('shifts = "toy"', "shifts: expected a table"),
         ('policies = "none"\n[shifts]\na = "toy"', "unknown field 'policies'"),
         ('policy = 3\n[shifts]\na = "toy"', "policy: expected a text, found 3"),
-        ("[shifts", "expected the TOML of a suite"),
+        ("[shifts", "expected TOML"),
     ],
 )
 def test_a_malformed_file_is_told_in_one_line(tmp_path: Path, text: str, told: str) -> None:

@@ -132,7 +132,7 @@ def test_what_is_no_mapping_is_refused():
 def test_damaged_and_nested_files_are_refused_in_a_line(tmp_path):
     packed = gzip.compress(json.dumps(PROGRAM.to_json()).encode())
     contents = {
-        "cut.json.gz": (packed[:-9], "damaged file"),
+        "cut.json.gz": (packed[:-9], "damaged"),
         "bent.json.gz": (packed[:20] + b"\xff" * 20 + packed[40:], "p"),
         "deep.json": (b"[" * 100_000, "expected JSON"),
         "binary.json.gz": (gzip.compress(b"\xff\xfe"), "binary data"),
