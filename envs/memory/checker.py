@@ -52,7 +52,7 @@ def _split(instance: MemoryInstance, solution: MemorySolution) -> NDArray[np.flo
         stays.setdefault(g, []).append((start, end))
     out = np.zeros((2, instance.num_instructions))
     for t, g, read, written in zip(*(row.tolist() for row in instance.accesses), strict=True):
-        fast = any(start <= t <= end for start, end in stays.get(g, ()))
+        fast = any(start <= t < end for start, end in stays.get(g, ()))
         out[int(fast), t] += read + written
     return out
 
@@ -111,8 +111,8 @@ def _check_places(instance: MemoryInstance, solution: MemorySolution) -> Iterato
     for r, g in enumerate(solution.storage.tolist()):
         start, end, offset = (int(getattr(solution, f)[r]) for f in ("start", "end", "offset"))
         what = f"{_name(instance, g)}, residency {r}"
-        if start > end or start < 0 or end >= instance.num_instructions:
-            yield Violation("interval", f"{what}: instructions {start} to {end}")
+        if start >= end or start < 0 or end > instance.num_instructions:
+            yield Violation("interval", f"{what}: instructions [{start}, {end})")
         if offset % machine.alignment:
             yield Violation("alignment", f"{what}: offset {offset} % {machine.alignment} != 0")
         top = offset + int(instance.size[g])
@@ -128,7 +128,7 @@ def _check_overlaps(instance: MemoryInstance, solution: MemorySolution) -> Itera
     low, high = solution.offset, solution.offset + size
     lasting: list[int] = []
     for r in np.argsort(solution.start, kind="stable").tolist():
-        lasting = [o for o in lasting if solution.end[o] >= solution.start[r]]
+        lasting = [o for o in lasting if solution.end[o] > solution.start[r]]
         for o in lasting:
             same = solution.storage[o] == solution.storage[r]
             if same or (low[o] < high[r] and low[r] < high[o]):
@@ -151,11 +151,11 @@ def _check_contents(
         stays.setdefault(int(solution.storage[r]), []).append(stay)
     for g, mine in stays.items():
         for start, end in mine:
-            inside = [k for k, a in enumerate(accesses.get(g, [])) if start <= a.time <= end]
+            inside = [k for k, a in enumerate(accesses.get(g, [])) if start <= a.time < end]
             if inside:
                 yield from _check_stay(instance, g, accesses[g], (start, end), inside, copies)
             else:
-                yield Violation("idle", f"{_name(instance, g)}: {start} to {end} serves no access")
+                yield Violation("idle", f"{_name(instance, g)}: [{start}, {end}) serves no access")
 
 
 def _check_stay(
@@ -176,10 +176,10 @@ def _check_stay(
         copies.append(Copy(stay[0], accesses[first].time - 1, size, f"{name} copied in"))
     dirty = any(accesses[k].writes for k in inside)
     if dirty and (last + 1 < len(accesses) or instance.live_out[g]):
-        if stay[1] <= accesses[last].time:
+        if stay[1] <= accesses[last].time + 1:
             at = accesses[last].time
             yield Violation("write-back", f"{name}: written, and lost after instruction {at}")
-        copies.append(Copy(accesses[last].time + 1, stay[1], size, f"{name} written back"))
+        copies.append(Copy(accesses[last].time + 1, stay[1] - 1, size, f"{name} written back"))
 
 
 def _check_copies(

@@ -61,7 +61,7 @@ class Instruction:
 
 @dataclass(frozen=True, eq=False)
 class MemoryInstance:
-    """A program and the machine it runs on. Minimise latency, s.
+    """A program and the machine it runs on. Minimise latency, us.
 
     Buffers that alias share one *storage*; what is decided, storage by storage and *access* by
     access, is whether an instruction finds its operand in fast memory. An access is an (instruction,

@@ -21,11 +21,11 @@ def _chart(instance: MemoryInstance, solution: MemorySolution) -> Chart:
     load = np.zeros(instance.num_instructions)
     bars = []
     columns = (solution.storage, solution.start, solution.end, solution.offset)
-    for g, first, last, offset in zip(*(c.tolist() for c in columns), strict=True):
-        load[first : last + 1] += share[g]
+    for g, start, end, offset in zip(*(c.tolist() for c in columns), strict=True):
+        load[start:end] += share[g]
         words = f"{names[g]}: {instance.size[g] / MIB:.3g} MiB at {offset / MIB:.3g}"
         low, high = offset / capacity, float(share[g])
-        bars.append(Bar(low, first, last + 1, g, words=words, height=high))
+        bars.append(Bar(low, start, end, g, words=words, height=high))
     fast = f"{instance.machine.fast_capacity / MIB:g} MiB"
     return Chart(
         name=instance.name,

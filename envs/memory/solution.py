@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.memory.instance import MemoryInstance
 
+SCHEMA = 2  # 1 had the last instruction as the end of a residency
 _ROW = ("storage", "start", "end", "offset")
 
 
@@ -32,7 +33,7 @@ class MemorySolution:
 
     Attributes:
         storage: (R,) int64.
-        start, end: (R,) int64, first and last instruction, both inclusive.
+        start, end: (R,) int64, first instruction and the one after the last.
         offset: (R,) int64, bytes.
         cost: claimed latency, us; the checker re-derives it.
         order: storages in the order in which they were placed, if the mapping came of one; a search
@@ -50,7 +51,7 @@ class MemorySolution:
         """JSON document; `solution_from_json` reads it back."""
         columns = (getattr(self, name).tolist() for name in _ROW)
         document: dict[str, Any] = {
-            "schema": 1,
+            "schema": SCHEMA,
             "domain": "memory",
             "cost": self.cost,
             "residencies": [
@@ -63,15 +64,19 @@ class MemorySolution:
 
 
 def solution_from_json(instance: MemoryInstance, document: Mapping[str, Any]) -> MemorySolution:
-    """Inverse of `MemorySolution.to_json`; raises InputError naming the field.
+    """Inverse of `MemorySolution.to_json`, and of what it was; raises InputError naming the field.
 
     Only the shape and the ranges are checked here: whether the mapping is feasible is the
     checker's word.
     """
     if not isinstance(document, dict) or not isinstance(document.get("residencies"), list):
         raise InputError("residencies", "missing; expected a list")
+    schema = document.get("schema", 1)
+    if schema not in (1, SCHEMA):
+        raise InputError("schema", f"expected 1 or {SCHEMA}, found {schema!r:.40}")
+    inclusive = int(schema == 1)
     limits = {"storage": instance.num_storages, "start": instance.num_instructions}
-    limits["end"] = instance.num_instructions
+    limits["end"] = instance.num_instructions + 1 - inclusive
     columns: dict[str, list[int]] = {key: [] for key in _ROW}
     for i, row in enumerate(document["residencies"]):
         for key in _ROW:
@@ -89,4 +94,5 @@ def solution_from_json(instance: MemoryInstance, document: Mapping[str, Any]) ->
             raise InputError("order", f"expected each of {instance.num_storages} storages once")
     cost = number(document.get("cost"), "cost")
     arrays = [np.array(columns[key], np.int64) for key in _ROW]
+    arrays[_ROW.index("end")] += inclusive
     return MemorySolution(arrays[0], arrays[1], arrays[2], arrays[3], cost, order)

@@ -1,1 +1,1 @@
-"""What several domains are made with: linear rules, perturbations."""
+"""What several domains are made with: charts, linear rules, reading of files, perturbations."""

@@ -89,7 +89,7 @@ def orders_of(p: Problem, solution: MemorySolution) -> list[Ints]:
     if solution.order is not None:
         return [solution.order]
     start, end, offset = solution.start, solution.end, solution.offset
-    held = end - start + 1.0
+    held = (end - start).astype(np.float64)
     keys = [(start, offset), (offset, start), (offset, -held), (start, -held)]
     rest = order_of(scores(p)[0])
     out = []

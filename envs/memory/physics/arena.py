@@ -37,7 +37,7 @@ class Arena(NamedTuple):
     load: Ints  # (T,) bytes of fast memory taken
     hit: Bools  # (A,) accesses served by fast memory
     start: Ints  # (R,) first instruction of a residency; R = A + 1
-    end: Ints  # (R,) last instruction, inclusive
+    end: Ints  # (R,) first instruction after it
     offset: Ints  # (R,)
     owner: Ints  # (R,) storage
     whole: Ints  # (2,) number of residencies, and whether first fit places them, not best fit
@@ -109,7 +109,7 @@ def copy_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
 
 @kernel(entry=False)
 def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
-    """Earliest instruction in [low, high) by whose end a copy out of fast memory is done.
+    """Earliest instruction in (low, high] before which a copy out of fast memory, begun at low, is done.
 
     -1 if there is none, or if fast memory is full on the way.
     """
@@ -120,38 +120,36 @@ def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
             return -1
         left -= max(spare(p, a, t), 0.0)
         t += 1
-    return t - 1 if left <= 0 and t > low else -1
+    return t if left <= 0 and t > low else -1
 
 
 @kernel(entry=False)
-def take(p: Problem, a: Arena, first: int, last: int, step: int, size: float) -> None:
-    """Use the spare bandwidth of instructions first, first + step, ..., last for a copy."""
+def take(p: Problem, a: Arena, first: int, stop: int, step: int, size: float) -> None:
+    """Use the spare bandwidth of instructions first, first + step, ... before stop for a copy."""
     left = size
     t = first
-    while left > 0:
+    while left > 0 and t != stop:
         part = min(left, max(spare(p, a, t), 0.0))
         a.used[t] += part
         left -= part
-        if t == last:
-            break
         t += step
 
 
 @kernel(entry=False)
-def last_fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
-    """Last instruction up to which so many bytes, somewhere, are free; start - 1 if none."""
-    for t in range(start, end + 1):
+def end_of_fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
+    """End of the instructions from start on at which so many bytes, somewhere, are free."""
+    for t in range(start, end):
         if a.load[t] + size > p.capacity:
-            return t - 1
+            return t
     return end
 
 
 @kernel(entry=False)
 def fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
-    """Offset that is free throughout [start, end]: in the smallest gap, or the first; or -1."""
+    """Offset that is free throughout [start, end): in the smallest gap, or the first; or -1."""
     best, slack, top = -1, p.capacity + 1, 0
     for r in range(a.whole[RESIDENCIES]):
-        if a.start[r] > end or a.end[r] < start:
+        if a.start[r] >= end or a.end[r] <= start:
             continue
         room = a.offset[r] - top
         if size <= room < slack:
@@ -175,7 +173,7 @@ def insert(p: Problem, a: Arena, storage: int, start: int, end: int, offset: int
         r -= 1
     a.start[r], a.end[r], a.offset[r], a.owner[r] = start, end, offset, storage
     a.whole[RESIDENCIES] += 1
-    for t in range(start, end + 1):
+    for t in range(start, end):
         a.load[t] += p.size[storage]
 
 

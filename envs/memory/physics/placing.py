@@ -18,10 +18,10 @@ from graphsched.envs.memory.physics.arena import (
     clear,
     copy_end,
     copy_start,
+    end_of_fit,
     fit,
     gain,
     insert,
-    last_fit,
     make_fast,
     take,
 )
@@ -58,7 +58,7 @@ def _piece(
         report: (4,) added to: time saved, us; bytes times instructions; bytes copied; accesses.
 
     Returns:
-        The access after the run (j if none fits), and the first instruction after which slow
+        The access after the run (j if none fits), and the first instruction before which slow
         memory has the contents.
     """
     end = p.access_ptr[g + 1]
@@ -69,9 +69,9 @@ def _piece(
     start = at if produced else copy_start(p, a, low, at, g)
     if start < 0:
         return j, 0
-    limit = last_fit(p, a, start, p.access_time[end - 1], size)
+    limit = end_of_fit(p, a, start, p.access_time[end - 1] + 1, size)
     last = end - 1
-    while last >= j and p.access_time[last] > limit:
+    while last >= j and p.access_time[last] >= limit:
         last -= 1
     while last >= j:
         if last == end - 1 or gain(p, a, last) > 0.0:
@@ -82,27 +82,27 @@ def _piece(
             if saved <= 0.0:
                 return j, 0
             after = len(p.compute) if last == end - 1 else p.access_time[last + 1]
-            until = p.access_time[last]
+            until = p.access_time[last] + 1
             back = written and (last < end - 1 or p.live_out[g])
             if back:
-                until = copy_end(p, a, until + 1, after, g)
+                until = copy_end(p, a, until, after, g)
             if until >= 0:
                 offset = fit(p, a, start, until, size)
                 if offset >= 0:
                     report[SAVED] += saved
-                    report[HELD] += size * (until - start + 1.0)
+                    report[HELD] += size * float(until - start)
                     report[COPIED] += p.copy_bytes[g] * (int(back) + int(not produced))
                     report[SERVED] += last + 1 - j
                     if commit:
                         if not produced:
-                            take(p, a, at - 1, start, -1, p.copy_bytes[g])
+                            take(p, a, at - 1, start - 1, -1, p.copy_bytes[g])
                         if back:
                             first = p.access_time[last] + 1
                             take(p, a, first, until, 1, p.copy_bytes[g])
                         insert(p, a, g, start, until, offset)
                         for k in range(j, last + 1):
                             make_fast(p, a, k)
-                    return last + 1, until + 1
+                    return last + 1, until
         last -= 1
     return j, 0
 

@@ -74,7 +74,7 @@ class State(NamedTuple):
     forced: Annotated[Bools, "B", "A"]  # accesses that must be slow, found at dead ends
     chosen: Annotated[Ints, "B", "A"]  # choices made so far
     stale: Annotated[Bools, "B", "G"]  # slow memory doesn't have the storage's contents
-    lasts: Annotated[Ints, "B", "G"]  # last instruction of the residency it is in, or -1
+    lasts: Annotated[Ints, "B", "G"]  # end of the residency it is in, or -1
 
 
 @kernel(entry=False)

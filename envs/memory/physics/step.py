@@ -39,9 +39,9 @@ def _residency(a: Arena, g: int, end: int) -> int:
 
 @kernel(entry=False)
 def _is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int) -> bool:
-    """Whether so many bytes are free there throughout [start, end]."""
+    """Whether so many bytes are free there throughout [start, end)."""
     for r in range(a.whole[RESIDENCIES]):
-        if a.start[r] <= end and a.end[r] >= start:
+        if a.start[r] < end and a.end[r] > start:
             top = a.offset[r] + p.size[a.owner[r]]
             if a.offset[r] < offset + size and offset < top:
                 return False
@@ -50,10 +50,10 @@ def _is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int)
 
 @kernel(entry=False)
 def _final(s: State, b: int, p: Problem, a: Arena, u: int, g: int, dirty: bool) -> int:
-    """Last instruction that the storage has to be there if access `u` is fast; -1: impossible."""
+    """End of the stay that the storage needs if access `u` is fast; -1: impossible."""
     t = p.access_time[u]
     if u + 1 < p.access_ptr[g + 1] or not p.live_out[g] or not dirty:
-        return int(t)
+        return int(t) + 1
     return copy_end(p, a, t + 1, len(p.compute), g)
 
 
@@ -70,7 +70,7 @@ def _retreat(s: State, b: int, p: Problem, a: Arena, u: int, g: int) -> int:
 
 @kernel(entry=False)
 def _entry(s: State, b: int, p: Problem, a: Arena, u: int, g: int, choice: int) -> tuple[int, int]:
-    """First instruction of a fast access's stay and its last; (-1, -1) if it is not possible."""
+    """Start and end of a fast access's stay; (-1, -1) if it is not possible."""
     t = p.access_time[u]
     first = u == p.access_ptr[g]
     final = _final(s, b, p, a, u, g, s.stale[b, g] or p.access_writes[u])
@@ -79,8 +79,8 @@ def _entry(s: State, b: int, p: Problem, a: Arena, u: int, g: int, choice: int) 
     if choice == STAY:
         if s.lasts[b, g] >= 0:
             r = _residency(a, g, s.lasts[b, g])
-            free = _is_free(p, a, a.offset[r], p.size[g], s.lasts[b, g] + 1, final)
-            return (s.lasts[b, g] + 1, final) if free else (-1, -1)
+            free = _is_free(p, a, a.offset[r], p.size[g], s.lasts[b, g], final)
+            return (s.lasts[b, g], final) if free else (-1, -1)
         if not first or p.live_in[g]:
             return -1, -1
         return (t, final) if fit(p, a, t, final, p.size[g]) >= 0 else (-1, -1)
@@ -113,7 +113,7 @@ def _options(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
 def _grow(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
     """A residency lasts longer."""
     a.end[_residency(a, g, end)] = until
-    for t in range(end + 1, until + 1):
+    for t in range(end, until):
         a.load[t] += p.size[g]
 
 
@@ -131,13 +131,13 @@ def serve(s: State, b: int, p: Problem, a: Arena, u: int, choice: int) -> None:
         return
     dirty = s.stale[b, g] or p.access_writes[u]
     start, final = _entry(s, b, p, a, u, g, choice)
-    if final > t:
+    if final > t + 1:
         take(p, a, t + 1, final, 1, p.copy_bytes[g])
     if choice == STAY and s.lasts[b, g] >= 0:
         _grow(p, a, g, s.lasts[b, g], final)
     else:
         if choice == COPY:
-            take(p, a, t - 1, start, -1, p.copy_bytes[g])
+            take(p, a, t - 1, start - 1, -1, p.copy_bytes[g])
         insert(p, a, g, start, final, fit(p, a, start, final, p.size[g]))
     s.stale[b, g], s.lasts[b, g] = dirty, final
     make_fast(p, a, u)

@@ -70,7 +70,7 @@ def test_bad_solutions_are_named(instance, best, change, message):
 def test_pictures(instance, best):
     text = DOMAIN.render_text(instance, best)
     assert "residual-training" in text
-    assert len(text.splitlines()) == 21
+    assert len(text.splitlines()) == 1 + 20 + 2  # title, map and load, axis and note
     assert DOMAIN.render_rgb(instance, best).shape == (600, 1200, 3)
     assert "<svg" in DOMAIN.render_html(instance, best)
 

@@ -30,8 +30,9 @@ PROGRAM = MemoryInstance(
 
 
 def mapping(*rows, cost=None, program=PROGRAM):
+    """Rows: storage, first and last instruction, offset."""
     columns = np.array(rows, np.int64).reshape(-1, 4).T
-    solution = MemorySolution(columns[0], columns[1], columns[2], columns[3], 0.0)
+    solution = MemorySolution(columns[0], columns[1], columns[2] + 1, columns[3], 0.0)
     return replace(solution, cost=latency(program, solution) if cost is None else cost)
 
 

@@ -39,7 +39,7 @@ def program(*storages, flops=10.0, machine=MACHINE, flops_of=None):
 def mapping(instance, *rows):
     """Rows: storage, first and last instruction, offset."""
     columns = np.array(rows, np.int64).reshape(-1, 4).T
-    solution = MemorySolution(columns[0], columns[1], columns[2], columns[3], 0.0)
+    solution = MemorySolution(columns[0], columns[1], columns[2] + 1, columns[3], 0.0)
     return replace(solution, cost=latency(instance, solution))
 
 

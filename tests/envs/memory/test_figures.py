@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory.bounds import cost
@@ -33,8 +35,9 @@ PROGRAM = MemoryInstance(
 
 
 def mapping(*rows, cost=45.0, order=None):
+    """Rows: storage, first and last instruction, offset."""
     columns = np.array(rows, np.int64).reshape(-1, 4).T
-    return MemorySolution(columns[0], columns[1], columns[2], columns[3], cost, order)
+    return MemorySolution(columns[0], columns[1], columns[2] + 1, columns[3], cost, order)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_a_program_without_accesses_has_measures():
     assert found == {"speed-up": 1.0, "fast accesses %": 0.0, "occupancy %": 0.0}
 
 
-ROW = {"storage": 3, "start": 4, "end": 4, "offset": 10**6}
+ROW = {"storage": 3, "start": 4, "end": 5, "offset": 10**6}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ ROW = {"storage": 3, "start": 4, "end": 4, "offset": 10**6}
         ({"storage": -1}, r"\[0\].storage"),
         ({"start": 5}, r"\[0\].start: expected in \[0, 5\), found 5"),
         ({"start": -1}, r"\[0\].start"),
-        ({"end": 5}, r"\[0\].end: expected in \[0, 5\), found 5"),
+        ({"end": 6}, r"\[0\].end: expected in \[0, 6\), found 6"),
         ({"end": True}, r"\[0\].end"),
         ({"offset": -1}, r"\[0\].offset"),
         ({"offset": 1.0}, r"\[0\].offset"),
@@ -127,6 +130,21 @@ def test_what_is_no_mapping_is_refused():
     with pytest.raises(InputError, match=r"^residencies\[0\]"):
         solution_from_json(PROGRAM, {**mapping().to_json(), "residencies": [3]})
     assert "order" not in mapping().to_json()
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3, st.integers(0, 99)), max_size=4))
+def test_ends_were_last_instructions_once(rows):
+    now = mapping(*rows).to_json()
+    before = json.loads(json.dumps(now)) | {"schema": 1}
+    for row in before["residencies"]:
+        row["end"] -= 1
+    assert now["schema"] == 2
+    assert solution_from_json(PROGRAM, before).to_json() == now
+    before["residencies"].append({"storage": 0, "start": 0, "end": 5, "offset": 0})
+    with pytest.raises(InputError, match=r"end: expected in \[0, 5\), found 5"):
+        solution_from_json(PROGRAM, before)
+    with pytest.raises(InputError, match="schema: expected 1 or 2, found 3"):
+        solution_from_json(PROGRAM, now | {"schema": 3})
 
 
 def test_damaged_and_nested_files_are_refused_in_a_line(tmp_path):

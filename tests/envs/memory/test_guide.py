@@ -82,8 +82,8 @@ def test_guide(program, priced):
 
 
 def test_metrics(program):
-    """A from 0 to 5 and w from 1 to 2: 4 of 9 accesses, (8 * 6 + 8 * 2) of 24 * 7 bytes."""
-    storage, start, end, offset = np.array([[1, 2], [0, 1], [5, 2], [0, 8]])
+    """A in [0, 6) and w in [1, 3): 4 of 9 accesses, (8 * 6 + 8 * 2) of 24 * 7 bytes."""
+    storage, start, end, offset = np.array([[1, 2], [0, 1], [6, 3], [0, 8]])
     found = metrics(program, MemorySolution(storage, start, end, offset, cost=800.0))
     assert found == pytest.approx(
         {

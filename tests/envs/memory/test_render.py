@@ -16,7 +16,7 @@ def test_a_map_has_a_box_for_each_residency() -> None:
     assert len(solution.storage) > 100
     chart = _chart(instance, solution)
     capacity = instance.machine.fast_capacity
-    columns = (solution.storage, solution.start, solution.end + 1, solution.offset)
+    columns = (solution.storage, solution.start, solution.end, solution.offset)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for bar, (storage, start, end, offset) in zip(chart.bars, rows, strict=True):
         assert (bar.group, bar.begin, bar.end) == (storage, start, end)

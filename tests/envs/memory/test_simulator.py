@@ -157,7 +157,7 @@ def test_a_stay_is_not_over_what_begins_in_the_same_instruction():
     assert DOMAIN.check(instance, solution) == []
     columns = (solution.storage, solution.start, solution.end, solution.offset)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    assert sorted(rows) == [(0, 0, 1, 0), (1, 2, 3, 0)]
+    assert sorted(rows) == [(0, 0, 2, 0), (1, 2, 4, 0)]
 
 
 def test_an_output_stays_until_it_is_written_back():
@@ -178,7 +178,7 @@ def test_an_output_stays_until_it_is_written_back():
     sim.step(np.zeros(1, np.int64))
     solution = sim.solution(0)
     assert DOMAIN.check(instance, solution) == []
-    assert (solution.start.tolist(), solution.end.tolist()) == ([0], [2])
+    assert (solution.start.tolist(), solution.end.tolist()) == ([0], [3])
 
 
 def test_a_buffer_larger_than_fast_memory_stays_in_slow_memory():
