@@ -50,6 +50,7 @@ BURSTGPT = _Columns("Request tokens", "Response tokens", "Timestamp", ("Model",)
 LENGTHS = _Columns("num_prefill_tokens", "num_decode_tokens")
 RATE, ARRIVAL_SEED = 1.0, 0  # Poisson arrivals where a file has lengths alone
 MAX_BYTES = 2048 * MIB  # traces of a week
+LATEST_S = 1e9 - 1  # a time
 HASHED = 512  # tokens of a Mooncake block
 NO_EDGES = np.zeros((2, 0), np.int64)
 
@@ -67,7 +68,7 @@ def _count(word: object, where: str, name: str) -> int:
 
 
 def _seconds(word: object, where: str, name: str) -> float:
-    return real(str(word), f"{where}, {name}", 0.0, 1e9)
+    return real(str(word), f"{where}, {name}", 0.0, LATEST_S)
 
 
 def _instance(

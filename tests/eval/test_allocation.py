@@ -145,7 +145,7 @@ def test_command(tmp_path, capsys):
         (["x.csv", "--time-limit", "nan"], "--time-limit: expected seconds >= 0"),
         (["x.csv", "--capacity", "0"], "--capacity: expected >= 1"),
         (["x.csv", "--allocators", "magic"], "allocator 'magic': not one of"),
-        (["none.csv"], "none.csv: can't be read"),
+        (["none.csv"], "none.csv: no such file"),
     ],
 )
 def test_bad_words_are_named(words, message):

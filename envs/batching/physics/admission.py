@@ -25,15 +25,6 @@ from graphsched.envs.batching.options import (
     VLLM_V1,
 )
 from graphsched.envs.batching.physics.cluster import is_decode, todo_of
-from graphsched.envs.batching.physics.codes import (
-    FAIL,
-    QUEUED,
-    RECOMPUTE,
-    REJECTED,
-    RUNNING,
-    SWAP,
-    SWAPPED,
-)
 from graphsched.envs.batching.physics.forecast import service_s, urgency
 from graphsched.envs.batching.physics.kv_blocks import (
     available,
@@ -48,6 +39,15 @@ from graphsched.envs.batching.physics.kv_blocks import (
     trim,
 )
 from graphsched.envs.batching.physics.log import log_entry, log_leave
+from graphsched.envs.batching.physics.state import (
+    FAIL,
+    QUEUED,
+    RECOMPUTE,
+    REJECTED,
+    RUNNING,
+    SWAP,
+    SWAPPED,
+)
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:

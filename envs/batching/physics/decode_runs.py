@@ -8,9 +8,9 @@ from graphsched.envs.batching.hardware.iteration_time import decodes_before_read
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.cluster import is_decode
-from graphsched.envs.batching.physics.codes import ADMIT, BUDGET
 from graphsched.envs.batching.physics.kv_blocks import blocks_for
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
+from graphsched.envs.batching.physics.state import ADMIT, BUDGET
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:

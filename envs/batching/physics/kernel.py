@@ -27,7 +27,13 @@ from graphsched.envs.batching.physics.admission import (
     next_by_rule,
 )
 from graphsched.envs.batching.physics.cluster import cluster_at, is_decode, todo_of
-from graphsched.envs.batching.physics.codes import (
+from graphsched.envs.batching.physics.decode_runs import decode_run
+from graphsched.envs.batching.physics.forecast import service_s
+from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
+from graphsched.envs.batching.physics.log import log_iteration, log_tokens
+from graphsched.envs.batching.physics.routing import able, route_by_rule
+from graphsched.envs.batching.physics.slo import FULL, slo_penalty
+from graphsched.envs.batching.physics.state import (
     ADMIT,
     BUDGET,
     FUTURE,
@@ -36,12 +42,6 @@ from graphsched.envs.batching.physics.codes import (
     ROUTE,
     SERVED,
 )
-from graphsched.envs.batching.physics.decode_runs import decode_run
-from graphsched.envs.batching.physics.forecast import service_s
-from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
-from graphsched.envs.batching.physics.log import log_iteration, log_tokens
-from graphsched.envs.batching.physics.routing import able, route_by_rule
-from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE, WAITING
 

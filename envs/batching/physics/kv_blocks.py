@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.physics.codes import QUEUED, SWAPPED
+from graphsched.envs.batching.physics.state import QUEUED, SWAPPED
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from graphsched.envs.batching.hardware.iteration_time import (
     usual_prefill_s,
 )
 from graphsched.envs.batching.options import BATCHINGS, BUDGETS, ORDERS, ROUTERS
-from graphsched.envs.batching.physics.codes import ADMIT, BUDGET, ROUTE
+from graphsched.envs.batching.physics.state import ADMIT, BUDGET, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,6 +13,10 @@ import numpy as np
 from graphsched.envs.batching.hardware.iteration_time import LOADS, TABLE
 from graphsched.envs.core.arrays import Floats, Ints, Records
 
+FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
+ROUTE, ADMIT, BUDGET = range(3)  # a decision
+RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
+
 # fmt: off
 _SLOT = (
     "status",  # IDLE, WAITING or DONE

@@ -14,7 +14,6 @@ from graphsched.envs.batching.hardware.iteration_time import (
 )
 from graphsched.envs.batching.options import BUDGETS
 from graphsched.envs.batching.physics.cluster import cluster_at, todo_of
-from graphsched.envs.batching.physics.codes import ADMIT, ROUTE
 from graphsched.envs.batching.physics.forecast import (
     ALONE,
     DECODES,
@@ -34,6 +33,7 @@ from graphsched.envs.batching.physics.forecast import (
 )
 from graphsched.envs.batching.physics.kv_blocks import blocks_for
 from graphsched.envs.batching.physics.routing import freeness, outstanding
+from graphsched.envs.batching.physics.state import ADMIT, ROUTE
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Rules that decide at run time, one (task, PE) pair at a time; for streams and static jobs alike."""
+"""Rules that decide at run time, one (task, PE) pair at a time; for streams and plans alike."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _stream_pairs(sim: SocSim, slot: int) -> Pairs:
     )
 
 
-def _static_pairs(sim: SocSim, slot: int) -> Pairs:
+def _plan_pairs(sim: SocSim, slot: int) -> Pairs:
     state = sim.state.plan
     count = int(state.num_candidates[slot])
     task, lane = state.task[slot, :count], state.where[slot, :count]
@@ -118,7 +118,7 @@ def play(
     """Best of ``options.samples`` episodes, the first of which is unperturbed."""
     rng = np.random.default_rng(options.seed)
     best: SocSolution | None = None
-    pairs = _stream_pairs if instance.is_stream else _static_pairs
+    pairs = _stream_pairs if instance.is_stream else _plan_pairs
     wide = SocOptions(max_ready=EVERYTHING, max_lanes=EVERYTHING, pilot_steps=0)
     for first in range(0, options.samples, MAX_SLOTS):
         runs = min(MAX_SLOTS, options.samples - first)

@@ -1,4 +1,4 @@
-"""``local-search``: static plans by annealing; as a baseline and as an improver of given plans."""
+"""``local-search``: plans by annealing; as a baseline and as an improver of given plans."""
 
 from __future__ import annotations
 

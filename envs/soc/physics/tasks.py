@@ -1,4 +1,4 @@
-"""Building blocks of static plans: task data as arrays, ranks, gaps in a PE's timeline.
+"""Building blocks of plans: task data as arrays, ranks, gaps in a PE's timeline.
 
 PEs that run several tasks at once are laid out as *lanes*, one for each; data moves between lanes
 of a PE for nothing. From here on P counts lanes.

@@ -125,7 +125,7 @@ def _advance(state: PlanState, b: int, max_ready: int, max_lanes: int) -> None:
 
 
 @kernel
-def begin_static(state: PlanState, slots: Ints, max_ready: int, max_lanes: int) -> None:
+def begin_slots(state: PlanState, slots: Ints, max_ready: int, max_lanes: int) -> None:
     """First decisions of freshly loaded slots. slots: (S,)."""
     for b in slots:
         state.paid_bound[b] = state.bound[b]
@@ -133,7 +133,7 @@ def begin_static(state: PlanState, slots: Ints, max_ready: int, max_lanes: int) 
 
 
 @kernel
-def step_static(
+def step_slots(
     state: PlanState,
     slots: Ints,  # (N,)
     actions: Ints,  # (N,) in range

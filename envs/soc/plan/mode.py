@@ -11,9 +11,9 @@ from graphsched.envs.soc.bounds import tails
 from graphsched.envs.soc.features import ccr, lane_slowness
 from graphsched.envs.soc.instance import NOISES
 from graphsched.envs.soc.physics.tasks import tasks_of
-from graphsched.envs.soc.plan.kernel import begin_static, execute, step_static
+from graphsched.envs.soc.plan.kernel import begin_slots, execute, step_slots
 from graphsched.envs.soc.plan.pilot import empty_scratch
-from graphsched.envs.soc.plan.rows import fill_static_rows
+from graphsched.envs.soc.plan.rows import fill_rows
 from graphsched.envs.soc.solution import SocSolution
 from graphsched.envs.soc.sources import randomness
 
@@ -122,13 +122,13 @@ class PlanMode:
     def begin(self, state: PlanState, slots: Ints, instances: Sequence[SocInstance]) -> None:
         """Advance loaded slots to their first decisions."""
         del instances
-        begin_static(state, slots, self.options.max_ready, self.options.max_lanes)
+        begin_slots(state, slots, self.options.max_ready, self.options.max_lanes)
 
     def act(self, state: PlanState, slots: Ints, actions: Ints, result: StepResult) -> None:
         """Act in the given slots and fill the result."""
         ready, lanes = self.options.max_ready, self.options.max_lanes
         outcome = (result.rewards, result.dones, result.elapsed)
-        step_static(state, slots, actions, ready, lanes, *outcome)
+        step_slots(state, slots, actions, ready, lanes, *outcome)
 
     def alive(self, state: PlanState, slot: int, graphs: Ints) -> list[int]:
         """Ids of the graphs that a decision is about: the job's."""
@@ -143,7 +143,7 @@ class PlanMode:
         first_row: (num_slots, kinds) node-table rows of each slot's graphs.
         """
         context = np.empty((len(blocks), obs["context"].shape[1]), np.float32)
-        fill_static_rows(
+        fill_rows(
             state,
             slots,
             self.options.pilot_steps,

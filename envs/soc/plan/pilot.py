@@ -1,4 +1,4 @@
-"""Looking ahead in a static plan: what plain rules would make of each candidate.
+"""Looking ahead in a plan: what plain rules would make of each candidate.
 
 The pilot method (Duin & Voss 1999), as in HEFT's lookahead but to the end: after each candidate the
 remaining tasks are planned in order of upward rank, each on the lane of earliest finish (as HEFT

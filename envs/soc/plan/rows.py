@@ -1,4 +1,4 @@
-"""Fills the dynamic rows of the static mode, whose columns `features` names."""
+"""Fills the dynamic rows of plans, whose columns `features` names."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _fill_context(state: PlanState, b: int, row: Floats) -> None:
 
 
 @kernel
-def fill_static_rows(
+def fill_rows(
     state: PlanState,
     slots: Ints,  # (N,)
     pilot_steps: int,

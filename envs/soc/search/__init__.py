@@ -1,1 +1,1 @@
-"""Local search over static plans: tasks change their lanes and places, by annealing."""
+"""Local search over plans: tasks change their lanes and places, by annealing."""

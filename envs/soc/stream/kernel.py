@@ -337,7 +337,7 @@ def _worth(state: StreamState, b: int) -> float:
 
 
 @kernel
-def begin_stream(
+def begin_slots(
     state: StreamState, slots: Ints, fill: Ints, max_ready: int, max_lanes: int, defer: bool
 ) -> None:
     """First decisions of freshly loaded slots; fill: (S,) jobs at time 0."""
@@ -349,7 +349,7 @@ def begin_stream(
 
 
 @kernel
-def step_stream(
+def step_slots(
     state: StreamState,
     slots: Ints,  # (N,)
     actions: Ints,  # (N,) in range

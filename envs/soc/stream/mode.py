@@ -12,9 +12,9 @@ from graphsched.envs.soc.instance import NOISES
 from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.solution import SocSolution
 from graphsched.envs.soc.sources.randomness import most_arrivals
-from graphsched.envs.soc.stream.kernel import begin_stream, step_stream
-from graphsched.envs.soc.stream.pilot import empty_outlook
-from graphsched.envs.soc.stream.rows import fill_stream_rows
+from graphsched.envs.soc.stream.kernel import begin_slots, step_slots
+from graphsched.envs.soc.stream.pilot import empty_scratch
+from graphsched.envs.soc.stream.rows import fill_rows
 from graphsched.envs.soc.stream.state import RUNNING
 
 if TYPE_CHECKING:
@@ -127,13 +127,13 @@ class StreamMode:
         """Advance loaded slots to their first decisions."""
         options = self.options
         fill = np.array([i.stream.fill for i in instances if i.stream], np.int64)
-        begin_stream(state, slots, fill, options.max_ready, options.max_lanes, options.defer)
+        begin_slots(state, slots, fill, options.max_ready, options.max_lanes, options.defer)
 
     def act(self, state: StreamState, slots: Ints, actions: Ints, result: StepResult) -> None:
         """Act in the given slots and fill the result."""
         ready, lanes, defer = self.options.max_ready, self.options.max_lanes, self.options.defer
         outcome = (result.rewards, result.dones, result.elapsed)
-        step_stream(state, slots, actions, ready, lanes, defer, *outcome)
+        step_slots(state, slots, actions, ready, lanes, defer, *outcome)
 
     def alive(self, state: StreamState, slot: int, graphs: Ints) -> list[int]:
         """Ids of the graphs of the jobs in the system, each kind once."""
@@ -149,12 +149,12 @@ class StreamMode:
         """
         live, size, lanes = state.live.shape[1], state.status.shape[2], state.free.shape[1]
         context = np.empty((len(blocks), obs["context"].shape[1]), np.float32)
-        fill_stream_rows(
+        fill_rows(
             state,
             slots,
             self.options.pilot_steps,
-            empty_outlook(live, size, lanes),
-            empty_outlook(live, size, lanes),
+            empty_scratch(live, size, lanes),
+            empty_scratch(live, size, lanes),
             first_row,
             obs["candidate_ptr"][blocks],
             obs["resource_ptr"][blocks],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SOONEST, RANKED = 0, 1
 
 
-class Outlook(NamedTuple):
+class Scratch(NamedTuple):
     """A situation to play on from. K jobs in the system, N tasks, P lanes."""
 
     lane: Ints  # (K, N) -1 where nothing is planned
@@ -42,9 +42,9 @@ class Outlook(NamedTuple):
     ready: Ints  # (1,) number of tasks that wait for no other
 
 
-def empty_outlook(live: int, tasks: int, lanes: int) -> Outlook:
+def empty_scratch(live: int, tasks: int, lanes: int) -> Scratch:
     """Room for that many jobs, tasks and lanes."""
-    return Outlook(
+    return Scratch(
         np.empty((live, tasks), np.int64),
         np.empty((live, tasks)),
         np.empty((live, tasks), np.int64),
@@ -60,7 +60,7 @@ def empty_outlook(live: int, tasks: int, lanes: int) -> Outlook:
 
 
 @kernel(entry=False)
-def _find_soonest(state: StreamState, b: int, out: Outlook, r: int) -> None:
+def _find_soonest(state: StreamState, b: int, out: Scratch, r: int) -> None:
     """Earliest finish of a ready task as lanes stand."""
     k, i = out.job[r], out.task[r]
     q = state.kind[b, state.live[b, k]]
@@ -73,7 +73,7 @@ def _find_soonest(state: StreamState, b: int, out: Outlook, r: int) -> None:
 
 
 @kernel(entry=False)
-def _open(state: StreamState, b: int, out: Outlook, k: int, i: int) -> None:
+def _open(state: StreamState, b: int, out: Scratch, k: int, i: int) -> None:
     """A task waits for no other any more."""
     q = state.kind[b, state.live[b, k]]
     lanes, ticks = state.lanes[b], state.ticks[b] != 0
@@ -104,7 +104,7 @@ def _expected_end(state: StreamState, b: int, n: int, i: int) -> float:
 
 
 @kernel(entry=False)
-def look(state: StreamState, b: int, out: Outlook) -> None:
+def look(state: StreamState, b: int, out: Scratch) -> None:
     """The situation as it is."""
     out.ready[0] = 0
     for p in range(state.lanes[b]):
@@ -128,7 +128,7 @@ def look(state: StreamState, b: int, out: Outlook) -> None:
 
 
 @kernel(entry=False)
-def _restart(state: StreamState, b: int, base: Outlook, out: Outlook) -> None:
+def _restart(state: StreamState, b: int, base: Scratch, out: Scratch) -> None:
     live, lanes, ready = state.num_live[b], state.lanes[b], base.ready[0]
     out.ready[0] = ready
     for p in range(lanes):
@@ -147,7 +147,7 @@ def _restart(state: StreamState, b: int, base: Outlook, out: Outlook) -> None:
 
 
 @kernel(entry=False)
-def _plan(state: StreamState, b: int, out: Outlook, r: int, p: int, end: float) -> None:
+def _plan(state: StreamState, b: int, out: Scratch, r: int, p: int, end: float) -> None:
     """The ready task at place r ends on a lane at a time."""
     k, i = out.job[r], out.task[r]
     q = state.kind[b, state.live[b, k]]
@@ -169,7 +169,7 @@ def _plan(state: StreamState, b: int, out: Outlook, r: int, p: int, end: float) 
 
 
 @kernel(entry=False)
-def _first(state: StreamState, b: int, out: Outlook, choice: int) -> int:
+def _first(state: StreamState, b: int, out: Scratch, choice: int) -> int:
     """Place of the ready task that a rule plans next."""
     best, least = 0, np.inf
     for r in range(out.ready[0]):
@@ -184,7 +184,7 @@ def _first(state: StreamState, b: int, out: Outlook, choice: int) -> int:
 
 @kernel(entry=False)
 def play_on(
-    state: StreamState, b: int, c: int, choice: int, steps: int, base: Outlook, out: Outlook
+    state: StreamState, b: int, c: int, choice: int, steps: int, base: Scratch, out: Scratch
 ) -> float:
     """Sum over the jobs in the system of their ends after candidate c, as a pilot sees them."""
     _restart(state, b, base, out)

@@ -1,4 +1,4 @@
-"""Fills the dynamic rows of the streaming mode, whose columns `features` names."""
+"""Fills the dynamic rows of streams, whose columns `features` names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graphsched.envs.soc.stream.pilot import RANKED, SOONEST, look, play_on
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.soc.stream.pilot import Outlook
+    from graphsched.envs.soc.stream.pilot import Scratch
     from graphsched.envs.soc.stream.state import StreamState
 
     Floats = NDArray[np.float64]
@@ -131,12 +131,12 @@ def _fill_slot(state: StreamState, b: int, context: Floats, lanes: Floats) -> No
 
 
 @kernel
-def fill_stream_rows(
+def fill_rows(
     state: StreamState,
     slots: Ints,  # (N,)
     pilot_steps: int,
-    base: Outlook,  # scratch
-    outlook: Outlook,  # scratch
+    base: Scratch,  # scratch
+    outlook: Scratch,  # scratch
     first_row: Ints,  # (B, kinds) node-table rows of each slot's graphs
     candidate_ptr: Ints,  # (N + 1,)
     resource_ptr: Ints,  # (N + 1,)

@@ -18,8 +18,8 @@ from graphsched.envs.batching.options import (
     BatchingOptions,
     Scheduler,
 )
-from graphsched.envs.batching.physics.codes import SERVED
 from graphsched.envs.batching.physics.replay import serve
+from graphsched.envs.batching.physics.state import SERVED
 from graphsched.envs.batching.simulator import BatchingSim
 
 pytestmark = pytest.mark.compiled

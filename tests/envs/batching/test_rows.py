@@ -22,9 +22,9 @@ from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.hardware.iteration_time import COST
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.options import BatchingOptions, Scheduler
-from graphsched.envs.batching.physics.codes import ADMIT, BUDGET, ROUTE, RUNNING, SWAPPED
 from graphsched.envs.batching.physics.loading import load_slot
 from graphsched.envs.batching.physics.replay import serve
+from graphsched.envs.batching.physics.state import ADMIT, BUDGET, ROUTE, RUNNING, SWAPPED
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.core.sim import WAITING
 

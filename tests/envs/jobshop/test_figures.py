@@ -139,7 +139,7 @@ def test_a_file_of_the_largest_size_is_read(
     text = "1 1\n0 5\n"
     monkeypatch.setattr(readers, "MAX_BYTES", len(text))
     assert _jobs(_read(tmp_path, text)) == [[[0, 5]]]
-    with pytest.raises(InputError, match="larger than"):
+    with pytest.raises(InputError, match="expected a file of at most"):
         _read(tmp_path, text + "\n")
 
 
