@@ -275,7 +275,7 @@ def test_azure_times_may_have_zones_and_no_fraction(tmp_path):
 def test_blank_lines_and_spaces_in_headers_are_skipped(tmp_path):
     text = " TIMESTAMP , ContextTokens,GeneratedTokens\n\n2024-05-10 00:00:00,10,1\n\n"
     assert read(tmp_path, text, "azure").requests.prompt.tolist() == [10]
-    with pytest.raises(InputError, match=r"trace\.csv:5 ContextTokens"):
+    with pytest.raises(InputError, match=r"trace\.csv, line 5, ContextTokens"):
         read(tmp_path, text + "2024-05-10 00:00:00,0,1\n", "azure")
 
 
