@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -56,16 +57,19 @@ def test_a_pipe_is_read_if_somebody_writes_and_empty_otherwise(tmp_path):
     os.mkfifo(pipe)
     with pytest.raises(InputError, match="is empty"):
         read_text(pipe)
-    opened = os.open(pipe, os.O_RDWR)  # a writer that is there already
+    kept = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that nothing written is lost
+    writer = os.open(pipe, os.O_WRONLY)
 
     def write():
-        os.write(opened, b"words")
-        os.close(opened)
+        time.sleep(0.05)
+        os.write(writer, b"words")
+        os.close(writer)
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    thread = threading.Thread(target=write)
+    thread.start()
     assert read_text(pipe) == "words"
-    writer.join()
+    thread.join()
+    os.close(kept)
 
 
 @pytest.mark.parametrize(
