@@ -115,8 +115,12 @@ def of_plan(tasks: Tasks, pe: Ints, start: Floats, end: Floats) -> tuple[Ints, I
     """
     place = np.empty(len(pe), np.int64)
     place[tasks.order] = np.arange(len(pe))
-    # Of tasks that start together, those that take no time come first.
-    rank = np.lexsort((place, end > start, start))
+    # Of tasks that start together, but for rounding, those that take no time come first.
+    rising = np.argsort(start, kind="stable")
+    moment = np.empty(len(pe), np.int64)
+    later = np.diff(start[rising]) > SLACK * np.maximum(1.0, np.abs(start[rising][1:]))
+    moment[rising] = np.concatenate([[0], np.cumsum(later)])
+    rank = np.lexsort((place, end > start, moment))
     if np.any(np.diff(tasks.pred_ptr)):
         rank = _topological(tasks, rank)
     lane = np.empty(len(pe), np.int64)
