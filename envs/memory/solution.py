@@ -72,7 +72,7 @@ def solution_from_json(instance: MemoryInstance, document: Mapping[str, Any]) ->
     if not isinstance(document, dict) or not isinstance(document.get("residencies"), list):
         raise InputError("residencies", "missing; expected a list")
     schema = document.get("schema", 1)
-    if schema not in (1, SCHEMA):
+    if type(schema) is not int or schema not in (1, SCHEMA):
         raise InputError("schema", f"expected 1 or {SCHEMA}, found {schema!r:.40}")
     inclusive = int(schema == 1)
     limits = {"storage": instance.num_storages, "start": instance.num_instructions}

@@ -109,7 +109,7 @@ def copy_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
 
 @kernel(entry=False)
 def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
-    """Earliest instruction in (low, high] before which a copy out of fast memory, begun at low, is done.
+    """Earliest instruction in (low, high] before which a copy out, begun at low, is done.
 
     -1 if there is none, or if fast memory is full on the way.
     """

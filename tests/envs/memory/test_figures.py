@@ -143,8 +143,9 @@ def test_ends_were_last_instructions_once(rows):
     before["residencies"].append({"storage": 0, "start": 0, "end": 5, "offset": 0})
     with pytest.raises(InputError, match=r"end: expected in \[0, 5\), found 5"):
         solution_from_json(PROGRAM, before)
-    with pytest.raises(InputError, match="schema: expected 1 or 2, found 3"):
-        solution_from_json(PROGRAM, now | {"schema": 3})
+    for schema in (3, True, "1"):
+        with pytest.raises(InputError, match=f"schema: expected 1 or 2, found {schema!r}"):
+            solution_from_json(PROGRAM, now | {"schema": schema})
 
 
 def test_damaged_and_nested_files_are_refused_in_a_line(tmp_path):
