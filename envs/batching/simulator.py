@@ -17,7 +17,7 @@ from graphsched.envs.batching.physics.state import State
 from graphsched.envs.batching.solution import BatchingSolution
 from graphsched.envs.batching.view.rows import fill_rows
 from graphsched.envs.core.arrays import empty, grown
-from graphsched.envs.core.graph import blank_obs
+from graphsched.envs.core.graph import blank_obs, pointers
 from graphsched.envs.core.sim import DONE
 from graphsched.envs.core.slots import SlotSim
 
@@ -86,9 +86,9 @@ class BatchingSim(SlotSim[BatchingInstance, BatchingSolution, State]):
 
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
-        state, slots = self.state, np.flatnonzero(self.waiting)
-        candidate_ptr = np.concatenate([[0], np.cumsum(state.slot["count"][slots])])
-        resource_ptr = np.concatenate([[0], np.cumsum(state.slot["replicas"][slots])])
+        state, slots = self.state, self._waiting_slots()
+        candidate_ptr = pointers(state.slot["count"][slots])
+        resource_ptr = pointers(state.slot["replicas"][slots])
         obs = blank_obs(SCHEMA, slots, candidate_ptr, resource_ptr)
         obs["kind"] = state.slot["kind"][slots]
         obs["graph_ptr"], obs["graph"] = np.arange(len(slots) + 1), self.graphs[slots, 0]

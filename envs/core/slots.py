@@ -105,6 +105,10 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
         """(num_slots,) whether each slot waits for a decision."""
         return np.asarray(self.status == WAITING)
 
+    def _waiting_slots(self) -> Ints:
+        """(N,) slots that wait, rising."""
+        return np.asarray(self.status == WAITING).nonzero()[0]
+
     def reset(
         self, slots: Sequence[int], instances: Sequence[InstanceT], seeds: Sequence[int]
     ) -> None:
@@ -166,7 +170,7 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
 
     def step(self, actions: Ints) -> StepResult:
         """Act in all waiting slots; see `BatchSim.step`."""
-        slots = np.flatnonzero(self.waiting)
+        slots = self._waiting_slots()
         actions = np.asarray(actions, np.int64)
         if actions.shape != slots.shape:
             raise IndexError(f"expected {len(slots)} actions, found shape {actions.shape}")

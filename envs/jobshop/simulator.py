@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.arrays import empty, write
-from graphsched.envs.core.graph import blank_obs
+from graphsched.envs.core.graph import blank_obs, pointers
 from graphsched.envs.core.slots import SlotSim
 from graphsched.envs.jobshop.bounds import heads_and_tails
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
@@ -86,7 +86,7 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
         load = np.zeros(machines, np.int64)
         np.add.at(load, instance.machine, instance.duration)
         visits = np.bincount(instance.machine, minlength=machines)
-        machine_ptr = np.concatenate([[0], np.cumsum(visits)])
+        machine_ptr = pointers(visits)
         values = {
             "num_jobs": instance.num_jobs,
             "num_machines": machines,
@@ -128,8 +128,8 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
 
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
-        state, slots = self.state, np.flatnonzero(self.waiting)
-        candidate_ptr = np.concatenate([[0], np.cumsum(state.num_candidates[slots])])
+        state, slots = self.state, self._waiting_slots()
+        candidate_ptr = pointers(state.num_candidates[slots])
         resource_ptr, machine = list_machines(state, slots)
         obs = blank_obs(SCHEMA, slots, candidate_ptr, resource_ptr)
         obs["graph_ptr"], obs["graph"] = np.arange(len(slots) + 1), self.graphs[slots, 0]

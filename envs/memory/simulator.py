@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.arrays import empty, write
-from graphsched.envs.core.graph import blank_obs
+from graphsched.envs.core.graph import blank_obs, pointers
 from graphsched.envs.core.sim import DONE, IDLE
 from graphsched.envs.core.slots import SlotSim
 from graphsched.envs.memory.features import SCHEMA, static_graph
@@ -103,8 +103,8 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
 
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
-        state, slots = self.state, np.flatnonzero(self.waiting)
-        candidate_ptr = np.concatenate([[0], np.cumsum(state.num_candidates[slots])])
+        state, slots = self.state, self._waiting_slots()
+        candidate_ptr = pointers(state.num_candidates[slots])
         obs = blank_obs(SCHEMA, slots, candidate_ptr, np.zeros(len(slots) + 1, np.int64))
         obs["kind"][:] = self._stepwise
         obs["graph_ptr"], obs["graph"] = np.arange(len(slots) + 1), self.graphs[slots, 0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.arrays import empty
-from graphsched.envs.core.graph import blank_obs
+from graphsched.envs.core.graph import blank_obs, pointers
 from graphsched.envs.core.sim import DONE, IDLE, WAITING, StepResult
 from graphsched.envs.core.slots import SlotSim
 from graphsched.envs.soc.features import SCHEMA, static_graph
@@ -119,12 +119,9 @@ class SocSim(SlotSim[SocInstance, SocSolution, State]):
 
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
-        slots = np.flatnonzero(self.waiting)
-        pointers = (
-            np.concatenate([[0], np.cumsum(self._chosen(slots, name))])
-            for name in ("num_candidates", "lanes")
-        )
-        obs = blank_obs(SCHEMA, slots, *pointers)
+        slots = self._waiting_slots()
+        candidate_ptr = pointers(self._chosen(slots, "num_candidates"))
+        obs = blank_obs(SCHEMA, slots, candidate_ptr, pointers(self._chosen(slots, "lanes")))
         alive: list[list[int]] = [[] for _ in slots]
         for mode, state, blocks in self._split(self._streams(slots)):
             for k in blocks.tolist():
