@@ -59,8 +59,8 @@ def test_the_whole_way_from_training_to_a_checked_solution(
     presets = tmp_path / "presets.toml"
     presets.write_text(PRESETS)
     domain = replace(get_domain("jobshop"), presets=presets)
-    for place in ("commands.demo", "config"):
-        monkeypatch.setattr(f"graphsched.training.{place}.get_domain", lambda _: domain)
+    for place in ("cli.commands.demo", "training.settings.config"):
+        monkeypatch.setattr(f"graphsched.{place}.get_domain", lambda _: domain)
     out = tmp_path / "out"
     assert main(["demo", "jobshop", "--out", str(out)]) == 0
     assert sorted(p.name for p in out.iterdir()) == [
