@@ -124,9 +124,9 @@ def evaluate(
     Raises:
         InputError: something isn't there, or doesn't fit.
     """
+    from graphsched.envs.core.parts.writing import prepare_folder
     from graphsched.eval.evaluate import evaluate as run
     from graphsched.eval.evaluate import policy_facts
-    from graphsched.eval.files import prepare_folder
 
     domain = _domain(domain)
     if (instances is None) == (suite is None):

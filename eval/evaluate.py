@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graphsched.envs.core.parts.writing import json_text, write_files
 from graphsched.eval.document import build_document
-from graphsched.eval.files import write_json, write_text
 from graphsched.eval.running.benchmark import run_benchmark
 from graphsched.eval.running.journal import Journal
 
@@ -72,9 +72,8 @@ def evaluate(
     if out is not None:
         from graphsched.eval.report.page import render_report, showcase  # jinja2 is an extra
 
-        write_json(out / JSON, document)
         page = render_report(document, showcase(domain, result, document))
-        write_text(out / HTML, page)
+        write_files({out / JSON: json_text(document).encode(), out / HTML: page.encode()})
     if journal is not None:
         journal.close()
     return document

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from stable_baselines3.common.logger import configure
 
-from graphsched.agents.bundles.atomic import BackgroundWriter, write_atomic
+from graphsched.agents.bundles.atomic import BackgroundWriter
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import write_file
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.running.callbacks import METRICS, run_callbacks
 from graphsched.training.running.outcome import RunResult, export_run, result_of
@@ -63,11 +64,11 @@ def train(
         raise InputError(folder, "not empty; resume the run in it or choose another folder")
     run = Run(config, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
+    write_file(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
     _begin(run, resume)
     _learn(run, show)
     norms = json.dumps(run.gradient_norms).encode()
-    write_atomic(folder / GRADIENT_NORMS, norms)
+    write_file(folder / GRADIENT_NORMS, norms)
     bundle, rules = folder / "bundle", run.validation.rules
     if export:
         return export_run(folder, bundle, rules=rules)
@@ -117,7 +118,7 @@ def _begin(run: Run, resume: bool) -> None:
     if state is not None:
         restore(run, state)
     rows = "".join(json.dumps(row) + "\n" for row in run.history)
-    write_atomic(run.folder / METRICS, rows.encode())
+    write_file(run.folder / METRICS, rows.encode())
     run.model.set_logger(configure(str(run.folder / "tensorboard"), ["tensorboard"]))
 
 

@@ -1,84 +1,14 @@
-"""Crash-safe writing: a killed writer leaves the old content or the new, never a part."""
+"""Writing in the background, so that training does not wait for disks."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from contextlib import suppress
-from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
-
-
-def write_atomic(path: Path | str, data: bytes) -> None:
-    """Replace a file: written beside it, flushed to disk, renamed over it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp's own mode keeps other users out
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def replace_folder(path: Path | str, files: Mapping[str, bytes]) -> None:
-    """Replace a folder by one of the given files.
-
-    A folder can't be renamed over another, so the old one steps aside for the moment between two
-    renames. A writer killed in that moment leaves it where `find_folder` still finds it.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        fresh.chmod(0o755)
-        for name, data in files.items():
-            with (fresh / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        _sync_folder(fresh)
-        if path.exists():
-            shutil.rmtree(_aside(path), ignore_errors=True)
-            path.rename(_aside(path))
-        fresh.rename(path)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    _sync_folder(path.parent)
-    shutil.rmtree(_aside(path), ignore_errors=True)
-
-
-def find_folder(path: Path | str) -> Path:
-    """The folder, or what a writer that was killed while replacing it has left of it."""
-    path = Path(path)
-    return path if path.exists() or not _aside(path).exists() else _aside(path)
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class BackgroundWriter:

@@ -18,9 +18,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from graphsched.agents.bundles.atomic import find_folder, replace_folder
 from graphsched.agents.bundles.provenance import git_hash, versions
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.envs.core.registry import get_domain
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import graphsched
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import prepare_folder, write_json
 from graphsched.eval.attacks.attack import size_of
-from graphsched.eval.files import prepare_folder, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

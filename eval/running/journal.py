@@ -8,6 +8,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import read_text
+from graphsched.envs.core.parts.writing import naming, write_text
 from graphsched.eval.running.benchmark import Solved, unique_names
 from graphsched.eval.running.rows import Row
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 FILE = "rows.jsonl"
 SCHEMA = 2
+MAX_BYTES = 2**30  # of solutions, all that an evaluation has found
+GO_ON = "; go on with --resume"
 
 
 class Journal:
@@ -58,7 +62,7 @@ class Journal:
         self._solved: dict[tuple[str, int, str], Solved] = {}
         head = _head(domain, self._instances, contenders, seeds)
         if not self.path.exists():
-            self.path.write_text(json.dumps(head) + "\n", encoding="utf-8")
+            write_text(self.path, json.dumps(head) + "\n")
         elif resume:
             self._read(head)
         else:
@@ -80,7 +84,7 @@ class Journal:
         line: dict[str, Any] = {"row": row.to_json(), "violations": solved.violations}
         if solved.solution is not None:
             line["solution"] = solved.solution.to_json()
-        with self.path.open("a", encoding="utf-8") as file:
+        with naming(self.path, GO_ON), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -90,7 +94,7 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def _read(self, head: dict[str, Any]) -> None:
-        text = self.path.read_text(encoding="utf-8")
+        text = read_text(self.path, MAX_BYTES)
         whole = text[: text.rfind("\n") + 1]
         lines = whole.splitlines()
         try:
@@ -103,7 +107,7 @@ class Journal:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(self.path, f"not the rows of an evaluation: {error!r}") from None
         if whole != text:
-            self.path.write_text(whole, encoding="utf-8")
+            write_text(self.path, whole)
 
     def _remember(self, line: dict[str, Any]) -> None:
         row = Row(**line["row"])

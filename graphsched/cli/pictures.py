@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.bundles.atomic import write_atomic
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
-from graphsched.eval.files import prepare_file
+from graphsched.envs.core.parts.writing import prepare_file, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +35,7 @@ def write_picture(domain: Domain[Any, Any], instance: Any, solution: Any, path: 
         content = (domain.render_text(instance, solution) + "\n").encode()
     else:
         content = _png(domain, instance, solution)
-    write_atomic(path, content)
+    write_file(path, content)
 
 
 def _png(domain: Domain[Any, Any], instance: Any, solution: Any) -> bytes:

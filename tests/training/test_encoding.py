@@ -87,7 +87,7 @@ def test_damaged_files_are_named() -> None:
 WRITER = """
 import sys, numpy as np
 from pathlib import Path
-from graphsched.agents.bundles.atomic import replace_folder
+from graphsched.envs.core.parts.writing import replace_folder
 from graphsched.training.running.encoding import pack, to_files
 number = 0
 while True:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from graphsched.agents.bundles.atomic import find_folder
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import find_folder
 from graphsched.training.running.encoding import STATE, TENSORS
 from graphsched.training.running.resume import CHECKPOINT, read_run_config
 from graphsched.training.train import resumed_config, train

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graphsched.agents.bundles.atomic import find_folder, replace_folder
 from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.training.running.encoding import STATE, TENSORS, from_files, pack, to_files, unpack
 from graphsched.training.settings.config import TrainConfig
 from graphsched.training.settings.schedules import AutomaticDiscount

@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 import zlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from graphsched.envs.core.errors import InputError
@@ -76,15 +77,43 @@ def read_text(path: Path, most: int = MAX_BYTES) -> str:
 def parse_json(text: str, where: object) -> dict[str, Any]:
     """The object that a text holds; raises InputError with the line."""
     try:
-        document = json.loads(text)
+        document = json.loads(
+            text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant
+        )
+        if r"\ud" in text.casefold():  # half a character can't be written again
+            json.dumps(document, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         place = where if "\n" not in text.strip() else f"{where}, line {error.lineno}"
         raise InputError(place, f"expected JSON: {error.msg}") from None
+    except InputError as error:
+        raise InputError(where, str(error)) from None
+    except UnicodeEncodeError:
+        raise InputError(where, "expected text, found half of a surrogate pair") from None
     except (RecursionError, ValueError):
         raise InputError(where, "expected JSON: nested too deeply, or a number too long") from None
     if not isinstance(document, dict):
         raise InputError(where, f"expected a JSON object, found {type(document).__name__}")
     return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values for one field JSON keeps the last, without a word."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise InputError(f"field {twice!r:.60}", "expected once, found twice")
+    return out
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise InputError(f"number {text:.60}", "expected one that fits a 64-bit float")
+    return value
+
+
+def _constant(text: str) -> float:
+    raise InputError("expected JSON", f"{text} is none of its numbers")
 
 
 def read_object(path: Path, make: Callable[[dict[str, Any]], T], most: int = MAX_BYTES) -> T:

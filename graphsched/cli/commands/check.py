@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from graphsched.cli.arguments import DomainWord, InstanceWord, parse
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import read_object
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance
-from graphsched.eval.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +37,9 @@ def main(argv: Sequence[str]) -> int:
     arguments = parse(CheckArguments, argv, "check")
     domain = get_domain(arguments.domain)
     instance = parse_instance(domain, arguments.instance)
-    document = read_json(arguments.solution)
-    try:
-        solution = domain.solution_from_json(instance, document)
-    except InputError as error:
-        raise InputError(arguments.solution, str(error)) from None
+    solution = read_object(
+        arguments.solution, lambda document: domain.solution_from_json(instance, document)
+    )
     violations = domain.check(instance, solution)
     if arguments.json:
         listed = [{"kind": v.kind, "message": v.message} for v in violations]

@@ -12,9 +12,10 @@ import tyro
 from graphsched.cli.arguments import DomainWord, parse
 from graphsched.cli.screen import Bar
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import parse_json, read_text
+from graphsched.envs.core.parts.writing import prepare_file, write_json
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.eval.costs import collect, differences, named_specs, solvers
-from graphsched.eval.files import prepare_file, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,8 @@ def _collect(name: str, first: int | None) -> dict[str, dict[str, float | None]]
 
 
 def _read(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    document = parse_json(read_text(path), path)
+    if document.get("schema") != SCHEMA:
         raise InputError(path, f"expected what `graphsched costs --out` writes, schema {SCHEMA}")
     domains = document.get("domains")
     known = domains if isinstance(domains, dict) else {}

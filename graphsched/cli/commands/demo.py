@@ -14,9 +14,9 @@ from graphsched.cli.arguments import parse
 from graphsched.cli.commands import check, evaluate
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
+from graphsched.envs.core.parts.writing import prepare_folder
 from graphsched.envs.core.registry import get_domain
 from graphsched.eval.evaluate import HTML
-from graphsched.eval.files import prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,11 +14,11 @@ from graphsched.cli.arguments import DomainWord, numbers, parse, time_limits
 from graphsched.cli.screen import Bar, print_summary
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
+from graphsched.envs.core.parts.writing import prepare_folder
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
 from graphsched.envs.core.suites import Suite, open_suite
 from graphsched.eval.evaluate import HTML, evaluate, policy_facts
-from graphsched.eval.files import prepare_folder
 from graphsched.eval.solvers.contenders import check_served, contenders, with_reference
 from graphsched.eval.solvers.entrants import open_entrants
 from graphsched.eval.solvers.words import NONE, Start, Word, named_words, split_words

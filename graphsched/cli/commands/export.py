@@ -11,7 +11,7 @@ import tyro
 from graphsched.cli.arguments import parse
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
-from graphsched.eval.files import prepare_folder
+from graphsched.envs.core.parts.writing import prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

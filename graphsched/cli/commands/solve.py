@@ -14,9 +14,9 @@ from graphsched.cli.arguments import DomainWord, InstanceWord, parse
 from graphsched.cli.pictures import check_picture, write_picture
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import prepare_file, write_json
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance
-from graphsched.eval.files import prepare_file, write_json
 from graphsched.eval.judging.wording import duration
 from graphsched.eval.solvers.request import Request, request_contender
 from graphsched.eval.solvers.words import split_words

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphsched.cli.arguments import DomainWord, parse
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import load_weights, save_weights
+from graphsched.envs.core.parts.writing import prepare_file, write_text
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.config import TrainConfig, load_config
 from graphsched.training.settings.documents import check_key
@@ -58,8 +59,7 @@ def main(argv: Sequence[str]) -> int:
     config = load_config(arguments.domain, arguments.preset, None, {"seed": arguments.seed})
     grid = option_grid(config, arguments.option)
     out = arguments.out or Path(f"linear-{arguments.domain}.json")
-    if not out.parent.is_dir():
-        raise InputError(out, "its folder does not exist")
+    prepare_file(out)
     start = None
     if arguments.start:
         start, _ = load_weights(get_domain(arguments.domain).schema, arguments.start)
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     best = min(rules, key=lambda rule: rule.gap_pct)
     schema = get_domain(arguments.domain).schema
     facts = _facts(config, best, arguments.minutes)
-    out.write_text(save_weights(schema, best.weights, **facts), encoding="utf-8")
+    write_text(out, save_weights(schema, best.weights, **facts))
     print(f"validation gap {best.gap_pct:.2f}% with {asdict(best.options)}: {out}")
     return 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.writing import prepare_file, write_file
 from graphsched.envs.memory.hardware.machine import MIB, machine_from_json
 from graphsched.envs.memory.sources.extraction.models import MODELS, build
 from graphsched.envs.memory.sources.extraction.shape import Shape
@@ -17,6 +18,12 @@ from graphsched.envs.memory.sources.extraction.training import OPTIMIZERS, train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from graphsched.envs.memory.hardware.machine import Machine
+    from graphsched.envs.memory.instance import MemoryInstance
+
+
+LARGEST = 2**20  # of a size
 
 
 class _Parser(argparse.ArgumentParser):
@@ -41,40 +48,46 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(words))
 
 
+def _program(options: argparse.Namespace, name: str, machine: Machine) -> MemoryInstance:
+    """The model traced. Raises InputError where PyTorch refuses the sizes."""
+    shape = Shape(options.batch, options.sequence, options.image)
+    try:
+        from graphsched.envs.memory.sources.extraction.graph import program_of
+
+        module, arguments = build(options.model, shape)
+        if options.mode == "forward":
+            return program_of(module, arguments, name, machine, options.width)
+        return training_program(
+            module.train(), arguments, name, machine, options.width, options.optimizer
+        )
+    except ImportError as error:
+        raise InputError("extract memory", f"needs torch: {error}") from None
+    except InputError:
+        raise
+    except Exception as error:  # torch's own kinds are many
+        sizes = f"--batch {shape.batch} --sequence {shape.sequence} --image {shape.image}"
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        problem = f"PyTorch can't trace it at {sizes}: {reason:.200}"
+        raise InputError(f"model {options.model}", problem) from None
+
+
 def extract(words: Sequence[str]) -> int:
     """Run the command; raises InputError for what can't be done."""
     options = _arguments(words)
     for name in ("batch", "sequence", "image", "width"):
-        if getattr(options, name) < 1:
-            raise InputError(f"--{name}", f"expected >= 1, found {getattr(options, name)}")
+        if not 1 <= getattr(options, name) <= LARGEST:
+            problem = f"expected 1 to {LARGEST}, found {getattr(options, name)}"
+            raise InputError(f"--{name}", problem)
     machine = machine_from_json(options.machine)
     if options.fast_mib is not None:
         if not 0 <= options.fast_mib < 2**30:
             raise InputError("--fast-mib", f"expected >= 0, found {options.fast_mib}")
         machine = machine.with_capacity(int(options.fast_mib * MIB))
-    try:
-        from graphsched.envs.memory.sources.extraction.graph import program_of
-
-        shape = Shape(options.batch, options.sequence, options.image)
-        module, arguments = build(options.model, shape)
-    except ImportError as error:
-        raise InputError("extract memory", f"needs torch: {error}") from None
-    if options.mode == "train":
-        name = f"{options.model}-training"
-        program = training_program(
-            module.train(), arguments, name, machine, options.width, options.optimizer
-        )
-    else:
-        program = program_of(module, arguments, options.model, machine, options.width)
-    out = options.out or Path(f"{program.name}.json")
+    name = options.model if options.mode == "forward" else f"{options.model}-training"
+    out = prepare_file(options.out or Path(f"{name}.json"))
+    program = _program(options, name, machine)
     text = json.dumps(program.to_json())
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(
-            gzip.compress(text.encode(), mtime=0) if out.suffix == ".gz" else text.encode()
-        )
-    except OSError as error:
-        raise InputError(out, f"can't be written: {error.strerror}") from None
+    write_file(out, gzip.compress(text.encode(), mtime=0) if out.suffix == ".gz" else text.encode())
     sys.stdout.write(
         f"{out}: {program.num_instructions} instructions, {program.num_accesses} accesses, "
         f"{program.flops.sum() / 1e9:.4g} GFLOP\n"
