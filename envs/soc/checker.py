@@ -140,9 +140,7 @@ def _departures(instance: SocInstance, solution: SocSolution) -> list[tuple[floa
     moment has happened, and ends after it.
     """
     ended = _ended(instance, solution)
-    rows = zip(
-        solution.job.tolist(), solution.start.tolist(), solution.end.tolist(), strict=True
-    )
+    rows = zip(solution.job.tolist(), solution.start.tolist(), solution.end.tolist(), strict=True)
     late = {n for n, start, end in rows if start >= end >= ended[n]}
     return sorted((end, n in late) for n, end in enumerate(ended) if np.isfinite(end))
 

@@ -102,3 +102,47 @@ def test_a_stream_that_ends_before_any_job_can_costs_its_horizon_and_no_bound_is
         assert DOMAIN.lower_bound(world) == expected
     found = DOMAIN.baseline("etf")(replace(world, stream=Stream(0.5)))
     assert found.cost == 0.5
+
+
+LIMIT = SolverOptions(time_limit_s=20.0)  # far from needed: plans are small
+OTHERS = ("heft", "cpop", "peft", "lookahead-heft", "dls", "minmin", "maxmin", "sufferage", "mct")
+
+
+def four_tasks():
+    """One of them takes no time on b, where it goes first, before another that begins then, too."""
+    times = np.array([[3.0, 3.0], [1.0, 0.0], [1.0, 3.0], [2.0, 2.0]])
+    job = Job("j", ("t0", "t1", "t2", "t3"), times, np.array([[1], [2]]), np.array([2.0]))
+    return SocInstance("four", Platform("p", ("a", "b"), np.ones((2, 2))), (job,))
+
+
+def test_of_tasks_that_begin_together_the_one_without_length_goes_first():
+    found = DOMAIN.baseline("cp-sat", LIMIT)(four_tasks())
+    assert found.cost == 3.0
+    assert DOMAIN.check(four_tasks(), found) == []
+
+
+def test_a_task_without_length_may_lie_inside_another():
+    """y becomes ready while x runs on the only PE that can run either, and z waits for y."""
+    inf = np.inf
+    times = np.array([[5.0, inf], [inf, 2.0], [0.0, inf], [inf, 3.0]])
+    job = Job("j", ("x", "w", "y", "z"), times, np.array([[1, 2], [2, 3]]), np.zeros(2))
+    plan = SocInstance("inside", Platform("p", ("a", "b"), np.ones((2, 2))), (job,))
+    found = DOMAIN.baseline("cp-sat", LIMIT)(plan)
+    assert found.cost == 5.0
+    assert DOMAIN.check(plan, found) == []
+
+
+@pytest.mark.differential
+@settings(max_examples=120)
+@given(platforms(), st.data())
+def test_exact_plans_are_never_worse_than_others(platform, data):
+    job, ticks = data.draw(jobs(platform.num_pes, 5)), data.draw(st.booleans())
+    plan = SocInstance("p", platform, (job,), ticks=ticks)
+    best = DOMAIN.baseline("cp-sat", LIMIT)(plan)
+    assert DOMAIN.check(plan, best) == []
+    assert DOMAIN.lower_bound(plan) <= best.cost + 1e-9
+    brief = SolverOptions(time_limit_s=0.005)
+    names = [*OTHERS, "etf", "random", "serial", "ga", "local-search"]
+    for name in names:
+        other = DOMAIN.baseline(name, brief)(plan).cost
+        assert best.cost <= other * (1 + 1e-5), f"{name}: {other} < {best.cost}"
