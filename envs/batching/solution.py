@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import (
+    LARGEST,
+    check_head,
+    read_integer,
+    read_list,
+    read_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +64,12 @@ class Leave(NamedTuple):
 
 
 MOVED, SPAN, ENTRY, LEAVE = Moved(*range(2)), Span(*range(5)), Entry(*range(5)), Leave(*range(4))
-WIDTHS = {"moved": len(MOVED), "span": len(SPAN), "entry": len(ENTRY), "leave": len(LEAVE)}
+COLUMNS = {
+    "moved": Moved._fields,
+    "span": Span._fields,
+    "entry": Entry._fields,
+    "leave": Leave._fields,
+}
 WHY = ("recompute", "swap", "fail")
 
 
@@ -92,29 +104,35 @@ class BatchingSolution:
 
     def to_json(self) -> dict[str, Any]:
         """JSON document; `solution_from_json` reads it back."""
-        names = ("home", "replica", "begin_s", "end_s", *WIDTHS)
+        names = ("home", "replica", "begin_s", "end_s", *COLUMNS)
         arrays = {name: getattr(self, name).tolist() for name in names}
         return {"schema": 1, "domain": "batching", "cost": self.cost, **arrays}
 
 
-def _array(document: Mapping[str, Any], name: str) -> NDArray[Any]:
-    if name not in document:
-        raise InputError("solution", f"field {name!r} is missing")
-    whole = not name.endswith("_s")
-    try:
-        raw = np.array(document[name])
-    except ValueError:
-        raise InputError(f"solution.{name}", "expected rows of equal length") from None
-    width = WIDTHS.get(name)
-    raw = np.zeros((0, width) if width else 0, np.int64) if raw.size == 0 else raw
-    shape = (len(raw), width) if width else (len(raw),)
-    if raw.shape != shape or raw.dtype.kind not in ("i" if whole else "if"):
-        kind = "integers" if whole else "numbers"
-        raise InputError(f"solution.{name}", f"expected {kind} of shape {shape}, found {raw.shape}")
-    out = raw.astype(np.int64 if whole else np.float64)
-    if not np.isfinite(out).all():
-        raise InputError(f"solution.{name}", "expected finite numbers")
-    return out
+def _whole(document: Mapping[str, Any], name: str, least: int, limit: int) -> Ints:
+    """(R,) integers in [least, limit)."""
+    values = read_list(document[name], name, "integers")
+    return np.array(
+        [read_integer(v, f"{name}[{i}]", least, limit - 1) for i, v in enumerate(values)], np.int64
+    )
+
+
+def _times(document: Mapping[str, Any], name: str) -> Floats:
+    values = read_list(document[name], name, "numbers")
+    return np.array([read_number(v, f"{name}[{i}]") for i, v in enumerate(values)], np.float64)
+
+
+def _table(document: Mapping[str, Any], name: str, limits: Mapping[str, int]) -> Ints:
+    """(R, columns) integers, each from 0 to below the limit of its column."""
+    fields = COLUMNS[name]
+    shape = f"rows [{', '.join(fields)}]"
+    rows = read_list(document[name], name, shape)
+    for i, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(fields):
+            raise InputError(f"{name}[{i}]", f"expected {shape}, found {row!r:.60}")
+        for field, value in zip(fields, row, strict=True):
+            read_integer(value, f"{name}[{i}].{field}", 0, limits.get(field, LARGEST) - 1)
+    return np.array(rows, np.int64).reshape(-1, len(fields))
 
 
 def solution_from_json(instance: BatchingInstance, document: Mapping[str, Any]) -> BatchingSolution:
@@ -122,31 +140,18 @@ def solution_from_json(instance: BatchingInstance, document: Mapping[str, Any]) 
 
     Only shapes and ranges are checked here: whether the log is feasible is the checker's word.
     """
-    if not isinstance(document, dict):
-        raise InputError("solution", "expected an object")
-    names = ("home", "replica", "begin_s", "end_s", *WIDTHS)
-    arrays = {name: _array(document, name) for name in names}
+    check_head(document, "batching", ("home", "replica", "begin_s", "end_s", *COLUMNS, "cost"))
     size, replicas = len(instance.requests), len(instance.replicas)
-    if len(arrays["home"]) != size:
-        problem = f"expected {size} replicas, found {len(arrays['home'])}"
-        raise InputError("solution.home", problem)
-    lengths = {len(arrays[name]) for name in ("replica", "begin_s", "end_s", "moved")}
-    if len(lengths) != 1:
-        raise InputError("solution.replica", f"expected columns of one length, found {lengths}")
-    _check(arrays["home"], -1, replicas, "home")
-    _check(arrays["replica"], 0, replicas, "replica")
-    for name in ("span", "entry", "leave"):
-        _check(arrays[name][:, SPAN.request], 0, size, name)  # their first columns are alike
-        _check(arrays[name][:, SPAN.replica], 0, replicas, name)
-    _check(arrays["leave"][:, LEAVE.why], 0, len(WHY), "leave")
-    cost = document.get("cost")
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or not np.isfinite(cost):
-        raise InputError("solution.cost", f"expected a number, found {cost!r:.40}")
-    return BatchingSolution(**arrays, cost=float(cost))
-
-
-def _check(values: Ints, low: int, high: int, name: str) -> None:
-    wrong = np.flatnonzero((values < low) | (values >= high))
-    if len(wrong):
-        k = int(wrong[0])
-        raise InputError(f"solution.{name}[{k}]", f"expected in [{low}, {high}), found {values[k]}")
+    home = _whole(document, "home", -1, replicas)
+    if len(home) != size:
+        raise InputError("home", f"expected {size} replicas, found {len(home)}")
+    replica = _whole(document, "replica", 0, replicas)
+    limits = {"request": size, "replica": replicas, "swapped": 2, "why": len(WHY)}
+    begin, end = _times(document, "begin_s"), _times(document, "end_s")
+    tables = {name: _table(document, name, limits) for name in COLUMNS}
+    for name, column in (("begin_s", begin), ("end_s", end), ("moved", tables["moved"])):
+        if len(column) != len(replica):
+            problem = f"expected {len(replica)} rows, as in replica, found {len(column)}"
+            raise InputError(name, problem)
+    cost = read_number(document["cost"], "cost")
+    return BatchingSolution(home, replica, begin, end, **tables, cost=cost)

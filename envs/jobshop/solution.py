@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import check_head, integers, read_entries, read_integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.jobshop.instance import JobShopInstance
+
+_ROW = ("machine", "start", "end")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,31 +56,15 @@ class JobShopSolution:
         }
 
 
-def _integer(value: Any, where: str) -> int:
-    if type(value) is not int or abs(value) > 2**53:
-        raise InputError(where, f"expected an integer, found {value!r:.60}")
-    return value
-
-
 def solution_from_json(instance: JobShopInstance, document: Mapping[str, Any]) -> JobShopSolution:
     """Inverse of `JobShopSolution.to_json`; raises InputError naming the field.
 
     Only the shape is checked here: whether the schedule is feasible is the checker's word.
     """
-    if not isinstance(document, dict) or not isinstance(document.get("operations"), list):
-        raise InputError("operations", "missing; expected a list of {machine, start, end}")
-    rows = document["operations"]
+    check_head(document, "jobshop", ("operations", "makespan"))
+    rows = read_entries(document["operations"], "operations", _ROW)
     if len(rows) != instance.num_operations:
-        raise InputError(
-            "operations", f"expected {instance.num_operations} entries, found {len(rows)}"
-        )
-    if not all(isinstance(row, dict) for row in rows):
-        raise InputError("operations", "expected a list of {machine, start, end}")
-    columns = {
-        key: np.array(
-            [_integer(row.get(key), f"operations[{i}].{key}") for i, row in enumerate(rows)],
-            np.int64,
-        )
-        for key in ("machine", "start", "end")
-    }
-    return JobShopSolution(makespan=_integer(document.get("makespan"), "makespan"), **columns)
+        problem = f"expected {instance.num_operations} entries, found {len(rows)}"
+        raise InputError("operations", problem)
+    columns = {key: integers(rows, key, "operations") for key in _ROW}
+    return JobShopSolution(makespan=read_integer(document["makespan"], "makespan"), **columns)

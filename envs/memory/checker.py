@@ -90,7 +90,7 @@ def check(instance: MemoryInstance, solution: MemorySolution) -> list[Violation]
     out += _check_copies(instance, solution, copies)
     true = latency(instance, solution)
     if not abs(true - solution.cost) <= TOLERANCE * max(true, 1e-12):
-        out.append(Violation("cost", f"latency is {true:g} us, claimed {solution.cost:g}"))
+        out.append(Violation("cost", f"latency is {true:g} us, claimed {solution.cost:g} us"))
     return out[:MOST]
 
 

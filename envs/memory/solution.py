@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.values import count, number
+from graphsched.envs.core.parts.documents import (
+    check_head,
+    integers,
+    read_entries,
+    read_integer,
+    read_list,
+    read_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,30 +76,27 @@ def solution_from_json(instance: MemoryInstance, document: Mapping[str, Any]) ->
     Only the shape and the ranges are checked here: whether the mapping is feasible is the
     checker's word.
     """
-    if not isinstance(document, dict) or not isinstance(document.get("residencies"), list):
-        raise InputError("residencies", "missing; expected a list")
-    schema = document.get("schema", 1)
-    if type(schema) is not int or schema not in (1, SCHEMA):
-        raise InputError("schema", f"expected 1 or {SCHEMA}, found {schema!r:.40}")
+    schema = check_head(document, "memory", ("residencies", "cost"), ("order",), (1, SCHEMA))
     inclusive = int(schema == 1)
-    limits = {"storage": instance.num_storages, "start": instance.num_instructions}
-    limits["end"] = instance.num_instructions + 1 - inclusive
-    columns: dict[str, list[int]] = {key: [] for key in _ROW}
-    for i, row in enumerate(document["residencies"]):
-        for key in _ROW:
-            where = f"residencies[{i}].{key}"
-            value = count(row.get(key) if isinstance(row, dict) else None, where)
-            if value >= limits.get(key, value + 1):
-                raise InputError(where, f"expected in [0, {limits[key]}), found {value}")
-            columns[key].append(value)
-    order = document.get("order")
-    if order is not None:
-        if not isinstance(order, list):
-            raise InputError("order", f"expected a list of storages, found {order!r:.60}")
-        order = np.array([count(g, "order") for g in order], np.int64)
-        if np.any(order >= instance.num_storages) or len(np.unique(order)) < len(order):
-            raise InputError("order", f"expected each of {instance.num_storages} storages once")
-    cost = number(document.get("cost"), "cost")
-    arrays = [np.array(columns[key], np.int64) for key in _ROW]
-    arrays[_ROW.index("end")] += inclusive
-    return MemorySolution(arrays[0], arrays[1], arrays[2], arrays[3], cost, order)
+    rows = read_entries(document["residencies"], "residencies", _ROW)
+    size, length = instance.num_storages, instance.num_instructions
+    storage = integers(rows, "storage", "residencies", 0, size)
+    start = integers(rows, "start", "residencies", 0, length)
+    end = integers(rows, "end", "residencies", 0, length + 1 - inclusive) + inclusive
+    offset = integers(rows, "offset", "residencies", 0)
+    for i in np.flatnonzero(end <= start).tolist():
+        problem = f"expected at least {start[i] + 1 - inclusive}, found {end[i] - inclusive}"
+        raise InputError(f"residencies[{i}].end", f"{problem}: it starts at {start[i]}")
+    order = _read_order(document.get("order"), size)
+    return MemorySolution(storage, start, end, offset, read_number(document["cost"], "cost"), order)
+
+
+def _read_order(value: Any, size: int) -> NDArray[np.int64] | None:
+    """Storages, each once at most."""
+    if value is None:
+        return None
+    listed = read_list(value, "order", "storages")
+    order = [read_integer(g, f"order[{i}]", 0, size - 1) for i, g in enumerate(listed)]
+    if len(set(order)) < len(order):
+        raise InputError("order", f"expected each of {size} storages once")
+    return np.array(order, np.int64)

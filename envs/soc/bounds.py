@@ -53,14 +53,18 @@ def cost(instance: SocInstance, solution: SocSolution) -> float:
 
 
 def lower_bound(instance: SocInstance) -> float:
-    """Longest path and total work by least durations; of a stream its shortest job's longest path.
+    """Longest path and total work by least durations.
+
+    Of a stream its shortest job's longest path, or the horizon, which is the cost where no job is
+    complete by then.
 
     With noise that is not a bound on anything but 0.
     """
     if instance.noise.kind != "none":
         return 0.0
-    bounds = [tails(tasks_of(job, instance.platform, instance.ticks))[1] for job in instance.jobs]
-    return float(bounds[0]) if instance.stream is None else _least_path(instance)
+    if instance.stream is not None:
+        return min(_least_path(instance), instance.stream.horizon)
+    return tails(tasks_of(instance.jobs[0], instance.platform, instance.ticks))[1]
 
 
 def _least_path(instance: SocInstance) -> float:

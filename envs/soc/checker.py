@@ -104,7 +104,7 @@ def _check_arrivals(instance: SocInstance, solution: SocSolution) -> list[Violat
         expected = randomness.kind(instance.seed, n, shares)
         if kind != expected:
             out.append(Violation("kind", f"job {n} is of kind {kind}, expected {expected}"))
-    expected_times = _entries(instance, _ended(instance, solution))
+    expected_times = _entries(instance, _departures(instance, solution))
     if len(expected_times) != len(arrival) or not np.allclose(
         expected_times, arrival, rtol=TOLERANCE, atol=TOLERANCE
     ):
@@ -133,19 +133,30 @@ def _ended(instance: SocInstance, solution: SocSolution) -> list[float]:
     return [max(e) if good else np.inf for e, good in zip(ends, whole, strict=True)]
 
 
-def _entries(instance: SocInstance, ended: list[float]) -> list[float]:
-    """When jobs enter, given when those before them are complete."""
+def _departures(instance: SocInstance, solution: SocSolution) -> list[tuple[float, bool]]:
+    """When complete jobs leave, in order, and whether others arrive before that at this moment.
+
+    They do if the job ends with a task that takes no time: it begins when all that happens at the
+    moment has happened, and ends after it.
+    """
+    ended = _ended(instance, solution)
+    rows = zip(solution.job.tolist(), solution.start.tolist(), solution.end.tolist(), strict=True)
+    late = {n for n, start, end in rows if start >= end >= ended[n]}
+    return sorted((end, n in late) for n, end in enumerate(ended) if np.isfinite(end))
+
+
+def _entries(instance: SocInstance, leaving: list[tuple[float, bool]]) -> list[float]:
+    """When jobs enter, given when those before them leave."""
     stream = instance.stream
     assert stream is not None
     entries = [0.0] * min(stream.fill, stream.max_in_system)
     draws, outside, now = 0, 0, 0.0
-    leaving = sorted(t for t in ended if np.isfinite(t))
     gone = 0
     while True:
-        end = leaving[gone] if gone < len(leaving) else np.inf
+        end, late = leaving[gone] if gone < len(leaving) else (np.inf, False)
         if min(now, end) > stream.horizon or (now >= stream.horizon and end > stream.horizon):
             return entries
-        if end <= now:  # at the same moment jobs leave before others come
+        if end < now or (end == now and not late):
             gone += 1
             if outside:
                 outside -= 1

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import (
+    check_head,
+    integers,
+    numbers,
+    read_entries,
+    read_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.soc.instance import SocInstance
 
+_JOB = ("kind", "arrival")
 _ROW = ("job", "task", "pe", "start", "end")
 
 
@@ -76,44 +83,21 @@ class SocSolution:
         }
 
 
-def _column(rows: Any, key: str, where: str, whole: bool) -> NDArray[Any]:
-    """Numbers under a key of every row."""
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(where, f"missing; expected a list of entries with {key!r}")
-    values = [row.get(key) for row in rows]
-    for i, value in enumerate(values):
-        kinds: tuple[type, ...] = (int,) if whole else (int, float)
-        if type(value) not in kinds or not abs(value) <= 2**53:
-            word = "an integer" if whole else "a number"
-            raise InputError(f"{where}[{i}].{key}", f"expected {word}, found {value!r:.60}")
-    return np.array(values, np.int64 if whole else np.float64)
-
-
 def solution_from_json(instance: SocInstance, document: Mapping[str, Any]) -> SocSolution:
     """Inverse of `SocSolution.to_json`; raises InputError naming the field.
 
     Only the shape and the ranges are checked here: whether the schedule is feasible is the
     checker's word.
     """
-    if not isinstance(document, dict):
-        raise InputError("solution", "expected an object with jobs, tasks and cost")
-    jobs, tasks = document.get("jobs"), document.get("tasks")
-    kind = _column(jobs, "kind", "jobs", whole=True)
-    job, task, pe = (_column(tasks, key, "tasks", whole=True) for key in _ROW[:3])
-    start, end = (_column(tasks, key, "tasks", whole=False) for key in _ROW[3:])
-    cost = _column([document], "cost", "solution", whole=False)
-    _check_range(kind, len(instance.jobs), "jobs", "kind")
-    _check_range(job, len(kind), "tasks", "job")
-    sizes = np.array([instance.jobs[k].num_tasks for k in kind.tolist()] or [0])
-    _check_range(task, sizes[job] if len(job) else 0, "tasks", "task")
-    _check_range(pe, instance.platform.num_pes, "tasks", "pe")
-    arrival = _column(jobs, "arrival", "jobs", whole=False)
-    return SocSolution(kind, arrival, job, task, pe, start, end, float(cost[0]))
-
-
-def _check_range(values: NDArray[np.int64], limit: Any, where: str, key: str) -> None:
-    wrong = np.flatnonzero((values < 0) | (values >= limit))
-    if len(wrong):
-        i = int(wrong[0])
-        most = np.broadcast_to(limit, values.shape)[i]
-        raise InputError(f"{where}[{i}].{key}", f"expected in [0, {most}), found {values[i]}")
+    check_head(document, "soc", ("jobs", "tasks", "cost"))
+    jobs = read_entries(document["jobs"], "jobs", _JOB)
+    rows = read_entries(document["tasks"], "tasks", _ROW)
+    kind = integers(jobs, "kind", "jobs", 0, len(instance.jobs))
+    job = integers(rows, "job", "tasks", 0, len(jobs))
+    sizes = np.array([instance.jobs[k].num_tasks for k in kind.tolist()], np.int64)
+    task = integers(rows, "task", "tasks", 0, sizes[job])
+    pe = integers(rows, "pe", "tasks", 0, instance.platform.num_pes)
+    start, end = (numbers(rows, key, "tasks") for key in _ROW[3:])
+    arrival = numbers(jobs, "arrival", "jobs")
+    cost = read_number(document["cost"], "cost")
+    return SocSolution(kind, arrival, job, task, pe, start, end, cost)

@@ -199,19 +199,19 @@ BAD = [
     ({"home": [0, 0, 0]}, "home"),
     ({"replica": [0, 0, 1]}, r"replica\[2\]"),
     ({"replica": [0, -1, 0]}, r"replica\[1\]"),
-    ({"replica": [0, 0]}, "replica"),
-    ({"replica": [0, 0, 0.0]}, "replica"),
-    ({"begin_s": [0, 1]}, "replica"),
-    ({"end_s": [0, 1]}, "replica"),
-    ({"moved": [[0, 0]]}, "replica"),
-    ({"moved": [[0, 0, 0]] * 3}, "moved"),
-    ({"moved": [0, 0, 0]}, "moved"),
-    ({"end_s": [1, 2, float("inf")]}, "end_s"),
+    ({"replica": [0, 0]}, "begin_s"),
+    ({"replica": [0, 0, 0.0]}, r"replica\[2\]"),
+    ({"begin_s": [0, 1]}, "begin_s"),
+    ({"end_s": [0, 1]}, "end_s"),
+    ({"moved": [[0, 0]]}, "moved"),
+    ({"moved": [[0, 0, 0]] * 3}, r"moved\[0\]"),
+    ({"moved": [0, 0, 0]}, r"moved\[0\]"),
+    ({"end_s": [1, 2, float("inf")]}, r"end_s\[2\]"),
     ({"span": [[2, 0, 0, 1, 1]]}, r"span\[0\]"),
     ({"span": [[-1, 0, 0, 1, 1]]}, r"span\[0\]"),
     ({"span": [[1, 0, 0, 1, 1], [0, 1, 0, 1, 1]]}, r"span\[1\]"),
     ({"span": [[0, -1, 0, 1, 1]]}, r"span\[0\]"),
-    ({"span": [[0, 0, 0, 1, 1.5]]}, "span"),
+    ({"span": [[0, 0, 0, 1, 1.5]]}, r"span\[0\].tokens"),
     ({"entry": [[2, 0, 0, 0, 0]]}, r"entry\[0\]"),
     ({"entry": [[0, 1, 0, 0, 0]]}, r"entry\[0\]"),
     ({"leave": [[2, 0, 0, 0]]}, r"leave\[0\]"),
@@ -229,7 +229,7 @@ def test_a_log_out_of_range_is_refused(change, field):
     instance = pair()
     document = log(**ROWS).to_json()
     assert solution_from_json(instance, document).to_json() == document
-    with pytest.raises(InputError, match=rf"^solution\.{field}:"):
+    with pytest.raises(InputError, match=rf"^{field}"):
         solution_from_json(instance, {**document, **change})
 
 

@@ -52,8 +52,8 @@ def test_documents_hold_every_operation() -> None:
         ({"operations": {}}, "operations"),
         ({"operations": SOLUTION.to_json()["operations"][:2]}, "operations"),
         ({"operations": SOLUTION.to_json()["operations"] * 2}, "operations"),
-        ({"operations": [1, 2, 3]}, "operations"),
-        ({"operations": [*SOLUTION.to_json()["operations"][:2], []]}, "operations"),
+        ({"operations": [1, 2, 3]}, r"operations\[0\]"),
+        ({"operations": [*SOLUTION.to_json()["operations"][:2], []]}, r"operations\[2\]"),
         ({"operations": [*SOLUTION.to_json()["operations"][:2], {}]}, r"operations\[2\]\.machine"),
     ],
 )
@@ -63,10 +63,12 @@ def test_a_bad_document_is_refused_by_field(change: dict[str, object], field: st
 
 
 def test_what_is_no_document_is_refused() -> None:
-    wrongs: list[Any] = [*([], None, 3, {})]
+    wrongs: list[Any] = [*([], None, 3)]
     for wrong in wrongs:
-        with pytest.raises(InputError, match=r"^operations: missing"):
+        with pytest.raises(InputError, match=r"^solution: expected an object"):
             solution_from_json(INSTANCE, wrong)
+    with pytest.raises(InputError, match=r"^operations: missing"):
+        solution_from_json(INSTANCE, {})
 
 
 @pytest.mark.parametrize("value", [2**53, -(2**53), 0])

@@ -148,7 +148,7 @@ def changed(path, value):
         (["jobs", 1, "kind"], True, r"jobs\[1\].kind: expected an integer"),
         (["jobs", 1, "arrival"], "1", r"jobs\[1\].arrival: expected a number"),
         (["jobs", 1, "arrival"], float("nan"), r"jobs\[1\].arrival"),
-        (["jobs", 1], 3, "jobs: missing"),
+        (["jobs", 1], 3, r"jobs\[1\]: expected {kind, arrival}, found 3"),
         (["tasks", 3, "job"], 4, r"tasks\[3\].job: expected in \[0, 4\), found 4"),
         (["tasks", 3, "job"], -1, r"tasks\[3\].job"),
         (["tasks", 3, "task"], 1, r"tasks\[3\].task: expected in \[0, 1\), found 1"),
@@ -159,7 +159,7 @@ def changed(path, value):
         (["tasks", 0, "start"], float("inf"), r"tasks\[0\].start"),
         (["tasks", 0, "end"], 2**53 + 1, r"tasks\[0\].end"),
         (["tasks", 0, "end"], -(2**53) - 2, r"tasks\[0\].end"),
-        (["cost"], None, r"solution\[0\].cost: expected a number"),
+        (["cost"], None, "cost: expected a number"),
     ],
 )
 def test_a_value_out_of_range_is_named(path, value, field):
