@@ -11,6 +11,16 @@ import numpy as np
 from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import linear_table
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import (
+    check_head,
+    check_names,
+    integers,
+    read_edges,
+    read_entries,
+    read_list,
+    read_name,
+    read_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +129,7 @@ class Requests:
         }
         for name, (low, high) in limits.items():
             _check_range(getattr(self, name), low, high, name)
-        for name in ("ttft_s", "tpot_s", "deadline_s"):
+        for name in TARGETS:
             _check_range(getattr(self, name), 1e-9, np.inf, name)
         if not self.weight.sum() > 0:
             raise InputError("requests.weight", "expected one above 0 at least")
@@ -134,7 +144,8 @@ class Requests:
         return int(self.group.max(initial=NO_GROUP)) + 1
 
 
-FLOATS = ("arrival_s", "weight", "ttft_s", "tpot_s", "deadline_s")
+TARGETS = ("ttft_s", "tpot_s", "deadline_s")
+FLOATS = ("arrival_s", "weight", *TARGETS)
 
 
 def _column(requests: Requests, name: str, whole: bool, size: int) -> NDArray[Any]:
@@ -229,40 +240,39 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 
 def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
     """Inverse of `BatchingInstance.to_json`; raises InputError naming the field."""
-    try:
-        rows = document["requests"]
-        columns = {f.name: _read(rows, f.name) for f in fields(Requests)}
-        return BatchingInstance(
-            name=str(document["name"]),
-            requests=Requests(**columns),
-            replicas=tuple(Replica(**replica) for replica in document["replicas"]),
-            precedes=np.array(document["precedes"], np.int64).reshape(2, -1),
-            starvation_s=float(document["starvation_s"]),
-            max_tokens=document["max_tokens"],
-        )
-    except KeyError as error:
-        raise InputError("instance", f"field {error} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("instance", f"expected a batching document: {error}") from None
+    needed = ("name", "requests", "replicas", "precedes", "starvation_s", "max_tokens")
+    check_head(document, "batching", needed, what="instance")
+    names = [f.name for f in fields(Requests)]
+    rows = read_entries(document["requests"], "requests", names)
+    replicas = read_list(document["replicas"], "replicas", "replicas")
+    return BatchingInstance(
+        name=read_name(document["name"], "name"),
+        requests=Requests(**{name: _read(rows, name) for name in names}),
+        replicas=tuple(_replica(row, f"replicas[{r}]") for r, row in enumerate(replicas)),
+        precedes=read_edges(document["precedes"], "precedes", len(rows)),
+        starvation_s=read_number(document["starvation_s"], "starvation_s"),
+        max_tokens=document["max_tokens"],
+    )
 
 
-def _read(rows: Any, name: str) -> NDArray[Any]:
-    whole = name not in FLOATS
-    values = []
-    for k, row in enumerate(rows):
-        if not isinstance(row, dict) or name not in row:
-            raise InputError(f"requests[{k}]", f"field {name!r} is missing")
-        value = row[name]
-        if value is None and name.endswith("_s") and name != "arrival_s":
-            value = np.inf
-        kinds = (int,) if whole else (int, float)
-        if type(value) not in kinds or not (abs(value) <= 2**53 or value == np.inf):
-            kind = "an integer" if whole else "a number"
-            raise InputError(f"requests[{k}].{name}", f"expected {kind}, found {value!r:.40}")
-        values.append(value)
-    return np.array(values, np.int64 if whole else np.float64)
+def _replica(document: Any, where: str) -> Replica:
+    check_names(document, (), [f.name for f in fields(Replica)], f"{where}.")
+    for name in ("gpu", "model"):
+        read_name(document.get(name, ""), f"{where}.{name}")
+    return Replica(**document)
+
+
+def _read(rows: list[dict[str, Any]], name: str) -> NDArray[Any]:
+    """A column; a target that is null stands for none."""
+    if name not in FLOATS:
+        return integers(rows, name, "requests")
+    values = [
+        np.inf
+        if row[name] is None and name in TARGETS
+        else read_number(row[name], f"requests[{k}].{name}")
+        for k, row in enumerate(rows)
+    ]
+    return np.array(values, np.float64)
 
 
 def make_requests(

@@ -1,16 +1,21 @@
-"""Readers of traces: Azure, BurstGPT, Mooncake, plain lengths, and the project's own JSON.
+"""Readers of traces: Azure, BurstGPT, Mooncake, Bailian, plain lengths, and the project's own JSON.
 
-A trace says nothing of replicas or targets: one A100 with Llama-3-8B and the default targets.
+A trace says nothing of replicas or targets: one A100 with Llama-3-8B and the default targets. Rows
+without tokens in prompt or output (failed requests) are skipped, and a line of the log tells how
+many. A file has at most 256 MiB unpacked and 1,000,000 rows. Times without a zone are UTC.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from graphsched.envs.batching.instance import (
+    MAX_REQUESTS,
     MAX_TOKENS,
     BatchingInstance,
     Replica,
@@ -21,6 +26,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import (
     MIB,
     parse_json,
+    read_lines,
     read_object,
     read_rows,
     read_text,
@@ -45,25 +51,45 @@ class _Columns(NamedTuple):
         return tuple(filter(None, (self.time, *self.others, self.prompt, self.output)))
 
 
+class _Row(NamedTuple):
+    """A request as a trace has it."""
+
+    where: str
+    time_s: float
+    prompt: int
+    output: int
+    hashes: tuple[int, ...] = ()
+
+
+class _Blocks(NamedTuple):
+    """What a JSONL trace with hashes of blocks counts in."""
+
+    seconds: float  # of a unit of time
+    tokens: int  # of a block
+
+
 AZURE = _Columns("ContextTokens", "GeneratedTokens", "TIMESTAMP")
 BURSTGPT = _Columns("Request tokens", "Response tokens", "Timestamp", ("Model",))
 LENGTHS = _Columns("num_prefill_tokens", "num_decode_tokens")
+VIDUR_TIME = "arrived_at"  # s; in some files of lengths
+MOONCAKE, BAILIAN = _Blocks(1e-3, 512), _Blocks(1.0, 16)
 RATE, ARRIVAL_SEED = 1.0, 0  # Poisson arrivals where a file has lengths alone
-MAX_BYTES = 2048 * MIB  # traces of a week
+MAX_BYTES = 256 * MIB
 LATEST_S = 1e9 - 1  # a time
-HASHED = 512  # tokens of a Mooncake block
 NO_EDGES = np.zeros((2, 0), np.int64)
-
-
-def _rows(path: Path, columns: _Columns) -> list[tuple[str, dict[str, str]]]:
-    return read_rows(path, columns.all(), MAX_BYTES)
+_STAMP = re.compile(
+    r"(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2})(?:\.(\d{1,12}))?\s?(Z|[+-]\d{2}:?\d{2})?", re.ASCII
+)
+_UNIX = re.compile(r"\d{1,20}(\.\d{1,12})?", re.ASCII)
+_LATEST_UNIX_S = 1e11  # a larger number counts milliseconds, or less
+_log = logging.getLogger(__name__)
 
 
 def _count(word: object, where: str, name: str) -> int:
-    """Tokens; some traces write them as 12.0."""
-    value = real(str(word), f"{where}, {name}", 1, MAX_TOKENS)
+    """Tokens, perhaps none; some traces write them as 12.0."""
+    value = real(str(word), f"{where}, {name}", 0, MAX_TOKENS)
     if value != int(value):
-        raise InputError(f"{where}, {name}", f"expected a count >= 1, found {word!r:.40}")
+        raise InputError(f"{where}, {name}", f"expected a count, found {word!r:.40}")
     return int(value)
 
 
@@ -71,104 +97,129 @@ def _seconds(word: object, where: str, name: str) -> float:
     return real(str(word), f"{where}, {name}", 0.0, LATEST_S)
 
 
-def _instance(
-    path: Path,
-    places: list[str],
-    times: list[float],
-    prompt: list[int],
-    output: list[int],
-    **more: Any,
-) -> BatchingInstance:
+def _moment(word: str, where: str, name: str) -> float:
+    """Seconds since 1970 of a date and time, or of a Unix time in s, ms, us or ns."""
+    try:
+        if _UNIX.fullmatch(word):
+            value = float(word)
+            while value > _LATEST_UNIX_S:
+                value /= 1000.0
+            return value
+        match = _STAMP.fullmatch(word)
+        if match is None:
+            raise ValueError
+        moment = datetime.fromisoformat(match[1] + (match[3] or "Z"))
+        return moment.astimezone(UTC).timestamp() + float(f"0.{match[2] or 0}")
+    except (ValueError, OverflowError):
+        expected = "expected a time such as 2023-11-16 18:17:03.97 or a Unix time"
+        raise InputError(f"{where}, {name}", f"{expected}, found {word!r:.40}") from None
+
+
+def _with_tokens(path: Path, rows: list[_Row]) -> list[_Row]:
+    """Those of which something is to be served."""
+    kept = [row for row in rows if row.prompt and row.output]
+    if not kept:
+        raise InputError(path, "expected a request with prompt and output tokens at least")
+    if len(kept) < len(rows):
+        left = len(rows) - len(kept)
+        _log.info("%s: %d of %d requests without tokens are left out", path, left, len(rows))
+    return kept
+
+
+def _instance(path: Path, rows: list[_Row], **more: Any) -> BatchingInstance:
+    times = np.array([row.time_s for row in rows])
     falls = np.flatnonzero(np.diff(times) < 0)
     if len(falls):
         k = int(falls[0]) + 1
-        raise InputError(
-            places[k], f"expected times that rise, found {times[k]} after {times[k - 1]}"
+        problem = f"expected times that rise, found {times[k]} after {times[k - 1]}"
+        raise InputError(rows[k].where, problem)
+    requests = make_requests(
+        times - times[0],
+        np.array([row.prompt for row in rows]),
+        np.array([row.output for row in rows]),
+        **more,
+    )
+    return BatchingInstance(path.stem.removesuffix(".csv"), requests, (Replica(),), NO_EDGES)
+
+
+def _read_table(
+    path: Path, columns: _Columns, time_s: Callable[[str, str, str], float]
+) -> BatchingInstance:
+    """A CSV with a time, a prompt and an output in each row."""
+    rows = [
+        _Row(
+            where,
+            time_s(row[columns.time], where, columns.time),
+            _count(row[columns.prompt], where, columns.prompt),
+            _count(row[columns.output], where, columns.output),
         )
-    requests = make_requests(np.array(times) - times[0], np.array(prompt), np.array(output), **more)
-    return BatchingInstance(path.stem, requests, (Replica(),), NO_EDGES)
+        for where, row in read_rows(path, columns.all(), MAX_BYTES)
+    ]
+    return _instance(path, _with_tokens(path, rows))
 
 
 def read_azure(path: Path) -> BatchingInstance:
     """Azure's LLM inference traces of 2023 and 2024; raises InputError."""
-    rows = _rows(path, AZURE)
-    times = []
-    for where, row in rows:
-        stamp = row[AZURE.time].strip().removesuffix("+00:00")
-        head, _, fraction = stamp.partition(".")
-        try:
-            moment = datetime.fromisoformat(head)
-            times.append(moment.timestamp() + float(f"0.{fraction or 0}"))
-        except ValueError:
-            raise InputError(
-                f"{where}, {AZURE.time}", f"expected a time, found {stamp!r:.40}"
-            ) from None
-    first = times[0]
-    return _instance(
-        path,
-        [where for where, _ in rows],
-        [time - first for time in times],
-        [_count(row[AZURE.prompt], where, AZURE.prompt) for where, row in rows],
-        [_count(row[AZURE.output], where, AZURE.output) for where, row in rows],
-    )
+    return _read_table(path, AZURE, _moment)
 
 
 def read_burstgpt(path: Path) -> BatchingInstance:
-    """BurstGPT; requests that failed (no response tokens) are left out. Raises InputError."""
-    rows = _rows(path, BURSTGPT)
-    rows = [(where, row) for where, row in rows if row[BURSTGPT.output].strip() not in ("0", "0.0")]
-    if not rows:
-        raise InputError(path, "expected a request with a response at least")
-    return _instance(
-        path,
-        [where for where, _ in rows],
-        [_seconds(row[BURSTGPT.time], where, BURSTGPT.time) for where, row in rows],
-        [_count(row[BURSTGPT.prompt], where, BURSTGPT.prompt) for where, row in rows],
-        [_count(row[BURSTGPT.output], where, BURSTGPT.output) for where, row in rows],
-    )
+    """BurstGPT; raises InputError."""
+    return _read_table(path, BURSTGPT, _seconds)
 
 
 def read_lengths(path: Path) -> BatchingInstance:
-    """Prompt and output lengths without times, as Vidur has them: Poisson arrivals, one a second."""
-    rows = _rows(path, LENGTHS)
+    """Prompt and output lengths as Vidur has them; raises InputError.
+
+    Without a column ``arrived_at`` (s): Poisson arrivals, one a second.
+    """
+    rows = read_rows(path, LENGTHS.all(), MAX_BYTES)
+    if VIDUR_TIME in rows[0][1]:
+        return _read_table(path, LENGTHS._replace(time=VIDUR_TIME), _seconds)
     rng = np.random.default_rng(ARRIVAL_SEED)
-    return _instance(
-        path,
-        [where for where, _ in rows],
-        np.cumsum(rng.exponential(1.0 / RATE, len(rows))).tolist(),
-        [_count(row[LENGTHS.prompt], where, LENGTHS.prompt) for where, row in rows],
-        [_count(row[LENGTHS.output], where, LENGTHS.output) for where, row in rows],
-    )
+    times = np.cumsum(rng.exponential(1.0 / RATE, len(rows))).tolist()
+    found = [
+        _Row(
+            where,
+            time,
+            _count(row[LENGTHS.prompt], where, LENGTHS.prompt),
+            _count(row[LENGTHS.output], where, LENGTHS.output),
+        )
+        for time, (where, row) in zip(times, rows, strict=True)
+    ]
+    return _instance(path, _with_tokens(path, found))
 
 
-def read_mooncake(path: Path) -> BatchingInstance:
-    """Mooncake's JSONL with the hashes of blocks of 512 tokens; raises InputError.
+def read_hashed(path: Path, blocks: _Blocks) -> BatchingInstance:
+    """JSONL with the hashes of blocks of tokens; raises InputError.
 
     Requests whose first blocks agree form a group; what a request shares is the longest beginning
     that it has in common with an earlier one of its group. So a group's branches count as one
     sequence, which overstates hits where a group branches.
     """
-    places, documents = [], []
-    for number, line in enumerate(read_text(path, MAX_BYTES).splitlines(), start=1):
-        if line.strip():
-            places.append(f"{path}, line {number}")
-            documents.append(_document(line, places[-1]))
-    if not documents:
+    rows = []
+    for where, line in read_lines(path, MAX_BYTES, MAX_REQUESTS):
+        document = _document(line, where)
+        if blocks is MOONCAKE and "chat_id" in document:
+            raise InputError(where, "a Bailian trace, in seconds and blocks of 16: read it as such")
+        rows.append(_hashed_row(document, where, blocks))
+    if not rows:
         raise InputError(path, "expected a request at least, the trace is empty")
-    pairs = list(zip(places, documents, strict=True))
-    prompt = [_count(d["input_length"], p, "input_length") for p, d in pairs]
-    output = [_count(d["output_length"], p, "output_length") for p, d in pairs]
-    group, shared, extends = _chains([_hashes(d["hash_ids"], p) for p, d in pairs], prompt)
+    rows = _with_tokens(path, rows)
+    group, shared, extends = _chains(rows, blocks.tokens)
     return _instance(
-        path,
-        places,
-        [_seconds(d["timestamp"], p, "timestamp") / 1000.0 for p, d in pairs],
-        prompt,
-        output,
-        group=np.array(group),
-        shared=np.array(shared),
-        extends=np.array(extends),
+        path, rows, group=np.array(group), shared=np.array(shared), extends=np.array(extends)
     )
+
+
+def read_mooncake(path: Path) -> BatchingInstance:
+    """Mooncake's traces: times in ms, blocks of 512 tokens; see `read_hashed`."""
+    return read_hashed(path, MOONCAKE)
+
+
+def read_bailian(path: Path) -> BatchingInstance:
+    """Alibaba's Bailian (Qwen) traces: times in s, blocks of 16 tokens; see `read_hashed`."""
+    return read_hashed(path, BAILIAN)
 
 
 def _document(line: str, where: str) -> dict[str, Any]:
@@ -179,26 +230,37 @@ def _document(line: str, where: str) -> dict[str, Any]:
     return document
 
 
-def _hashes(value: Any, where: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(h) is int for h in value):
-        raise InputError(f"{where}, hash_ids", f"expected a list of integers, found {value!r:.40}")
-    return tuple(value)
+def _hashed_row(document: dict[str, Any], where: str, blocks: _Blocks) -> _Row:
+    prompt = _count(document["input_length"], where, "input_length")
+    hashes = document["hash_ids"]
+    if not isinstance(hashes, list) or not all(type(h) is int for h in hashes):
+        raise InputError(f"{where}, hash_ids", f"expected a list of integers, found {hashes!r:.40}")
+    full = -(-prompt // blocks.tokens)
+    if hashes and abs(len(hashes) - full) > 1:
+        expected = f"expected {full} hashes, of blocks of {blocks.tokens} tokens"
+        raise InputError(f"{where}, hash_ids", f"{expected}, found {len(hashes)}")
+    return _Row(
+        where,
+        _seconds(document["timestamp"], where, "timestamp") * blocks.seconds,
+        prompt,
+        _count(document["output_length"], where, "output_length"),
+        tuple(hashes),
+    )
 
 
-def _chains(
-    hashes: list[tuple[int, ...]], prompt: list[int]
-) -> tuple[list[int], list[int], list[int]]:
+def _chains(rows: list[_Row], block: int) -> tuple[list[int], list[int], list[int]]:
     groups: dict[int, int] = {}
     known: set[tuple[int, int]] = set()  # place in the prompt, hash (which covers what is before)
     group, shared, extends = [], [], []
-    for ids, length in zip(hashes, prompt, strict=True):
+    for row in rows:
+        ids, length = row.hashes, row.prompt
         group.append(groups.setdefault(ids[0], len(groups)) if ids else -1)
         common = 0
         while common < len(ids) and (common, ids[common]) in known:
             common += 1
         known.update(enumerate(ids))
-        shared.append(min(HASHED * common, length))
-        extends.append(max(min(HASHED * len(ids), length), shared[-1]))
+        shared.append(min(block * common, length))
+        extends.append(max(min(block * len(ids), length), shared[-1]))
     return group, shared, extends
 
 
@@ -211,11 +273,12 @@ def read_auto(path: Path) -> BatchingInstance:
     """Any of these formats, by its first line; raises InputError."""
     first = read_text(path, MAX_BYTES).lstrip()[:2000].partition("\n")[0]
     if first.startswith("{"):
-        return read_mooncake(path) if '"hash_ids"' in first else read_json(path)
+        hashed = read_bailian if '"chat_id"' in first else read_mooncake
+        return hashed(path) if '"hash_ids"' in first or '"chat_id"' in first else read_json(path)
     for columns, read in ((AZURE, read_azure), (BURSTGPT, read_burstgpt), (LENGTHS, read_lengths)):
         if all(name in first for name in columns.all()):
             return read(path)
-    raise InputError(path, "expected an Azure, BurstGPT, Mooncake, lengths or JSON trace")
+    raise InputError(path, "expected an Azure, BurstGPT, Mooncake, Bailian, lengths or JSON trace")
 
 
 READERS: dict[str, Callable[[Path], BatchingInstance]] = {
@@ -223,6 +286,7 @@ READERS: dict[str, Callable[[Path], BatchingInstance]] = {
     "azure": read_azure,
     "burstgpt": read_burstgpt,
     "mooncake": read_mooncake,
+    "bailian": read_bailian,
     "lengths": read_lengths,
     "json": read_json,
 }

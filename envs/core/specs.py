@@ -31,7 +31,8 @@ def parse_instances(domain: Domain[InstanceT, Any], spec: str) -> list[InstanceT
     * generators, with size, number (1) and seed (0): ``random:20x15:n=100:seed=7``. The first
       instances of a seed are the same whatever their number;
     * files and folders (every visible file in them, in order of name), perhaps with their format:
-      ``mine.txt``, ``standard@folder/``. Names with commas can't be given.
+      ``mine.txt``, ``standard@folder/``; files that belong together are joined by a plus sign:
+      ``job.txt+SoC.txt``. Names with commas can't be given.
 
     Where a name has several meanings the first of these holds; ``./name`` is always a file.
 
@@ -114,13 +115,18 @@ def _locate(
     if at and name in domain.readers:
         return domain.readers[name], Path(rest)
     path = Path(part)
-    looks_like_one = "/" in part or "\\" in part or path.exists()
+    looks_like_one = "/" in part or "\\" in part or _is_there(path)
     return (domain.readers["auto"] if looks_like_one else None), path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is a file or folder, or files joined by a plus sign."""
+    return path.exists() or all(Path(part).exists() for part in str(path).split("+"))
 
 
 def _read(reader: Callable[[Path], InstanceT], path: Path) -> list[InstanceT]:
     if not path.is_dir():
-        if not path.exists():
+        if not _is_there(path):
             raise InputError(path, "no such file or folder")
         return [reader(path)]
     files = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))

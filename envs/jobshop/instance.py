@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import (
+    check_head,
+    integer_row,
+    read_integer,
+    read_list,
+    read_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_TIME = 2**31
+MAX_MACHINES = 10_000
+MAX_OPERATIONS = 1_000_000
+PAIR = "[machine, duration]"
 MAX_WORK = 2**54  # of all times together, times the jobs: a hundred times that is exact in int64
 
 
@@ -69,6 +79,11 @@ class JobShopInstance:
         put(self, "machine", _integers(self.machine, "machine", 0))
         put(self, "duration", _integers(self.duration, "duration", 0))
         ptr, size = self.job_ptr, len(self.machine)
+        if size > MAX_OPERATIONS:
+            raise InputError("jobs", f"expected at most {MAX_OPERATIONS} operations, found {size}")
+        if not 1 <= self.num_machines <= MAX_MACHINES:
+            problem = f"expected 1 to {MAX_MACHINES}, found {self.num_machines}"
+            raise InputError("num_machines", problem)
         if len(ptr) < 2 or ptr[0] != 0 or ptr[-1] != size or np.any(np.diff(ptr) < 1):
             raise InputError("job_ptr", f"expected to rise from 0 to {size}, each job non-empty")
         if len(self.duration) != size:
@@ -153,26 +168,30 @@ class JobShopInstance:
 
 def instance_from_json(document: Mapping[str, Any]) -> JobShopInstance:
     """Inverse of `JobShopInstance.to_json`; raises InputError naming the field."""
-    if not isinstance(document, dict) or "jobs" not in document:
-        raise InputError(
-            "jobs", "missing; expected a list of jobs, each [[machine, duration], ...]"
-        )
-    try:
-        jobs = [[(machine, duration) for machine, duration in job] for job in document["jobs"]]
-    except (TypeError, ValueError):
-        raise InputError(
-            "jobs", "expected a list of jobs, each [[machine, duration], ...]"
-        ) from None
-    for machine in (machine for job in jobs for machine, _ in job):
-        if type(machine) is not int:
-            raise InputError("jobs", f"expected integers as machine, found {machine!r:.60}")
-    num_machines = document.get("num_machines")
-    if num_machines is not None and (type(num_machines) is not int or num_machines < 1):
-        raise InputError("num_machines", f"expected a positive integer, found {num_machines!r}")
-    return JobShopInstance.from_jobs(
-        str(document.get("name", "unnamed")),
-        jobs,
-        num_machines,
-        document.get("release_time"),
-        document.get("due_date"),
-    )
+    optional = ("name", "num_machines", "release_time", "due_date")
+    check_head(document, "jobshop", ("jobs",), optional, what="instance")
+    jobs = [
+        [
+            _operation(pair, f"jobs[{j}][{k}]")
+            for k, pair in enumerate(read_list(job, f"jobs[{j}]", PAIR))
+        ]
+        for j, job in enumerate(read_list(document["jobs"], "jobs", "jobs"))
+    ]
+    given = {
+        name: integer_row(document[name], name, 0, MAX_TIME)
+        for name in ("release_time", "due_date")
+        if document.get(name) is not None
+    }
+    machines = document.get("num_machines")
+    if machines is not None:
+        read_integer(machines, "num_machines", 1, MAX_MACHINES)
+    name = read_name(document.get("name", "unnamed"), "name")
+    return JobShopInstance.from_jobs(name, jobs, machines, **given)
+
+
+def _operation(value: Any, where: str) -> tuple[int, int]:
+    pair = read_list(value, where, PAIR)
+    if len(pair) != 2:
+        raise InputError(where, f"expected {PAIR}, found {value!r:.60}")
+    machine = read_integer(pair[0], f"{where} machine", 0, MAX_MACHINES - 1)
+    return machine, read_integer(pair[1], f"{where} duration", 0, MAX_TIME)

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import (
+    check_head,
+    check_names,
+    read_integer,
+    read_list,
+    read_name,
+)
 from graphsched.envs.core.parts.values import count, number
 from graphsched.envs.memory.hardware.machine import Machine, machine_from_json
 
@@ -238,17 +245,13 @@ class MemoryInstance:
 
 
 def _pairs(words: Any, buffers: Sequence[Buffer], where: str) -> tuple[tuple[int, int], ...]:
-    if not isinstance(words, list):
-        raise InputError(where, f"expected a list of buffers, found {words!r:.60}")
     out = []
-    for word in words:
-        if isinstance(word, list) and len(word) == 2:
-            out.append((count(word[0], where), count(word[1], f"{where} bytes")))
-        else:
-            buffer = count(word, where)
-            if buffer >= len(buffers):
-                raise InputError(where, f"expected buffers below {len(buffers)}, found {buffer}")
-            out.append((buffer, buffers[buffer].size))
+    for k, word in enumerate(read_list(words, where, "buffers")):
+        at = f"{where}[{k}]"
+        buffer, *size = word if isinstance(word, list) and len(word) == 2 else [word]
+        read_integer(buffer, at, 0, len(buffers) - 1)
+        size = [count(s, f"{at} bytes") for s in size] or [buffers[buffer].size]
+        out.append((buffer, size[0]))
     return tuple(out)
 
 
@@ -257,34 +260,40 @@ def instance_from_json(document: Any) -> MemoryInstance:
 
     ``machine`` may be the name of a preset.
     """
-    for key in ("buffers", "instructions", "machine"):
-        if not isinstance(document, dict) or key not in document:
-            raise InputError(key, "missing")
-    for key in ("buffers", "instructions"):
-        rows = document[key]
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise InputError(key, "expected a list of objects")
-    buffers = []
-    for i, row in enumerate(document["buffers"]):
-        if "size" not in row:
-            raise InputError(f"buffers[{i}].size", "missing")
-        count(row["size"], f"buffers[{i}].size")
-        alias = row.get("alias")
-        alias = alias if alias is None else count(alias, f"buffers[{i}].alias")
-        name, kind = str(row.get("name", f"buffer-{i}")), str(row.get("kind", "temporary"))
-        buffers.append(Buffer(name, row["size"], kind, alias))
+    needed = ("buffers", "instructions", "machine")
+    check_head(document, "memory", needed, ("name",), what="instance")
+    buffers = [
+        _buffer(row, f"buffers[{i}]", f"buffer-{i}")
+        for i, row in enumerate(read_list(document["buffers"], "buffers", "objects"))
+    ]
     instructions = tuple(
-        Instruction(
-            str(row.get("name", f"instruction-{i}")),
-            number(row.get("flops", 0), f"instructions[{i}].flops"),
-            _pairs(row.get("reads", []), buffers, f"instructions[{i}].reads"),
-            _pairs(row.get("writes", []), buffers, f"instructions[{i}].writes"),
-        )
-        for i, row in enumerate(document["instructions"])
+        _instruction(row, f"instructions[{i}]", f"instruction-{i}", buffers)
+        for i, row in enumerate(read_list(document["instructions"], "instructions", "objects"))
     )
     return MemoryInstance(
-        str(document.get("name", "unnamed")),
+        read_name(document.get("name", "unnamed"), "name"),
         tuple(buffers),
         instructions,
         machine_from_json(document["machine"]),
+    )
+
+
+def _buffer(row: Any, where: str, name: str) -> Buffer:
+    check_names(row, ("size",), ("name", "kind", "alias"), f"{where}.")
+    alias = row.get("alias")
+    return Buffer(
+        read_name(row.get("name", name), f"{where}.name"),
+        count(row["size"], f"{where}.size"),
+        read_name(row.get("kind", "temporary"), f"{where}.kind"),
+        alias if alias is None else count(alias, f"{where}.alias"),
+    )
+
+
+def _instruction(row: Any, where: str, name: str, buffers: Sequence[Buffer]) -> Instruction:
+    check_names(row, (), ("name", "flops", "reads", "writes"), f"{where}.")
+    return Instruction(
+        read_name(row.get("name", name), f"{where}.name"),
+        number(row.get("flops", 0), f"{where}.flops"),
+        _pairs(row.get("reads", []), buffers, f"{where}.reads"),
+        _pairs(row.get("writes", []), buffers, f"{where}.writes"),
     )

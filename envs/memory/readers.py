@@ -10,11 +10,11 @@ from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_BYTES = 512 * MIB  # programs of millions of instructions
+MAX_BYTES = 64 * MIB  # unpacked: about a million instructions
 
 
 def read_json(path: Path) -> MemoryInstance:
-    """A program with its machine; raises InputError naming file and field."""
+    """A program with its machine, at most 64 MiB unpacked; raises InputError naming file and field."""
     return read_object(path, instance_from_json, MAX_BYTES)
 
 

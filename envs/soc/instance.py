@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import (
+    check_head,
+    check_names,
+    number_row,
+    read_edges,
+    read_flag,
+    read_list,
+    read_name,
+    read_names,
+)
 from graphsched.envs.core.parts.values import matrix, number, words
 
 if TYPE_CHECKING:
@@ -19,6 +29,9 @@ if TYPE_CHECKING:
 WHEN_FULL = ("lose", "queue")
 MAX_ARRIVALS = 1e6
 MAX_KINDS = 16
+MAX_SERVERS = 1024  # tasks that all PEs run at once
+MAX_TASKS, MAX_EDGES = 100_000, 1_000_000  # of a job
+MAX_TIME, MAX_VOLUME = 1e12, 1e15  # sums stay exact enough to compare
 NOISES = ("none", "gaussian", "lognormal")
 
 
@@ -63,8 +76,11 @@ class Platform:
         capacity = matrix(capacity, "platform.capacity", (pes,))
         if np.any(capacity < 1) or np.any(capacity != np.floor(capacity)):
             raise InputError(
-                "platform.capacity", f"expected counts >= 1, found {capacity.tolist()}"
+                "platform.capacity", f"expected counts >= 1, found {capacity.tolist()!r:.60}"
             )
+        if capacity.sum() > MAX_SERVERS:
+            problem = f"expected at most {MAX_SERVERS} in all, found {capacity.sum():g}"
+            raise InputError("platform.capacity", problem)
         put(self, "capacity", capacity.astype(np.int64))
         for name in ("busy_power", "idle_power"):
             if getattr(self, name) is not None:
@@ -123,6 +139,8 @@ class Job:
         put, at = object.__setattr__, f"job {self.name!r:.40}"
         put(self, "task_names", words(self.task_names, f"{at} task_names"))
         tasks = len(self.task_names)
+        if tasks > MAX_TASKS:
+            raise InputError(f"{at} task_names", f"expected at most {MAX_TASKS}, found {tasks}")
         duration = np.asarray(self.duration, np.float64)
         if tasks < 1 or duration.ndim != 2 or len(duration) != tasks:
             problem = f"expected a row for each of {tasks} (>= 1) tasks, found {duration.shape}"
@@ -130,20 +148,25 @@ class Job:
         put(self, "duration", self._times(duration, at))
         put(self, "edge", self._edges(at))
         volume = matrix(self.volume, f"{at} volume", (self.num_edges,))
-        if not np.all(volume >= 0):
-            raise InputError(f"{at} volume", f"expected >= 0, found {volume.min()}")
+        if not np.all((volume >= 0) & (volume <= MAX_VOLUME)):
+            worst = volume[(volume < 0) | (volume > MAX_VOLUME)][0]
+            raise InputError(f"{at} volume", f"expected in [0, {MAX_VOLUME:g}], found {worst:g}")
         put(self, "volume", volume)
         if len(self.order) < tasks:
-            stuck = next(i for i in range(tasks) if i not in set(self.order.tolist()))
+            stuck = int(np.setdiff1d(np.arange(tasks), self.order)[0])
             raise InputError(
                 f"{at} edge", f"task {self.task_names[stuck]!r} lies on or after a cycle"
             )
 
     def _times(self, duration: NDArray[np.float64], at: str) -> NDArray[np.float64]:
-        if not np.all(duration >= 0):  # NaN included
-            i, p = np.argwhere(~(duration >= 0))[0]
+        fits = (duration >= 0) & ((duration <= MAX_TIME) | np.isposinf(duration))
+        if not fits.all():  # NaN included
+            i, p = np.argwhere(~fits)[0]
             where = f"{at} task {self.task_names[i]!r:.40}"
-            raise InputError(where, f"expected a time >= 0 on PE {p}, found {duration[i, p]}")
+            limits = f"[0, {MAX_TIME:g}]"
+            raise InputError(
+                where, f"expected a time in {limits} on PE {p}, found {duration[i, p]}"
+            )
         idle = ~np.isfinite(duration).any(axis=1)
         if idle.any():
             name = self.task_names[int(np.argmax(idle))]
@@ -157,6 +180,8 @@ class Job:
         edge = np.zeros((2, 0), np.int64) if raw.size == 0 else raw
         if edge.ndim != 2 or len(edge) != 2 or edge.dtype.kind not in "iu":
             raise InputError(f"{at} edge", f"expected 2 rows of task numbers, found {raw.shape}")
+        if edge.shape[1] > MAX_EDGES:
+            raise InputError(f"{at} edge", f"expected at most {MAX_EDGES}, found {edge.shape[1]}")
         edge = edge.astype(np.int64)
         wrong = (edge < 0) | (edge >= len(self.task_names))
         if wrong.any():
@@ -320,6 +345,10 @@ class SocInstance:
         if len(self.jobs) > MAX_KINDS:
             raise InputError("jobs", f"expected at most {MAX_KINDS} kinds, found {len(self.jobs)}")
         for job in self.jobs:
+            slowest = float(job.volume.max(initial=0.0) * self.platform.slowness.max())
+            if not slowest <= MAX_TIME:
+                problem = f"expected transfers of at most {MAX_TIME:g}, found {slowest:g}"
+                raise InputError(f"job {job.name!r:.40} volume", problem)
             if job.duration.shape[1] != self.platform.num_pes:
                 problem = f"expected {self.platform.num_pes} columns, found {job.duration.shape[1]}"
                 raise InputError(f"job {job.name!r:.40} duration", problem)
@@ -354,33 +383,63 @@ class SocInstance:
 
 def instance_from_json(document: Mapping[str, Any]) -> SocInstance:
     """Inverse of `SocInstance.to_json`; raises InputError naming the field."""
-    try:
-        jobs = tuple(
-            Job(
-                name=str(job["name"]),
-                task_names=tuple(job["task_names"]),
-                duration=np.array(
-                    [[np.inf if t is None else t for t in row] for row in job["duration"]],
-                    np.float64,
-                ),
-                edge=np.array(job["edge"], np.int64),
-                volume=np.array(job["volume"], np.float64),
-            )
-            for job in document["jobs"]
-        )
-        stream = document.get("stream")
-        return SocInstance(
-            name=str(document["name"]),
-            platform=Platform(**document["platform"]),
-            jobs=jobs,
-            stream=None if stream is None else Stream(**{**stream, "mix": tuple(stream["mix"])}),
-            noise=Noise(**document.get("noise", {})),
-            ticks=bool(document.get("ticks", False)),
-            seed=document.get("seed", 0),
-        )
-    except KeyError as error:
-        raise InputError("instance", f"the field {error} is missing") from None
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(
-            "instance", f"expected a SoC instance: {error}".replace("\n", " ")
-        ) from None
+    needed, optional = ("name", "platform", "jobs"), ("stream", "noise", "ticks", "seed")
+    check_head(document, "soc", needed, optional, what="instance")
+    platform = _platform(document["platform"])
+    stream, noise = document.get("stream"), document.get("noise", {})
+    rows = read_list(document["jobs"], "jobs", "jobs")
+    if stream is not None:
+        check_names(stream, ("horizon",), _fields(Stream), "stream.")
+        stream = Stream(**{**stream, "mix": number_row(stream.get("mix", [1.0]), "stream.mix")})
+    check_names(noise, (), _fields(Noise), "noise.")
+    return SocInstance(
+        name=read_name(document["name"], "name"),
+        platform=platform,
+        jobs=tuple(_job(row, f"jobs[{k}]") for k, row in enumerate(rows)),
+        stream=stream,
+        noise=Noise(**noise),
+        ticks=read_flag(document.get("ticks", False), "ticks"),
+        seed=document.get("seed", 0),
+    )
+
+
+def _fields(kind: type) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def _platform(document: Any) -> Platform:
+    check_names(document, ("name", "pe_names", "bandwidth"), _fields(Platform), "platform.")
+    rows = read_list(document["bandwidth"], "platform.bandwidth", "rows")
+    out: dict[str, Any] = {
+        "name": read_name(document["name"], "platform.name"),
+        "pe_names": read_names(document["pe_names"], "platform.pe_names"),
+        "bandwidth": [number_row(r, f"platform.bandwidth[{p}]", 0.0) for p, r in enumerate(rows)],
+        "link_contention": read_flag(
+            document.get("link_contention", False), "platform.link_contention"
+        ),
+    }
+    for name in ("capacity", "busy_power", "idle_power"):
+        if document.get(name) is not None:
+            out[name] = number_row(document[name], f"platform.{name}")
+    return Platform(**out)
+
+
+def _job(document: Any, where: str) -> Job:
+    """Null stands for a PE that can't run a task."""
+    check_names(document, ("name", "task_names", "duration", "edge", "volume"), (), f"{where}.")
+    names = read_names(document["task_names"], f"{where}.task_names")
+    rows = []
+    for i, row in enumerate(read_list(document["duration"], f"{where}.duration", "rows")):
+        at = f"{where}.duration[{i}]"
+        able = [0 if t is None else t for t in read_list(row, at, "times")]
+        times = number_row(able, at, 0.0, MAX_TIME)
+        rows.append([np.inf if t is None else x for t, x in zip(row, times, strict=True)])
+        if len(rows[i]) != len(rows[0]):
+            raise InputError(at, f"expected {len(rows[0])} times, found {len(rows[i])}")
+    return Job(
+        name=read_name(document["name"], f"{where}.name"),
+        task_names=names,
+        duration=np.array(rows, np.float64),
+        edge=read_edges(document["edge"], f"{where}.edge", len(names)),
+        volume=np.array(number_row(document["volume"], f"{where}.volume", 0.0, MAX_VOLUME)),
+    )

@@ -1,9 +1,14 @@
-"""Readers: own JSON, WfCommons workflows, and the text files of the DS3 simulator."""
+"""Readers: own JSON, WfCommons workflows, and the text files of the DS3 simulator.
+
+A file has at most 64 MiB unpacked; a job has at most 100,000 tasks and 1,000,000 edges, a platform
+runs at most 1,024 tasks at once.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import parse_json, read_object, read_text
 from graphsched.envs.soc.instance import SocInstance, instance_from_json
 from graphsched.envs.soc.sources.ds3 import read_ds3
@@ -20,7 +25,12 @@ def read_json(path: Path) -> SocInstance:
 
 def read_auto(path: Path) -> SocInstance:
     """Whatever format the file has; raises InputError if it is none of them."""
+    if "+" in str(path) and not path.exists():
+        return read_ds3(path)
     text = read_text(path)
+    if "add_new_resource" in text:
+        problem = "a DS3 SoC file; expected a job, as job.txt beside it or job.txt+SoC.txt"
+        raise InputError(path, problem)
     if "add_new_tasks" in text[:4096] or "job_name" in text[:4096]:
         return read_ds3(path)
     return read_wfcommons(path) if "workflow" in parse_json(text, path) else read_json(path)

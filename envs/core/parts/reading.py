@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import stat
 import tomllib
 import zlib
 from collections import Counter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MIB = 2**20
 MAX_BYTES = 64 * MIB  # of a file, unpacked, where a reader says nothing else
+MAX_LINES = 10**6  # that say something
 LARGEST = 10**18
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
@@ -32,14 +34,18 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     """Content of a file, unpacked if it is gzipped; raises InputError.
 
     A pipe is read as long as somebody writes to it; one without a writer is empty, and no reason to
-    wait. An endless device is too large.
+    wait. Devices are refused: most have no end.
     """
     try:
         with open(path, "rb", opener=_open) as file:
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+                raise InputError(path, "is a device; expected a file")
             raw = file.read(most + 1)
         if raw[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(raw)) as packed:
                 raw = packed.read(most + 1)
+    except InputError:
+        raise
     except IsADirectoryError:
         raise InputError(path, "is a directory; expected a file") from None
     except FileNotFoundError:
@@ -138,6 +144,24 @@ def within(path: Path, make: Callable[[], T]) -> T:
         raise InputError(path, str(error)) from None
 
 
+def numbered(path: Path, text: str, most: int = MAX_LINES) -> Iterator[tuple[str, str]]:
+    """Place of each line that isn't blank, and the line, stripped; raises InputError beyond `most`."""
+    said = 0
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if stripped := line.strip():
+            said += 1
+            if said > most:
+                raise InputError(path, f"expected at most {most} lines")
+            yield f"{path}, line {number}", stripped
+
+
+def read_lines(
+    path: Path, most: int = MAX_BYTES, lines: int = MAX_LINES
+) -> Iterator[tuple[str, str]]:
+    """`numbered` lines of a text file; raises InputError."""
+    return numbered(path, read_text(path, most), lines)
+
+
 class Line(NamedTuple):
     """One line that carries something, with its place for error messages."""
 
@@ -159,11 +183,8 @@ class Lines:
 
     def __init__(self, path: Path, text: str) -> None:
         """Drop blank lines and ``#`` comments. Raises InputError if nothing is left."""
-        self._rest = [
-            Line(f"{path}, line {number}", line.strip())
-            for number, line in enumerate(text.splitlines(), start=1)
-            if line.strip() and not line.lstrip().startswith("#")
-        ]
+        said = (pair for pair in numbered(path, text) if not pair[1].startswith("#"))
+        self._rest = [Line(*pair) for pair in said]
         if not self._rest:
             raise InputError(path, "nothing but blank lines and comments; expected an instance")
         self._rest.reverse()
@@ -207,10 +228,12 @@ def read_rows(
         fold: whether the header may be in capitals.
 
     Raises:
-        InputError: a column or a cell is missing or there twice, or there is no row.
+        InputError: a column or a cell is missing or there twice, or there is no row or are more
+            than a million.
     """
     text = read_text(path, most)
-    reader = csv.reader("" if line.startswith("#") else line for line in text.splitlines())
+    lines = io.StringIO(text, newline=None)
+    reader = csv.reader("" if line.startswith("#") else line for line in lines)
     header: list[str] = []
     out: list[tuple[str, dict[str, str]]] = []
     for cells in _checked(reader, path):
@@ -227,6 +250,8 @@ def read_rows(
         if len(cells) != len(header):
             problem = f"expected {len(header)} cells, found {len(cells)}: is the line cut off?"
             raise InputError(where, problem)
+        if len(out) == MAX_LINES:
+            raise InputError(path, f"expected at most {MAX_LINES} rows")
         out.append((where, dict(zip(header, map(str.strip, cells), strict=True))))
     if not out:
         raise InputError(path, f"expected a header with {','.join(columns)} and a row at least")

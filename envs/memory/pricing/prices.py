@@ -190,7 +190,9 @@ def improve_prices(
         profit: as in `Prices`; filled.
         income: as in `Prices`; filled.
     """
-    size, longest = len(p.compute), int(np.max(np.diff(p.access_ptr)))
+    size, longest = len(p.compute), 0
+    for g in range(len(p.size)):
+        longest = max(longest, p.access_ptr[g + 1] - p.access_ptr[g])
     work, back = np.empty((longest, 3)), np.zeros((longest, 3), np.int64)
     slow = np.maximum(p.compute, p.slow_all * p.slow_us)
     room = slow - np.maximum(p.compute, p.slow_all * p.fast_us)

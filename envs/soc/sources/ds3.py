@@ -1,28 +1,39 @@
 """Reader for DS3's text files: a job (``job_*.txt``), and the SoC (``SoC.*.txt``) beside it.
 
 A job file names tasks, predecessors and volumes; an SoC file names resources, what they run and how
-long, and the bandwidth between them. The SoC of a job is the only ``SoC.*.txt`` in its folder.
+long, and the bandwidth between them. The SoC of a job is the only ``SoC.*.txt`` in its folder, or
+the file named after a plus sign: ``job.txt+SoC.txt``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.reading import integer, read_text, real, within
-from graphsched.envs.soc.instance import Job, Platform, SocInstance
+from graphsched.envs.core.parts.reading import integer, read_lines, real, within
+from graphsched.envs.soc.instance import (
+    MAX_SERVERS,
+    MAX_TIME,
+    MAX_VOLUME,
+    Job,
+    Platform,
+    SocInstance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
 MEMORY = "MEM"
-_SETTINGS = {"opp", "trip_freq", "DTPM_trip_freq", "power_profile", "PG_profile"}
+# of DVFS, power, heat and the network on chip, which the simulator doesn't model
+_SKIPPED = {
+    "opp", "trip_freq", "DTPM_trip_freq", "PG_profile", "mesh_information", "comm_band_self"
+}  # fmt: skip
 
 
 @dataclass
@@ -36,10 +47,10 @@ class _Resource:
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Place and words of each line that says something."""
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for where, line in read_lines(path):
         words = line.split("#")[0].split()
         if words:
-            yield f"{path}, line {number}", words
+            yield where, words
 
 
 def _words(words: list[str], count: int, where: str) -> list[str]:
@@ -59,7 +70,7 @@ def read_soc(path: Path) -> tuple[Platform, list[dict[str, float]]]:
             name, number = pairs.get("resource_name"), pairs.get("resource_ID")
             if name is None or number is None:
                 raise InputError(where, "expected resource_name and resource_ID: the line is cut")
-            current = _Resource(name, integer(pairs.get("capacity", "1"), where))
+            current = _Resource(name, _capacity(pairs.get("capacity", "1"), where))
             current.memory = MEMORY in (pairs.get("resource_type"), pairs.get("resoruce_type"))
             resources[integer(number, where)] = current
         elif words[0] == "comm_band":
@@ -68,15 +79,31 @@ def read_soc(path: Path) -> tuple[Platform, list[dict[str, float]]]:
             band[p, q] = real(words[3], where)
             if band[p, q] == 0 and p != q:
                 raise InputError(where, "expected a bandwidth > 0, found 0")
-        elif words[0] == "comm_band_self":
+        elif words[0] in _SKIPPED:
             continue
         elif current is None:
             raise InputError(where, f"expected add_new_resource first, found {words[0]!r:.40}")
         elif words[0] == "power_profile":
             current.watts = real(_words(words, 3, where)[-1], where) / current.capacity
-        elif words[0] not in _SETTINGS and not current.memory:
-            current.times[words[0]] = real(_words(words, 2, where)[1], where)
+        elif words[0] == "capacity":
+            current.capacity = _capacity(_words(words, 2, where)[1], where)
+        elif not current.memory:
+            current.times[words[0]] = _time(words, where)
     return _platform(path, resources, band)
+
+
+def _capacity(word: str, where: str) -> int:
+    return integer(word, f"{where}, capacity", 1, MAX_SERVERS)
+
+
+def _time(words: list[str], where: str) -> float:
+    """How long a resource takes for a task; raises InputError for a setting that isn't known."""
+    _words(words, 2, where)
+    try:
+        return real(words[1], where, 0.0, MAX_TIME)
+    except InputError:
+        expected = "expected a task and its time, or a known setting"
+        raise InputError(where, f"{expected}, found {' '.join(words)!r:.60}") from None
 
 
 def _platform(
@@ -117,13 +144,24 @@ def _platform(
 
 
 def read_ds3(path: Path) -> SocInstance:
-    """A DS3 job on the SoC beside it; raises InputError naming file and line."""
-    beside = sorted(path.parent.glob("SoC.*.txt"))
+    """A DS3 job on the SoC beside it, or on that of ``job.txt+SoC.txt``.
+
+    Raises:
+        InputError: naming file and line.
+    """
+    job, plus, soc = str(path).rpartition("+")
+    path = Path(job) if plus else path
+    beside = [Path(soc)] if plus else sorted(path.parent.glob("SoC.*.txt"))
     if len(beside) != 1:
-        problem = f"expected one SoC.*.txt beside it, found {len(beside)}"
+        problem = f"expected one SoC.*.txt beside it, found {len(beside)}; name it: {path}+SOC"
         raise InputError(path, problem)
     names, preds, volumes, title = _read_job(path)
     platform, times = read_soc(beside[0])
+    for name in names:
+        if not any(name in run for run in times):
+            raise InputError(
+                beside[0], f"runs no task {name!r:.40} of {path}; is it the job's SoC?"
+            )
     duration = np.array([[run.get(name, np.inf) for run in times] for name in names], float)
     edges = [(j, i) for i, before in enumerate(preds) for j in before]
     missing = [pair for pair in edges if pair not in volumes]
@@ -166,7 +204,7 @@ def _read_job(
         elif words[0] == "comm_vol":
             _words(words, 4, where)
             pair = integer(words[1], where), integer(words[2], where)
-            volumes[pair] = real(words[3], where)
+            volumes[pair] = real(words[3], where, 0.0, MAX_VOLUME)
         elif wanted < 0:
             raise InputError(where, f"expected add_new_tasks first, found {words[0]!r:.40}")
         elif len(words) > 1 and words[1] not in ("HEAD", "TAIL", "earliest_start"):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 import re
 import tempfile
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import read_list, read_name, read_names, read_number
 from graphsched.envs.core.parts.reading import read_object
 from graphsched.envs.soc.instance import Job, Platform, SocInstance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 WFCOMMONS_PES = (0.5, 1.0, 1.0, 2.0)  # speeds of the machines that a workflow is planned for
@@ -26,7 +28,7 @@ INSTALLED = find_spec("wfcommons") is not None
 
 
 def read_wfcommons(path: Path) -> SocInstance:
-    """A WfCommons workflow (wfformat 1.4 or 1.5) on four machines of speeds 0.5, 1, 1 and 2.
+    """A WfCommons workflow (wfformat 1.2 to 1.6) on four machines of speeds 0.5, 1, 1 and 2.
 
     Execution times come from the recorded run, transfers from the files that tasks share, over
     links of 1 Gbit/s; raises InputError naming file and field.
@@ -34,40 +36,125 @@ def read_wfcommons(path: Path) -> SocInstance:
     return read_object(path, lambda document: _from_workflow(document, path.stem))
 
 
+class _Task(NamedTuple):
+    """A task as any version of the format has it."""
+
+    name: str
+    seconds: float
+    parents: list[str]
+    children: list[str]
+    inputs: dict[str, float]  # bytes by name of file
+    outputs: dict[str, float]
+
+
 def _from_workflow(document: Mapping[str, Any], name: str) -> SocInstance:
-    try:
-        workflow = document["workflow"]
-        runs = {r["id"]: r for r in workflow["execution"]["tasks"]}
-        tasks = workflow["specification"]["tasks"]
-        sizes = {f["id"]: f["sizeInBytes"] for f in workflow["specification"].get("files", [])}
-        ids = [task["id"] for task in tasks]
-        number = {key: i for i, key in enumerate(ids)}
-        seconds = np.array([float(runs[key]["runtimeInSeconds"]) for key in ids])
-        edges, volumes = [], []
-        for task in tasks:
-            made = set(task.get("outputFiles", []))
-            for child in task.get("children", []):
-                used = made & set(tasks[number[child]].get("inputFiles", []))
-                edges.append((number[task["id"]], number[child]))
-                volumes.append(float(sum(sizes[f] for f in used)))
-    except KeyError as error:
-        raise InputError("workflow", f"the field or task {error} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InputError("workflow", f"expected a WfCommons workflow: {error}") from None
+    workflow = _object(document.get("workflow"), "workflow")
+    read = _split_tasks if "specification" in workflow else _whole_tasks
+    tasks = read(workflow)
+    number = {task.name: i for i, task in enumerate(tasks)}
+    if len(number) < len(tasks):
+        twice = Counter(task.name for task in tasks).most_common(1)[0][0]
+        raise InputError("workflow", f"expected tasks of unlike ids, found {twice!r:.40} twice")
+    volumes: dict[tuple[int, int], float] = {}
+    for a, b in _dependencies(tasks, number):
+        shared = tasks[a].outputs.keys() & tasks[b].inputs.keys()
+        volumes[a, b] = float(sum(tasks[a].outputs[file] for file in shared))
     pes = len(WFCOMMONS_PES)
     platform = Platform(
         "4 machines",
         tuple(f"machine-{p}" for p in range(pes)),
         np.full((pes, pes), WFCOMMONS_BANDWIDTH),
     )
+    seconds = np.array([task.seconds for task in tasks])
     job = Job(
         str(document.get("name", name)),
-        tuple(ids),
+        tuple(task.name for task in tasks),
         seconds[:, None] / np.array(WFCOMMONS_PES),
-        np.array(edges, np.int64).reshape(-1, 2).T.copy(),
-        np.array(volumes),
+        np.array(list(volumes), np.int64).reshape(-1, 2).T.copy(),
+        np.array(list(volumes.values())),
     )
     return SocInstance(name, platform, (job,))
+
+
+def _dependencies(tasks: list[_Task], number: dict[str, int]) -> Iterator[tuple[int, int]]:
+    """Pairs of a task and one that follows it, said by either of them."""
+    for i, task in enumerate(tasks):
+        for word in task.children + task.parents:
+            if word not in number:
+                raise InputError(f"task {task.name!r:.40}", f"there is no task {word!r:.40}")
+        yield from ((i, number[child]) for child in task.children)
+        yield from ((number[parent], i) for parent in task.parents)
+
+
+def _split_tasks(workflow: dict[str, Any]) -> list[_Task]:
+    """Versions 1.5 and later: what there is to do apart from how it ran."""
+    todo = _object(workflow["specification"], "workflow.specification")
+    ran = _object(workflow.get("execution"), "workflow.execution")
+    runs = {_name(r, at): r for r, at in _rows(ran.get("tasks"), "workflow.execution.tasks")}
+    files = _rows(todo.get("files", []), "workflow.specification.files")
+    sizes = {_name(f, at): _number(f, "sizeInBytes", at) for f, at in files}
+    out = []
+    for row, at in _rows(todo.get("tasks"), "workflow.specification.tasks"):
+        name = _name(row, at)
+        if name not in runs:
+            raise InputError("workflow.execution.tasks", f"task {name!r:.40} is missing")
+        used = [_words(row, key, at) for key in ("inputFiles", "outputFiles")]
+        for word in used[0] + used[1]:
+            if word not in sizes:
+                raise InputError(at, f"there is no file {word!r:.40} in the specification")
+        inputs, outputs = ({word: sizes[word] for word in words} for words in used)
+        parents, children = _words(row, "parents", at), _words(row, "children", at)
+        seconds = _number(runs[name], "runtimeInSeconds", f"execution of task {name!r:.40}")
+        out.append(_Task(name, seconds, parents, children, inputs, outputs))
+    return out
+
+
+def _whole_tasks(workflow: dict[str, Any]) -> list[_Task]:
+    """Versions 1.2 to 1.4: each task with its run and its files; dependencies may go by name."""
+    key = "jobs" if "jobs" in workflow else "tasks"
+    rows = list(_rows(workflow.get(key), f"workflow.{key}"))
+    names = [_name(row, at) for row, at in rows]
+    known = dict(zip((str(row.get("name")) for row, _ in rows), names, strict=True))
+    known |= {name: name for name in names}
+    out = []
+    for (row, at), name in zip(rows, names, strict=True):
+        files: dict[str, dict[str, float]] = {"input": {}, "output": {}}
+        for file, where in _rows(row.get("files", []), f"{at}.files"):
+            link = file.get("link")
+            if link not in files:
+                raise InputError(f"{where}.link", f"expected input or output, found {link!r:.40}")
+            size = _number(file, "sizeInBytes" if "sizeInBytes" in file else "size", where)
+            files[link][_name(file, where)] = size
+        seconds = _number(row, "runtimeInSeconds" if "runtimeInSeconds" in row else "runtime", at)
+        parents, children = (
+            [known.get(word, word) for word in _words(row, field, at)]
+            for field in ("parents", "children")
+        )
+        out.append(_Task(name, seconds, parents, children, files["input"], files["output"]))
+    return out
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(where, f"expected an object, found {value!r:.40}")
+    return value
+
+
+def _rows(value: Any, where: str) -> Iterator[tuple[dict[str, Any], str]]:
+    rows = read_list(value, where, "objects")
+    return ((_object(row, f"{where}[{i}]"), f"{where}[{i}]") for i, row in enumerate(rows))
+
+
+def _name(row: dict[str, Any], where: str) -> str:
+    return read_name(row.get("id", row.get("name")), f"{where}.id")
+
+
+def _words(row: dict[str, Any], key: str, where: str) -> list[str]:
+    return list(read_names(row.get(key, []), f"{where}.{key}"))
+
+
+def _number(row: dict[str, Any], key: str, where: str) -> float:
+    return read_number(row.get(key), f"{where}.{key}", 0.0)
 
 
 def _recipe(size: str) -> tuple[Any, int]:  # pragma: no cover - needs the extra

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
+import time
 
 import numpy as np
 import pytest
@@ -68,7 +71,7 @@ def test_mooncake_hashes_become_shared_prefixes(tmp_path):
     [
         (AZURE.replace("3180", "-1"), r"trace.csv, line 3, ContextTokens.*'-1'"),
         (AZURE.replace("3180", "nan"), r"trace.csv, line 3, ContextTokens"),
-        (AZURE.replace(",8\n", ",0\n"), r"trace.csv, line 3, GeneratedTokens.*'0'"),
+        (AZURE.replace(",8\n", ",0.5\n"), r"trace.csv, line 3, GeneratedTokens.*'0.5'"),
         (AZURE.replace(",3180,8\n", ""), r"trace.csv, line 3: .*cut off"),
         (AZURE.replace("18:17:04", "18:17:01"), r"trace.csv, line 3: .*rise"),
         (
@@ -81,7 +84,7 @@ def test_mooncake_hashes_become_shared_prefixes(tmp_path):
         (LENGTHS.replace("2015", "x"), r"trace.csv, line 3, num_prefill_tokens.*'x'"),
         (MOON[:-9], r"trace.csv, line 3: expected JSON"),
         (
-            MOON.replace('"output_length": 5', '"output_length": 0'),
+            MOON.replace('"output_length": 5', '"output_length": -1'),
             r"trace.csv, line 1, output_length",
         ),
         (MOON.replace("[7]", '"7"'), r"trace.csv, line 3, hash_ids"),
@@ -101,7 +104,7 @@ def test_a_bad_trace_is_refused_with_its_place(tmp_path, text, words):
         (lambda d: d["requests"][1].update(prompt=0), r"requests\[1\].prompt"),
         (lambda d: d["requests"][1].update(output="x"), r"requests\[1\].output"),
         (lambda d: d["requests"][0].update(arrival_s=1e6), r"requests\[1\].arrival_s.*rise"),
-        (lambda d: d["requests"][0].pop("shared"), r"requests\[0\].*'shared'"),
+        (lambda d: d["requests"][0].pop("shared"), r"requests\[0\].shared: missing"),
         (lambda d: d["replicas"][0].update(model="gpt-9"), "model 'gpt-9'"),
         (lambda d: d["replicas"][0].update(gpu="abacus"), "GPU 'abacus'"),
         (lambda d: d["replicas"][0].update(kv_blocks=0), r"replica.kv_blocks"),
@@ -171,7 +174,7 @@ def test_mooncake_chains_by_hand(tmp_path):
     ("text", "good"),
     [
         ("1", True),
-        ("0", False),
+        ("-1", False),
         ("10000000", True),
         ("10000001", False),
         ("2.0", True),
@@ -206,3 +209,98 @@ def test_a_profile_is_read_between_and_beyond_its_knots(tmp_path):
     table = linear_table(str(path), "llama-3-8b")
     found = [1e3 * float(table[k]) for k in (0, 1, 2, 3, 4, 5, 6, 9)]
     assert found == pytest.approx([10, 10, 12, 13, 14, 18, 20, 26])
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    """Where the clock is put forward and back within the traces."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gap_s"),
+    [
+        ("2023-10-29 02:59:59.0", "2023-10-29 03:00:00.0", 1.0),
+        ("2023-03-26 01:59:59", "2023-03-26 03:00:01", 3602.0),
+        ("2023-03-26T02:10:00Z", "2023-03-26T02:10:00.25Z", 0.25),
+        ("2023-03-26 02:10:00+00:00", "2023-03-26 04:10:01.5+02:00", 1.5),
+        ("1700000000", "1700000002.5", 2.5),
+        ("1700000000000", "1700000002500", 2.5),
+        ("2023-11-16 18:17:03.9799600", "2023-11-16 18:17:04.0319600", 0.052),
+    ],
+)
+def test_times_are_utc_unless_they_say_otherwise(tmp_path, berlin, first, second, gap_s):
+    text = f"TIMESTAMP,ContextTokens,GeneratedTokens\n{first},100,5\n{second},100,5\n"
+    requests = READERS["auto"](written(tmp_path, text)).requests
+    assert requests.arrival_s[1] == pytest.approx(gap_s, abs=1e-6)
+
+
+@pytest.mark.parametrize("word", ["2023-13-01 00:00:00", "today", "", "1e9", "2023-11-16 18:17"])
+def test_what_is_no_time_is_named(tmp_path, word):
+    text = f"TIMESTAMP,ContextTokens,GeneratedTokens\n{word},100,5\n"
+    with pytest.raises(InputError, match=r"line 2, TIMESTAMP: expected a time such as"):
+        READERS["azure"](written(tmp_path, text))
+
+
+TOKENLESS = {
+    "azure": (AZURE.replace(",8\n", ",0\n"), 1),
+    "burstgpt": (BURST.replace("472,18", "0,18"), 1),
+    "lengths": (LENGTHS.replace("2015", "0"), 1),
+    "mooncake": (MOON.replace('"output_length": 5', '"output_length": 0', 1), 1),
+}
+
+
+@pytest.mark.parametrize("name", TOKENLESS)
+def test_requests_without_tokens_are_left_out_and_counted(tmp_path, caplog, name):
+    text, left = TOKENLESS[name]
+    whole = {"azure": AZURE, "burstgpt": BURST, "lengths": LENGTHS, "mooncake": MOON}[name]
+    caplog.set_level("INFO", "graphsched")
+    size = len(READERS[name](written(tmp_path, whole)).requests)
+    before = re.findall(r"(\d+) of", caplog.text)
+    assert len(READERS[name](written(tmp_path, text)).requests) == size - left
+    total = int(before[0]) if before else 0
+    assert f"{total + left} of" in caplog.text
+    assert "requests without tokens are left out" in caplog.text
+
+
+def test_a_bailian_trace_counts_in_seconds_and_blocks_of_16(tmp_path):
+    rows = [
+        {"chat_id": 1, "parent_chat_id": -1, "timestamp": 61.0, "input_length": 40,
+         "output_length": 5, "type": "text", "turn": 1, "hash_ids": [1, 2, 3]},
+        {"chat_id": 2, "parent_chat_id": 1, "timestamp": 62.5, "input_length": 60,
+         "output_length": 5, "type": "text", "turn": 2, "hash_ids": [1, 2, 8, 9]},
+    ]  # fmt: skip
+    path = written(tmp_path, "\n".join(map(json.dumps, rows)), "b.jsonl")
+    requests = READERS["auto"](path).requests
+    assert requests.arrival_s.tolist() == [0.0, 1.5]
+    assert requests.shared.tolist() == [0, 32]
+    with pytest.raises(
+        InputError, match="a Bailian trace, in seconds"
+    ):
+        READERS["mooncake"](path)
+
+
+def test_hashes_of_other_blocks_are_refused(tmp_path):
+    row = {"timestamp": 0, "input_length": 5120, "output_length": 5, "hash_ids": list(range(320))}
+    with pytest.raises(InputError, match=r"line 1, hash_ids: expected 10 hashes, of blocks of 512"):
+        READERS["auto"](written(tmp_path, json.dumps(row)))
+
+
+def test_lengths_may_have_times_of_arrival(tmp_path):
+    text = "arrived_at,num_prefill_tokens,num_decode_tokens\n1.5,100,5\n4.0,100,5\n"
+    requests = READERS["auto"](written(tmp_path, text)).requests
+    assert requests.arrival_s.tolist() == [0.0, 2.5]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("text", [AZURE, BURST, LENGTHS, MOON])
+def test_line_ends_marks_and_zips_make_no_difference(tmp_path, text, zipped):
+    plain = READERS["auto"](written(tmp_path, text)).to_json()
+    other = b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
+    path = tmp_path / "trace.csv"
+    path.write_bytes(gzip.compress(other) if zipped else other)
+    assert READERS["auto"](path).to_json() == plain

@@ -46,8 +46,8 @@ def test_a_small_packed_file_may_not_unpack_to_a_huge_one(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an endless device")
-def test_an_endless_device_is_too_large():
-    with pytest.raises(InputError, match="at most 1 MiB"):
+def test_an_endless_device_is_refused():
+    with pytest.raises(InputError, match="/dev/zero: is a device"):
         read_text(Path("/dev/zero"), 2**20)
 
 

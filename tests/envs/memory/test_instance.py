@@ -83,14 +83,18 @@ def test_json_round_trip(tmp_path):
         (broken(["buffers", 2, "alias"], 3), "aliases form a circle"),
         (broken(["instructions", 0, "flops"], math.nan), r"instructions\[0\].flops: expected a f"),
         (broken(["instructions", 0, "flops"], -1), r"instructions\[0\].flops: expected >= 0"),
-        (broken(["instructions", 0, "reads"], [7]), r"instructions\[0\].reads: expected buffers"),
-        (broken(["instructions", 0, "reads"], [[0, -5]]), r"instructions\[0\].reads bytes"),
+        (
+            broken(["instructions", 0, "reads"], [7]),
+            r"instructions\[0\].reads\[0\]: expected in \[0, 7",
+        ),
+        (broken(["instructions", 0, "reads"], [[0, -5]]), r"instructions\[0\].reads\[0\] bytes"),
         (broken(["instructions", 0, "reads"], [4]), r"instructions\[0\]: reads 'out' before"),
         (broken(["instructions"], []), "instructions: expected at least one"),
         (broken(["machine"], "abacus"), "machine: 'abacus' is not one of"),
         (broken(["buffers"], 3), "buffers: expected a list of objects"),
         ({"buffers": [], "instructions": []}, "machine: missing"),
-        ([], "buffers: missing"),
+        ([], "expected an object, found list"),
+        ({"buffers": [], "machine": "flash"}, "instructions: missing"),
     ],
 )
 def test_bad_programs_are_named(document, message):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
 import pytest
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.registry import get_domain
+from graphsched.envs.core.specs import parse_instances
 from graphsched.envs.soc.readers import READERS
 
 JOB = """# a comment
@@ -72,7 +75,7 @@ def test_a_ds3_job_is_read_with_the_soc_beside_it(tmp_path, name):
         (JOB.replace("third 2 0 1", "third 2 0 9"), SOC, "task 9, which does not exist"),
         (JOB.replace("third 2 0 1", "third x 0 1"), SOC, r"job_demo.txt, line 8: .*'x'"),
         (JOB.replace("second 1 0", "second 1 2"), SOC, "cycle|comm_vol for 2 to 1"),
-        (JOB, SOC.replace("third 11\n", ""), "'third'.*no PE"),
+        (JOB, SOC.replace("third 11\n", ""), "runs no task 'third'"),
         (JOB, SOC.replace("second 3", "second nan"), r"SoC.demo.txt, line 10: .*nan"),
         (JOB, SOC.replace("second 3", "second"), r"SoC.demo.txt, line 10: .*cut"),
         (JOB, SOC.replace("comm_band 1 2 4", "comm_band 1 2 0"), "bandwidth > 0"),
@@ -90,11 +93,37 @@ def test_a_bad_ds3_file_is_refused_with_its_place(tmp_path, job, soc, words):
 def test_a_ds3_job_needs_one_soc_beside_it(tmp_path):
     path = folder(tmp_path)
     (tmp_path / "SoC.other.txt").write_text(SOC)
-    with pytest.raises(InputError, match="found 2"):
+    with pytest.raises(InputError, match=r"found 2; name it: .*job_demo.txt\+SOC"):
         READERS["ds3"](path)
 
 
-WORKFLOW = {
+def test_a_ds3_job_may_name_a_soc_that_lies_elsewhere(tmp_path):
+    path = folder(tmp_path)
+    (tmp_path / "far").mkdir()
+    soc = (tmp_path / "SoC.demo.txt").rename(tmp_path / "far" / "chip.txt")
+    named = f"{path}+{soc}"
+    (instance,) = parse_instances(get_domain("soc"), named)
+    assert instance.platform.name == "chip"
+    assert instance.jobs[0].name == "Demo"
+    with pytest.raises(InputError, match=r"chip.txt: a DS3 SoC file; expected a job"):
+        parse_instances(get_domain("soc"), str(soc))
+    with pytest.raises(InputError, match="no such file"):
+        parse_instances(get_domain("soc"), f"{path}+{tmp_path}/none.txt")
+    soc.write_text(SOC.replace("third", "fourth"))
+    with pytest.raises(InputError, match=r"chip.txt: runs no task 'third'.*is it the job's SoC"):
+        parse_instances(get_domain("soc"), named)
+
+
+def test_ds3_settings_that_play_no_part_are_skipped_and_unknown_ones_named(tmp_path):
+    more = "mesh_information SCE 5 11.4 9.12 gold\ncapacity 3\nfirst 14\n"
+    instance = READERS["ds3"](folder(tmp_path, soc=SOC.replace("first 14\n", more)))
+    assert instance.platform.capacity is not None
+    assert instance.platform.capacity.tolist() == [3, 1]
+    with pytest.raises(InputError, match=r"SoC.demo.txt, line 6: .*known setting, found 'cache L2"):
+        READERS["ds3"](folder(tmp_path, soc=SOC.replace("first 14\n", "cache L2 4\nfirst 14\n")))
+
+
+WORKFLOW: dict = {
     "name": "demo",
     "workflow": {
         "specification": {
@@ -120,8 +149,74 @@ def test_a_workflow_is_read_with_its_files_as_transfers(tmp_path):
     assert (job.volume[0] * instance.platform.slowness)[0, 1] == 2.0  # seconds at 1 Gbit/s
 
 
+def _whole(version: str) -> dict:
+    """The same workflow as older versions write it."""
+    size, seconds, tasks = "sizeInBytes", "runtimeInSeconds", "tasks"
+    if version in ("1.2", "1.3"):
+        size, seconds = "size", "runtime"
+    if version == "1.2":
+        tasks = "jobs"
+    file = {"name": "f", size: 250_000_000}
+    a = {"name": "a", seconds: 4.0, "children": ["b"], "files": [{"link": "output", **file}]}
+    b = {"name": "b", seconds: 1.0, "parents": ["a"], "files": [{"link": "input", **file}]}
+    if version == "1.4":
+        a["id"], b["id"] = "a_1", "b_1"
+    return {"name": "demo", "schemaVersion": version, "workflow": {tasks: [a, b]}}
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3", "1.4"])
+def test_older_versions_say_the_same(tmp_path, version):
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(WORKFLOW))
+    (expected,) = READERS["auto"](path).jobs
+    path.write_text(json.dumps(_whole(version)))
+    (job,) = READERS["auto"](path).jobs
+    assert job.duration.tolist() == expected.duration.tolist()
+    assert job.edge.tolist() == expected.edge.tolist()
+    assert job.volume.tolist() == expected.volume.tolist()
+
+
+@pytest.mark.parametrize("by", ["parents", "children", "both"])
+def test_a_dependency_may_be_told_by_either_end(tmp_path, by):
+    document = copy.deepcopy(WORKFLOW)
+    first, second = document["workflow"]["specification"]["tasks"]
+    if by == "parents":
+        first["children"] = []
+    if by != "children":
+        second["parents"] = ["a"]
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    (job,) = READERS["auto"](path).jobs
+    assert job.edge.tolist() == [[0], [1]]
+    assert job.volume.tolist() == [250_000_000]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("specification", "tasks", 1, "id"), "a", "ids, found 'a' twice"),
+        (("specification", "tasks", 1, "parents"), ["x"], "there is no task 'x'"),
+        (("specification", "tasks", 1, "inputFiles"), ["x"], "there is no file 'x'"),
+        (("specification", "tasks", 1, "id"), None, r"tasks\[1\].id: expected a name"),
+        (("specification", "files", 0, "sizeInBytes"), "9", "sizeInBytes: expected a number"),
+        (("execution", "tasks", 1, "runtimeInSeconds"), -1, "runtimeInSeconds: expected a number"),
+        (("execution", "tasks", 1), 7, r"execution.tasks\[1\]: expected an object"),
+    ],
+)
+def test_what_is_wrong_in_a_workflow_is_named(tmp_path, place, value, words):
+    document = copy.deepcopy(WORKFLOW)
+    at = document["workflow"]
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=words):
+        READERS["auto"](path)
+
+
 def test_a_broken_workflow_names_what_is_missing(tmp_path):
     path = tmp_path / "w.json"
     path.write_text(json.dumps({"workflow": {"specification": {"tasks": []}}}))
-    with pytest.raises(InputError, match=r"w\.json.*'execution'"):
+    with pytest.raises(InputError, match=r"w\.json: workflow\.execution: expected an object"):
         READERS["auto"](path)
