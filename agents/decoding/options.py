@@ -8,15 +8,18 @@ import numpy as np
 
 from graphsched.envs.core.errors import InputError
 
+MAX_SAMPLES = 1_000_000
+MAX_BEAM = 4096  # states of the simulator that are held at once
+
 
 @dataclass(frozen=True)
 class Decoding:
     """How a policy is turned into a solution; greedy by default.
 
     Attributes:
-        samples: rollouts of which the best is kept; the first is the greedy one, the others draw
+        samples: rollouts of which the best is kept, a million at most; the first is the greedy one, the others draw
             from the policy. More samples never give a worse solution with the same seed.
-        beam: width of a beam search by log-probability; 0 for none. The greedy rollout takes
+        beam: width of a beam search by log-probability, 4096 at most; 0 for none. The greedy rollout takes
             part.
         stochastic: the beam holds a sample without replacement (Kool, van Hoof & Welling 2019,
             "Stochastic Beams and Where to Find Them") instead of the likeliest prefixes.
@@ -38,8 +41,8 @@ class Decoding:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
-        _expect(self.samples >= 1, "samples", self.samples, "at least 1")
-        _expect(self.beam >= 0, "beam", self.beam, "0 or more")
+        _expect(1 <= self.samples <= MAX_SAMPLES, "samples", self.samples, f"1 to {MAX_SAMPLES}")
+        _expect(0 <= self.beam <= MAX_BEAM, "beam", self.beam, f"0 to {MAX_BEAM}")
         _expect(self.beam == 0 or self.samples == 1, "samples", self.samples, "1 with a beam")
         _expect(not self.stochastic or self.beam > 0, "stochastic", True, "a beam with it")
         _expect(0 < self.temperature < np.inf, "temperature", self.temperature, "more than 0")

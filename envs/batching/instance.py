@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-MAX_TOKENS = 10**7
+MAX_TOKENS = 10**7  # of a prompt
+MAX_OUTPUT = 200_000  # tokens; each takes an iteration
 MAX_REQUESTS = 10**6
 NO_GROUP = -1
 
@@ -73,8 +74,8 @@ class Requests:
     Attributes:
         arrival_s: (N,) float64, when each arrives; a later stage of a workflow comes when the
             stages before it are served, and has its workflow's arrival here.
-        prompt: (N,) int64 >= 1, tokens.
-        output: (N,) int64 >= 1, tokens; hidden from schedulers.
+        prompt: (N,) int64 >= 1, tokens, 10,000,000 at most.
+        output: (N,) int64 >= 1, tokens, 200,000 at most; hidden from schedulers.
         predicted: (N,) int64 >= 1, what a predictor says of the output.
         group: (N,) int64, whose prefix it shares; -1 for none. A group stands for one sequence
             of tokens (a conversation, a document, a system prompt).
@@ -119,7 +120,7 @@ class Requests:
         limits = {
             "arrival_s": (0.0, 1e9),
             "prompt": (1, MAX_TOKENS),
-            "output": (1, MAX_TOKENS),
+            "output": (1, MAX_OUTPUT),
             "predicted": (1, MAX_TOKENS),
             "group": (NO_GROUP, MAX_REQUESTS),
             "shared": (0, self.prompt),

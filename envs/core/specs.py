@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +13,7 @@ import numpy as np
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from graphsched.envs.core.domain import Domain, InstanceT
 
@@ -39,25 +40,30 @@ def parse_instances(domain: Domain[InstanceT, Any], spec: str) -> list[InstanceT
     Raises:
         InputError: a part names nothing, with what may have been meant, or can't be read.
     """
-    parts = [part.strip() for part in spec.split(",")]
-    if not all(parts):
-        raise InputError(f"instances {spec!r:.60}", "expected names separated by single commas")
-    return [instance for part in parts for instance in _parse_part(domain, part)]
+    return list(_instances(domain, spec))
 
 
 def parse_instance(domain: Domain[InstanceT, Any], spec: str) -> InstanceT:
     """The only instance that a specification names; raises InputError if there are more."""
-    found = parse_instances(domain, spec)
+    found = list(islice(_instances(domain, spec), 2))
     if len(found) != 1:
-        raise InputError(f"instance {spec!r:.60}", f"expected one instance, found {len(found)}")
+        raise InputError(f"instance {spec!r:.60}", "expected one instance, found several")
     return found[0]
 
 
-def _parse_part(domain: Domain[InstanceT, Any], part: str) -> list[InstanceT]:
+def _instances(domain: Domain[InstanceT, Any], spec: str) -> Iterator[InstanceT]:
+    parts = [part.strip() for part in spec.split(",")]
+    if not all(parts):
+        raise InputError(f"instances {spec!r:.60}", "expected names separated by single commas")
+    for part in parts:
+        yield from _parse_part(domain, part)
+
+
+def _parse_part(domain: Domain[InstanceT, Any], part: str) -> Iterable[InstanceT]:
     sets = domain.library.sets
     names = {name for members in sets.values() for name in members}
     if part in sets:
-        return [domain.library.load(name) for name in sets[part]]
+        return (domain.library.load(name) for name in sets[part])
     if part in names:
         return [domain.library.load(part)]
     match = _RANGE.fullmatch(part)
@@ -88,7 +94,7 @@ def _load_range(
 
 def _generate(
     domain: Domain[InstanceT, Any], part: str, generator: str, settings: list[str]
-) -> list[InstanceT]:
+) -> Iterable[InstanceT]:
     size, numbers = "", {"n": 1, "seed": 0}
     for i, setting in enumerate(settings):
         key, equals, value = setting.partition("=")
@@ -104,7 +110,7 @@ def _generate(
         raise InputError(f"instances {part!r:.60}", problem)
     make = domain.generators[generator]
     seed = numbers["seed"]
-    return [make(np.random.default_rng((seed, i)), size) for i in range(numbers["n"])]
+    return (make(np.random.default_rng((seed, i)), size) for i in range(numbers["n"]))
 
 
 def _locate(

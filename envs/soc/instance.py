@@ -30,7 +30,7 @@ WHEN_FULL = ("lose", "queue")
 MAX_ARRIVALS = 1e6
 MAX_KINDS = 16
 MAX_SERVERS = 1024  # tasks that all PEs run at once
-MAX_TASKS, MAX_EDGES = 100_000, 1_000_000  # of a job
+MAX_TASKS, MAX_EDGES = 20_000, 1_000_000  # of a job
 MAX_TIME, MAX_VOLUME = 1e12, 1e15  # sums stay exact enough to compare
 NOISES = ("none", "gaussian", "lognormal")
 

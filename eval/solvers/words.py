@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from graphsched.agents.decoding.options import MAX_BEAM, MAX_SAMPLES
 from graphsched.envs.core.errors import InputError
 
 NONE = "none"  # stands for no contender
@@ -29,6 +30,13 @@ class Start:
     samples: int = 1
     symmetries: tuple[str, ...] = ()
     beam: int = 0
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the option."""
+        if not 1 <= self.samples <= MAX_SAMPLES:
+            raise InputError("--samples", f"expected 1 to {MAX_SAMPLES}, found {self.samples}")
+        if not 0 <= self.beam <= MAX_BEAM:
+            raise InputError("--beam", f"expected 0 to {MAX_BEAM}, found {self.beam}")
 
     @property
     def word(self) -> str:
@@ -92,9 +100,9 @@ def _parse_start(text: str, part: str) -> Start:
     match = _START.fullmatch(part.strip())
     if match is None:
         raise InputError(f"{text!r:.60}", EXPECTED)
-    samples = int(match["samples"] or 1)
-    if samples < 1:
-        raise InputError(f"{text!r:.60}", f"expected samples >= 1, found {samples}")
+    samples = int((match["samples"] or "1")[:20])
+    if not 1 <= samples <= MAX_SAMPLES:
+        raise InputError(f"{text!r:.60}", f"expected 1 to {MAX_SAMPLES} samples, found {samples}")
     symmetries = tuple(name.strip() for name in match["views"].split("+")[1:])
     return Start(match["name"].strip(), samples, tuple(dict.fromkeys(symmetries)))
 

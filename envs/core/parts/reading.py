@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import io
 import json
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MIB = 2**20
 MAX_BYTES = 64 * MIB  # of a file, unpacked, where a reader says nothing else
-MAX_LINES = 10**6  # that say something
+MAX_LINES = 10**6
 LARGEST = 10**18
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
@@ -82,6 +83,8 @@ def read_text(path: Path, most: int = MAX_BYTES) -> str:
 
 def parse_json(text: str, where: object) -> dict[str, Any]:
     """The object that a text holds; raises InputError with the line."""
+    collecting = gc.isenabled()
+    gc.disable()  # it would look through all that is there again and again
     try:
         document = json.loads(
             text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant
@@ -97,6 +100,9 @@ def parse_json(text: str, where: object) -> dict[str, Any]:
         raise InputError(where, "expected text, found half of a surrogate pair") from None
     except (RecursionError, ValueError):
         raise InputError(where, "expected JSON: nested too deeply, or a number too long") from None
+    finally:
+        if collecting:
+            gc.enable()
     if not isinstance(document, dict):
         raise InputError(where, f"expected a JSON object, found {type(document).__name__}")
     return document
@@ -146,13 +152,16 @@ def within(path: Path, make: Callable[[], T]) -> T:
 
 def numbered(path: Path, text: str, most: int = MAX_LINES) -> Iterator[tuple[str, str]]:
     """Place of each line that isn't blank, and the line, stripped; raises InputError beyond `most`."""
-    said = 0
-    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+    for number, line in enumerate(_lines(path, text, most), start=1):
         if stripped := line.strip():
-            said += 1
-            if said > most:
-                raise InputError(path, f"expected at most {most} lines")
             yield f"{path}, line {number}", stripped
+
+
+def _lines(path: Path, text: str, most: int) -> Iterator[str]:
+    for number, line in enumerate(io.StringIO(text, newline=None)):
+        if number == most:
+            raise InputError(path, f"expected at most {most} lines")
+        yield line
 
 
 def read_lines(
@@ -228,11 +237,11 @@ def read_rows(
         fold: whether the header may be in capitals.
 
     Raises:
-        InputError: a column or a cell is missing or there twice, or there is no row or are more
-            than a million.
+        InputError: a column or a cell is missing or there twice, or there is no row or more than
+            a million.
     """
     text = read_text(path, most)
-    lines = io.StringIO(text, newline=None)
+    lines = _lines(path, text, MAX_LINES + 1)
     reader = csv.reader("" if line.startswith("#") else line for line in lines)
     header: list[str] = []
     out: list[tuple[str, dict[str, str]]] = []
@@ -250,8 +259,6 @@ def read_rows(
         if len(cells) != len(header):
             problem = f"expected {len(header)} cells, found {len(cells)}: is the line cut off?"
             raise InputError(where, problem)
-        if len(out) == MAX_LINES:
-            raise InputError(path, f"expected at most {MAX_LINES} rows")
         out.append((where, dict(zip(header, map(str.strip, cells), strict=True))))
     if not out:
         raise InputError(path, f"expected a header with {','.join(columns)} and a row at least")

@@ -33,7 +33,7 @@ def read_wfcommons(path: Path) -> SocInstance:
     Execution times come from the recorded run, transfers from the files that tasks share, over
     links of 1 Gbit/s; raises InputError naming file and field.
     """
-    return read_object(path, lambda document: _from_workflow(document, path.stem))
+    return read_object(path, lambda document: from_workflow(document, path.stem))
 
 
 class _Task(NamedTuple):
@@ -47,7 +47,8 @@ class _Task(NamedTuple):
     outputs: dict[str, float]
 
 
-def _from_workflow(document: Mapping[str, Any], name: str) -> SocInstance:
+def from_workflow(document: Mapping[str, Any], name: str) -> SocInstance:
+    """See `read_wfcommons`. Raises InputError naming the field."""
     workflow = _object(document.get("workflow"), "workflow")
     read = _split_tasks if "specification" in workflow else _whole_tasks
     tasks = read(workflow)

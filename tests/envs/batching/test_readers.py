@@ -278,9 +278,7 @@ def test_a_bailian_trace_counts_in_seconds_and_blocks_of_16(tmp_path):
     requests = READERS["auto"](path).requests
     assert requests.arrival_s.tolist() == [0.0, 1.5]
     assert requests.shared.tolist() == [0, 32]
-    with pytest.raises(
-        InputError, match="a Bailian trace, in seconds"
-    ):
+    with pytest.raises(InputError, match="a Bailian trace, in seconds"):
         READERS["mooncake"](path)
 
 

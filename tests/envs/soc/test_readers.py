@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_ds3_settings_that_play_no_part_are_skipped_and_unknown_ones_named(tmp_p
         READERS["ds3"](folder(tmp_path, soc=SOC.replace("first 14\n", "cache L2 4\nfirst 14\n")))
 
 
-WORKFLOW: dict = {
+WORKFLOW: dict[str, Any] = {
     "name": "demo",
     "workflow": {
         "specification": {
@@ -149,7 +150,7 @@ def test_a_workflow_is_read_with_its_files_as_transfers(tmp_path):
     assert (job.volume[0] * instance.platform.slowness)[0, 1] == 2.0  # seconds at 1 Gbit/s
 
 
-def _whole(version: str) -> dict:
+def _whole(version):
     """The same workflow as older versions write it."""
     size, seconds, tasks = "sizeInBytes", "runtimeInSeconds", "tasks"
     if version in ("1.2", "1.3"):
