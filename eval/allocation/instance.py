@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 COLUMNS = ("id", "lower", "upper", "size")
+UNKNOWN = {"alignment": ("", "1"), "gaps": ("",)}  # what may stand in columns that play no part
 LIMIT = 2**53  # of a number, so that sums stay far from what 64 bits hold
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
@@ -94,6 +95,10 @@ class Allocation:
 
 def _numbers(row: dict[str, str], where: str) -> list[int]:
     """Lower, upper and size of a row."""
+    for name, nothing in UNKNOWN.items():
+        if row.get(name, "") not in nothing:
+            problem = f"expected {' or '.join(filter(None, nothing)) or 'nothing'}: not supported"
+            raise InputError(f"{where}, {name}", f"{problem}, found {row[name]!r:.40}")
     lower, upper, size = (
         integer(row[name], f"{where}, {name}", 1 - LIMIT, LIMIT - 1) for name in COLUMNS[1:]
     )
@@ -114,7 +119,8 @@ def read_minimalloc(path: Path, capacity: int | None = None) -> Allocation:
     """Read minimalloc's CSV: ``id,lower,upper,size``, upper exclusive, columns in any order.
 
     Args:
-        path: the file. Other columns are skipped.
+        path: the file. Other columns are skipped, but for alignments and gaps, which would make
+            it another problem.
         capacity: bytes of memory; by default the number in the file's name, if there is one.
 
     Raises:

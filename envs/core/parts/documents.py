@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -117,22 +117,15 @@ def read_integer(value: Any, where: str, least: int = -LARGEST, most: int = LARG
     if type(value) is not int:
         raise InputError(where, f"expected an integer, found {value!r:.60}")
     if not least <= value <= most:
-        raise InputError(where, f"expected in [{least}, {most + 1}), found {_short(value)}")
+        raise InputError(where, f"expected in [{least}, {most + 1}), found {shown(value)}")
     return value
 
 
 def read_number(value: Any, where: str, least: float = -LARGEST) -> float:
     """A number of at least `least`, of which the integer part survives JSON; raises InputError."""
     if type(value) not in (int, float) or not least <= value <= LARGEST:
-        raise InputError(where, f"expected a number, found {_short(value)}")
+        raise InputError(where, f"expected a number, found {shown(value)}")
     return float(value)
-
-
-def _short(value: Any) -> str:
-    """A value for a message; an integer may have thousands of digits."""
-    if type(value) is int and abs(value) > 10**20:
-        return f"one of {int(math.log10(abs(value))) + 1} digits"
-    return f"{value!r:.60}"
 
 
 def integers(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +23,21 @@ def words(values: Any, where: str) -> tuple[str, ...]:
 
 
 def number(value: Any, where: str) -> float:
-    """A finite number; raises InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise InputError(where, f"expected a finite number, found {value!r:.60}")
-    return float(value)
+    """A finite number, perhaps of NumPy's; raises InputError."""
+    try:
+        out = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        out = math.inf
+    if not math.isfinite(out):
+        raise InputError(where, f"expected a finite number, found {shown(value)}")
+    return out
+
+
+def shown(value: Any) -> str:
+    """A value for a message; an integer may have thousands of digits."""
+    if isinstance(value, int) and abs(value) > 10**20:
+        return "an integer beyond 64 bits"
+    return f"{value!r:.60}"
 
 
 def matrix(values: Any, where: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -42,7 +55,8 @@ def matrix(values: Any, where: str, shape: tuple[int, ...]) -> NDArray[np.float6
 
 
 def count(value: Any, where: str, minimum: int = 0) -> int:
-    """An integer of at least `minimum`; raises InputError."""
-    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value < 2**53:
-        raise InputError(where, f"expected an integer >= {minimum}, found {value!r:.60}")
-    return value
+    """An integer of at least `minimum`, perhaps of NumPy's; raises InputError."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not minimum <= value < 2**53:
+        raise InputError(where, f"expected an integer >= {minimum}, found {shown(value)}")
+    return int(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 - read at run time by tyro
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -107,10 +107,26 @@ def _check_options(arguments: SolveArguments) -> None:
         raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
     if arguments.seed < 0:
         raise InputError("--seed", f"expected 0 or more, found {arguments.seed}")
+    for name in ("policy", "baseline", "improve"):
+        if getattr(arguments, name) == "":
+            raise InputError(f"--{name}", "expected a name, found nothing")
     if arguments.out is not None:
         prepare_file(arguments.out)
     if arguments.gantt is not None:
         check_picture(arguments.gantt)
+    _check_places(arguments)
+
+
+def _check_places(arguments: SolveArguments) -> None:
+    """What is written goes neither over the instance nor over what else is written."""
+    taken = {Path(part).resolve() for part in arguments.instance.partition("@")[::2] if part}
+    for name in ("out", "gantt"):
+        path: Path | None = getattr(arguments, name)
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise InputError(f"--{name} {path}", "is the instance, or written to already")
+        taken.add(path.resolve())
 
 
 def _request(arguments: SolveArguments) -> Request:

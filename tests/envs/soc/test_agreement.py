@@ -122,7 +122,7 @@ def test_of_tasks_that_begin_together_the_one_without_length_goes_first():
 
 
 def test_a_task_without_length_may_lie_inside_another():
-    """Y becomes ready while x runs on the only PE that can run either, and z waits for y."""
+    """Task y becomes ready while x runs on the only PE that can run either, and z waits for y."""
     inf = np.inf
     times = np.array([[5.0, inf], [inf, 2.0], [0.0, inf], [inf, 3.0]])
     job = Job("j", ("x", "w", "y", "z"), times, np.array([[1, 2], [2, 3]]), np.zeros(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
 def _program(options: argparse.Namespace, name: str, machine: Machine) -> MemoryInstance:
     """The model traced. Raises InputError where PyTorch refuses the sizes."""
     shape = Shape(options.batch, options.sequence, options.image)
+    logging.disable(logging.ERROR)  # PyTorch logs what it raises, with a traceback
     try:
         from graphsched.envs.memory.sources.extraction.graph import program_of
 
@@ -69,6 +71,8 @@ def _program(options: argparse.Namespace, name: str, machine: Machine) -> Memory
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         problem = f"PyTorch can't trace it at {sizes}: {reason:.200}"
         raise InputError(f"model {options.model}", problem) from None
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def extract(words: Sequence[str]) -> int:
