@@ -44,11 +44,12 @@ class Step(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """From the iteration of entry to the one after the last, and the tokens found."""
+    """From the iteration of entry to the one after the last, and the tokens there on entry."""
 
     begin: int
     end: int
-    found: int
+    found: int  # in the prefix
+    kv: int
 
 
 class Times(NamedTuple):
@@ -150,22 +151,23 @@ def _tell(
     events += [(k, ENTERS, found, swapped) for _, _, k, found, swapped in _rows(solution.entry, i)]
     events += [(k, COMPUTES, count, tokens) for _, _, k, count, tokens in _rows(solution.span, i)]
     prompt, output = int(instance.requests.prompt[i]), int(instance.requests.output[i])
-    kv, made, begun, found, waits, after = 0, 0, -1, 0, False, 0
+    kv, made, begun, found, waits, after, there = 0, 0, -1, 0, False, 0, 0
 
     def wrong(kind: str, problem: str) -> tuple[list[Violation], Story]:
         return [Violation(kind, f"request {i}: {problem}")], story
 
     for k, what, a, b in sorted(events):
         if what == ENTERS:
-            if begun >= 0 or (b and (not waits or a != kv)) or made == output:
+            over = begun >= 0 or made == output or story.failed
+            if over or (b and (not waits or a != kv)):
                 return wrong("entry", f"admitted by iteration {k} although it can't be")
-            kv, begun, found = a, k, found if b else a
+            kv, begun, found, there = a, k, found if b else a, a
             if b:
                 story.swaps.append(k)
         elif begun < 0 or k < after:
             return wrong("entry", f"takes part in iteration {k} without being admitted")
         elif what == LEAVES:
-            story.stays.append(Stay(begun, k, found))
+            story.stays.append(Stay(begun, k, found, there))
             story.failed = a == FAILED
             waits, begun, after = a == SWAPPED_OUT, -1, k
             kv = kv if waits else 0
@@ -183,7 +185,7 @@ def _tell(
                     story.token_at.append(j)
             after = k + a
     if begun >= 0:
-        story.stays.append(Stay(begun, after, found))
+        story.stays.append(Stay(begun, after, found, there))
     return [], story
 
 
@@ -254,10 +256,10 @@ def _check_prefixes(
     """Tokens that need no computing belong to the prefix, and were computed there before."""
     requests, out = instance.requests, []
     for i, story in enumerate(stories):
-        for k, _, found in story.stays:
+        for k, _, found, _ in story.stays:
             if found == 0:
                 continue
-            if found % BLOCK or found > requests.shared[i] or requests.group[i] < 0:
+            if found < 0 or found % BLOCK or found > requests.shared[i] or requests.group[i] < 0:
                 out.append(Violation("prefix", f"request {i} finds {found} tokens, not its prefix"))
                 continue
             peers = np.flatnonzero(
@@ -344,7 +346,8 @@ def _check_memory(
         for k, tokens, before, _ in story.steps:
             kv[k] = before + tokens
         group, extends = int(instance.requests.group[i]), int(instance.requests.extends[i])
-        for begin, end, found in story.stays:
+        for begin, end, found, there in story.stays:
+            kv[begin] = max(kv[begin], there)
             held = np.maximum.accumulate(kv[begin:end])
             common = np.minimum(extends, held) // BLOCK if group >= 0 else np.zeros_like(held)
             common = np.maximum(common, found // BLOCK)
@@ -365,7 +368,7 @@ def _cost(instance: BatchingInstance, times: Times) -> float:
     requests, total = instance.requests, 0.0
     visible, first, last = times
     for i in range(len(requests)):
-        if not np.isfinite(last[i]):
+        if not (np.isfinite(last[i]) and np.isfinite(visible[i])):
             total += 100.0 * requests.weight[i]
             continue
         waited = first[i] - visible[i]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -481,3 +482,33 @@ def test_a_request_within_its_prefix_has_no_blocks_of_its_own():
         instance = shop([48, 48], [1, 1], (blocks,), **SHARED)
         solution = log([0, 0], [(0, 0, 1, 48), (1, 0, 1, 48)], [(0, 0, 0, 0), (1, 0, 0, 0)])
         assert structure(instance, solution) == expected
+
+
+@pytest.mark.parametrize(("reason", "broken"), [(LEAVES_TO_COMPUTE, set()), (FAILS, {"entry"})])
+def test_a_request_that_was_given_up_does_not_come_back(reason, broken):
+    spans = [(0, 0, 1, 40), (0, 1, 1, 41), (0, 2, 1, 1)]
+    solution = log([0], spans, [(0, 0, 0, 0), (0, 1, 0, 0)], [(0, 1, reason)])
+    assert structure(ONE, solution) == broken
+
+
+@pytest.mark.parametrize(("blocks", "broken"), [(6, set()), (5, {"memory"})])
+def test_a_request_that_comes_back_holds_its_blocks_before_it_goes_on(blocks, broken):
+    """Its 48 tokens are three blocks again at 2, where the other has three, too."""
+    instance = shop([48, 33], [2, 3], (blocks,))
+    spans = [(0, 0, 1, 48), (1, 1, 1, 33), (1, 2, 1, 1), (0, 3, 1, 1), (1, 4, 1, 1)]
+    entries = [(0, 0, 0, 0), (1, 1, 0, 0), (0, 2, 48, 1)]
+    moved = [(0, 0), (3, 1), (3, 1), (0, 0), (0, 0)]
+    away = [(0, 1, LEAVES_BY_SWAP), (1, 3, LEAVES_TO_COMPUTE)]
+    entries += [(1, 4, 0, 0)]
+    spans[-1] = (1, 4, 1, 35)
+    solution = log([0, 0], spans, entries, away, moved=moved)
+    assert structure(instance, solution) == broken
+
+
+def test_a_stage_of_what_was_lost_is_early_and_costs_all():
+    """The first request fits nowhere; the second, which waits for it, is served all the same."""
+    instance = shop([99, 9], [1, 1], (6,), edges=[(0, 1)], ttft_s=[np.inf] * 2)
+    solution = log([-1, 0], [(1, 0, 1, 9)], [(1, 0, 0, 0)], cost=100.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert kinds(instance, solution) - {"duration"} == {"early"}
