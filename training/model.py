@@ -11,6 +11,7 @@ from graphsched.agents.learning.policy import GraphPolicy
 from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions
 from graphsched.agents.learning.space import GraphSpace, action_space
 from graphsched.agents.learning.vec_env import BatchVecEnv
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import load_weights
 from graphsched.training.settings.schedules import SCHEDULES, table, with_floor, with_warmup
 
@@ -87,12 +88,21 @@ def build_model(
         max_grad_norm=ppo.max_grad_norm,
         target_kl=ppo.target_kl,
         seed=config.seed,
-        device=config.device,
+        device=_device(config.device),
     )
     start_from_rule(model.policy, config, domain)
     stream = np.random.SeedSequence([config.seed, ENVIRONMENT_STREAM])
     env.seed(int(stream.generate_state(1)[0]))
     return model
+
+
+def _device(name: str) -> torch.device | str:
+    """The device itself; Stable-Baselines3 would take the CPU in silence where it isn't there."""
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(name.partition(":")[2] or 0) >= count:
+            raise InputError("device", f"expected one that is here, found {name!r}: {count} GPUs")
+    return name
 
 
 def start_from_rule(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any, Any]) -> None:

@@ -9,13 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
 
 from graphsched.agents.bundles.atomic import BackgroundWriter
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.errors import InputError, Interrupted
+from graphsched.envs.core.parts.documents import number_row
+from graphsched.envs.core.parts.reading import read_text
 from graphsched.envs.core.parts.writing import write_file
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.running.callbacks import METRICS, run_callbacks
+from graphsched.training.running.folder import claimed
 from graphsched.training.running.outcome import RunResult, export_run, result_of
 from graphsched.training.running.progress import Bar, Silence
 from graphsched.training.running.resume import (
@@ -26,6 +30,7 @@ from graphsched.training.running.resume import (
     restore,
 )
 from graphsched.training.running.run import Run
+from graphsched.training.running.stopping import stopping
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -55,15 +60,19 @@ def train(
     Raises:
         InputError: the configuration doesn't fit the domain, the folder is in use, or there is
             nothing to resume.
+        NotWritten: the disk is full, say; the last checkpoint is whole.
+        Interrupted: SIGINT or SIGTERM asked for the end, and there is a checkpoint to go on from.
     """
     folder = Path(config.out) if config.out else free_folder(config)
     config = replace(config, out=str(folder))
     if resume:
         read_run_config(folder)
-    elif folder.exists() and any(folder.iterdir()):
-        raise InputError(folder, "not empty; resume the run in it or choose another folder")
+    with claimed(folder, resume):
+        return _train(config, folder, resume, show, export)
+
+
+def _train(config: TrainConfig, folder: Path, resume: bool, show: bool, export: bool) -> RunResult:
     run = Run(config, folder)
-    folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
     _begin(run, resume)
     _learn(run, show)
@@ -89,9 +98,10 @@ def gradient_norms(folder: Path) -> list[float]:
     """Norms that a finished run observed, for `schedules.refine`; raises InputError."""
     file = folder / GRADIENT_NORMS
     try:
-        norms: list[float] = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        norms = json.loads(read_text(file))
+    except (ValueError, RecursionError) as error:
         raise InputError(file, f"expected the norms of a finished run ({error})") from None
+    norms = number_row(norms, str(file), 0.0)
     if len(norms) < 2:
         raise InputError(file, f"expected at least 2 updates, found {len(norms)}")
     return norms
@@ -119,7 +129,15 @@ def _begin(run: Run, resume: bool) -> None:
         restore(run, state)
     rows = "".join(json.dumps(row) + "\n" for row in run.history)
     write_file(run.folder / METRICS, rows.encode())
-    run.model.set_logger(configure(str(run.folder / "tensorboard"), ["tensorboard"]))
+    run.model.set_logger(_logger(run.folder / "tensorboard", run.steps))
+
+
+def _logger(folder: Path, steps: int) -> Logger:
+    """Curves for TensorBoard, which drops what was recorded after the step that a run resumes at."""
+    curves = TensorBoardOutputFormat(str(folder))
+    curves.writer.close()
+    curves.writer = SummaryWriter(str(folder), purge_step=steps + 1)
+    return Logger(str(folder), [curves])
 
 
 def _learn(run: Run, show: bool) -> None:
@@ -127,7 +145,7 @@ def _learn(run: Run, show: bool) -> None:
     bar: AbstractContextManager[Display] = (
         Bar(run.config.domain, run.validation) if show else nullcontext(Silence())
     )
-    with bar as display, BackgroundWriter() as writer:
+    with bar as display, BackgroundWriter() as writer, stopping(run):
         if not run.history:
             run.budget.start()  # what was built and compiled before isn't training
         remaining = max(0, (steps or ENDLESS) - model.num_timesteps)
@@ -136,3 +154,5 @@ def _learn(run: Run, show: bool) -> None:
             callback=run_callbacks(run, writer, display),
             reset_num_timesteps=False,
         )
+    if run.interrupted:
+        raise Interrupted(run.interrupted)

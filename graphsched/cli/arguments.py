@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
@@ -24,10 +25,13 @@ InstanceWord = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INSTA
 def parse(kind: type[ArgumentsT], argv: Sequence[str], command: str) -> ArgumentsT:
     """Arguments of a command.
 
+    An option of several values may be repeated; of one value it may not.
+
     Raises:
         InputError: they are wrong.
         SystemExit: help was asked for and printed.
     """
+    argv = _gathered(kind, argv)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -36,6 +40,34 @@ def parse(kind: type[ArgumentsT], argv: Sequence[str], command: str) -> Argument
         if not stop.code:
             raise
         raise InputError(command, _gist(complaint.getvalue())) from None
+
+
+def _gathered(kind: type[Any], argv: Sequence[str]) -> list[str]:
+    """Values of a repeated option behind its first occurrence, or only the last would count."""
+    several = {_option(f.name) for f in fields(kind) if "tuple" in str(f.type)}
+    known = {_option(f.name) for f in fields(kind)}
+    current: list[str] = []
+    groups, first = [current], {}
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if name not in known:
+            current.append(word)
+        elif name in first and name not in several:
+            raise InputError(name, "expected once, found twice")
+        elif name in several:
+            if name not in first:
+                first[name] = [name]
+                groups.append(first[name])
+            current = first[name]
+            current += [value] if equals else []
+        else:
+            current = first[name] = [word]
+            groups.append(current)
+    return [word for group in groups for word in group]
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _gist(box: str) -> str:

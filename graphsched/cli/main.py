@@ -1,7 +1,7 @@
 """The command line: finds the command, runs it, and turns errors into one line and a status.
 
 Status 0: done; 1: done, and the answer is no (an infeasible solution, say); 2: bad input;
-130: interrupted.
+130: interrupted, 143: terminated.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ import difflib
 import importlib
 import logging
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from graphsched import __version__
 from graphsched.cli.commands import INTERRUPTED
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import EXTRAS, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 COMMANDS = {
     "list": ("list", "domains, instance sets, generators, baselines and shipped policies"),
@@ -52,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _show_log()
     try:
-        return _run(words)
+        with _ended_by_signals():
+            _check_text(words)
+            return _run(words)
     except InputError as error:
         return _complain(str(error))
     except BrokenPipeError:  # whoever read the output has left: nothing to tell
@@ -66,11 +71,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("graphsched: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return getattr(stop, "status", INTERRUPTED)
     except SystemExit as stop:  # a command's help, or its parser's own complaint
         return stop.code if isinstance(stop.code, int) else 0
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A request to end, as schedulers of clusters send it, cleans up as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: Any) -> None:
+        del frame
+        raise Interrupted(number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Names that aren't UTF-8 could be neither shown nor written into results."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(ascii(word), "expected UTF-8") from None
 
 
 class _Screen(logging.Handler):

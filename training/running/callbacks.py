@@ -11,6 +11,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import HParam
 
+from graphsched.envs.core.parts.writing import naming
 from graphsched.training.model import entropy_coefficient
 from graphsched.training.running.resume import snapshot
 
@@ -66,7 +67,7 @@ class StopWhenSpent(RunCallback):
 
     def _on_rollout_start(self) -> None:
         self.between(last=False)
-        self.run.stopped = self.run.progress() >= 1.0
+        self.run.stopped = bool(self.run.interrupted) or self.run.progress() >= 1.0
 
 
 class FollowSchedules(RunCallback):
@@ -136,11 +137,20 @@ class Validate(RunCallback):
         )
 
     def between(self, last: bool) -> None:
-        """Validate if it is due."""
+        """Validate if it is due, and log each update at its own step."""
+        if self._is_due(last):
+            self._validate()
+        self.logger.dump(self.run.steps)
+
+    def _is_due(self, last: bool) -> bool:
+        """An interrupted run validates when it has gone on and come to its end."""
         run = self.run
         known = bool(run.history) and run.history[-1]["steps"] == run.steps
-        if known or not (last or run.progress() >= run.next_validation):
-            return
+        at_end = last and not run.interrupted
+        return not known and (at_end or run.progress() >= run.next_validation)
+
+    def _validate(self) -> None:
+        run = self.run
         every = run.config.validation.every
         while run.next_validation <= run.progress():
             run.next_validation += every
@@ -149,8 +159,8 @@ class Validate(RunCallback):
             value = asdict(scores)[field]
             if value is not None:
                 self.logger.record(tag, value)
-        self.logger.dump(run.steps)
-        with (run.folder / METRICS).open("a") as file:
+        path = run.folder / METRICS
+        with naming(path), path.open("a") as file:
             file.write(json.dumps(run.history[-1]) + "\n")
         self._display.validated(scores, best)
 

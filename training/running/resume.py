@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import torch
 
 from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import parse_json, read_text
 from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.training.running.encoding import STATE, TENSORS, from_files, pack, to_files, unpack
 from graphsched.training.settings.config import TrainConfig
@@ -75,8 +75,18 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     """Put a state that `read_checkpoint` gave into a newly built run.
 
     Raises:
-        InputError: its networks have other shapes.
+        InputError: its networks have other shapes, or something is missing.
     """
+    try:
+        _restore(run, state)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        where = run.folder / CHECKPOINT / STATE
+        raise InputError(where, f"damaged checkpoint ({error!r:.80})") from None
+
+
+def _restore(run: Run, state: Mapping[str, Any]) -> None:
     model = run.model
     try:
         model.policy.load_state_dict(state["policy"])
@@ -129,18 +139,14 @@ def read_checkpoint(
         raise InputError(path, f"expected a checkpoint of schema {VERSION}")
     try:
         state: dict[str, Any] = unpack(document, arrays, instance_from_json)
-    except KeyError as error:
-        raise InputError(path, f"damaged checkpoint (missing {error})") from None
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(path, f"damaged checkpoint ({error!r:.80})") from None
     return state
 
 
 def read_run_config(folder: Path) -> TrainConfig:
     """Configuration that a run folder was made with; raises InputError if it is no run folder."""
     file = folder / CONFIG
-    try:
-        document = json.loads(file.read_text())
-    except OSError:
-        raise InputError(folder, f"no training run: expected a folder with {CONFIG}") from None
-    except ValueError as error:
-        raise InputError(file, f"not JSON ({error})") from None
-    return TrainConfig.from_dict(document, str(file))
+    if not file.exists():
+        raise InputError(folder, f"no training run: expected a folder with {CONFIG}")
+    return TrainConfig.from_dict(parse_json(read_text(file), file), str(file))

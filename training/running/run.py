@@ -35,7 +35,9 @@ class Run:
         steps: decisions that the weights have learned from.
         updates_seen: gradient epochs that the average and the records know of.
         machine: that it runs on, in words.
-        stopped: the budget is used up; what is collected from now on is not learned from.
+        stopped: what is collected from now on is not learned from: the budget is used up, or
+            somebody wants the run to end.
+        interrupted: number of the signal that asked for its end; 0 if none did.
     """
 
     def __init__(self, config: TrainConfig, folder: Path) -> None:
@@ -68,6 +70,7 @@ class Run:
         self.next_validation = self.next_checkpoint = 0.0
         self.machine = machine_of(self.model.device)
         self.stopped = False
+        self.interrupted = 0
 
     def progress(self) -> float:
         """Used share of the budget."""

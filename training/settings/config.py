@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by `read_dataclass`
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,6 +13,9 @@ from graphsched.envs.core.parts.reading import read_toml
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.documents import check_key, read_dataclass, write_dataclass
 
+MAX_SLOTS = 65_536  # of rollouts: instances_per_rollout times rollouts_per_instance
+MAX_SEED = 2**32 - 1  # that NumPy's older generator takes, which Stable-Baselines3 seeds
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 ScheduleName = Literal["constant", "linear", "cosine", "rex", "refined"]
 
 
@@ -24,6 +28,13 @@ def _at_least(config: object, **minima: float) -> None:
     for name, minimum in minima.items():
         value = getattr(config, name)
         _check(value is None or value >= minimum, name, value, f"at least {minimum:g}")
+
+
+def _at_most(config: object, **maxima: float) -> None:
+    """Sizes that a computer has no room for are a slip of the pen."""
+    for name, maximum in maxima.items():
+        value = getattr(config, name)
+        _check(value is None or value <= maximum, name, value, f"at most {maximum:g}")
 
 
 def _fractions(config: object, *names: str) -> None:
@@ -60,6 +71,7 @@ class NetworkConfig:
         """Validate."""
         _check(self.linear_scale > 0, "linear_scale", self.linear_scale, "a positive number")
         _at_least(self, width=1, layers=0, decoder_width=1)
+        _at_most(self, width=4096, layers=64, decoder_width=4096)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,8 @@ class PPOConfig:
     """How rollouts are collected and what is learned from them.
 
     Attributes:
-        instances_per_rollout, rollouts_per_instance: their product is the number of slots.
+        instances_per_rollout, rollouts_per_instance: their product is the number of slots, 65,536
+            at most.
         mode, steps_per_rollout, time_unit, baseline, normalize_groups, label_coef, split: see
             `graphsched.agents.learning.ppo.RolloutOptions`; the steps are decisions of a slot in mode
             ``steps``.
@@ -117,6 +130,8 @@ class PPOConfig:
         """Validate."""
         counts = ("instances_per_rollout", "rollouts_per_instance", "steps_per_rollout")
         _at_least(self, **dict.fromkeys((*counts, "n_epochs", "batch_size", "num_minibatches"), 1))
+        _at_most(self, steps_per_rollout=1e6, n_epochs=1e4, batch_size=1e8, num_minibatches=1e6)
+        _check(self.num_slots <= MAX_SLOTS, "slots", self.num_slots, f"at most {MAX_SLOTS}")
         _at_least(self, label_coef=0, ent_coef=0, ent_floor=0, vf_coef=0, max_grad_norm=0)
         _fractions(self, "lr_warmup", "lr_floor", "gamma", "gamma_start", "gae_lambda", "ema_decay")
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
@@ -156,6 +171,7 @@ class ValidationConfig:
     def __post_init__(self) -> None:
         """Validate."""
         _at_least(self, count=1, seed=0, samples=0)
+        _at_most(self, count=1e5, seed=MAX_SEED, samples=1e6)
         _check(0 < self.every <= 1, "every", self.every, "a share in (0, 1]")
         if self.instances:
             _weights("instances", self.instances)
@@ -193,7 +209,7 @@ class TrainConfig:
         curriculum: stages that replace them later on.
         network, ppo, validation: see there.
         checkpoint_every: share of the budget between checkpoints.
-        device: ``auto``, ``cpu``, ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         out: folder of the run; chosen under ``runs/`` if None.
         threads: of torch on the CPU.
     """
@@ -218,6 +234,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Validate."""
         _at_least(self, seed=0, threads=1, steps=1)
+        _at_most(self, seed=MAX_SEED, threads=1024, minutes=1e6)
+        _check(bool(_DEVICE.fullmatch(self.device)), "device", self.device, "auto, cpu or cuda")
         _weights("instances", self.instances)
         if self.minutes is not None:
             _check(self.minutes > 0, "minutes", self.minutes, "a positive number")

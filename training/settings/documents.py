@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -99,10 +100,12 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
 
 
 def _plain(value: Any, hint: Any, where: str, key: str) -> Any:
-    if hint is float and type(value) is int:
+    if hint is float and type(value) is int and abs(value) < 2**63:
         return float(value)
-    if type(value) is hint:
+    if hint is int and type(value) is int and abs(value) >= 2**63:
+        raise InputError(_place(where, key), "expected an integer of 64 bits, found a larger one")
+    if type(value) is hint and (hint is not float or math.isfinite(value)):
         return value
-    kinds = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+    kinds = {int: "a whole number", float: "a finite number", str: "a word", bool: "true or false"}
     expected = kinds.get(hint, "a list" if get_origin(hint) is tuple else "a table")
     raise InputError(_place(where, key), f"expected {expected}, found {value!r:.60}")

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.errors import InputError, NotWritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ CANT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCE
 def write_files(files: Mapping[Path, bytes]) -> None:
     """Replace files, all or none: written beside them, flushed to disk, renamed over them.
 
-    Folders are made. Raises InputError if a file can't be written; then all are as they were.
+    Folders are made. Raises NotWritten if a file can't be written; then all are as they were.
     """
     fresh: dict[Path, Path] = {}  # what is to be replaced: by what
     through: dict[Path, bytes] = {}
@@ -78,7 +78,7 @@ def json_text(document: Any) -> str:
 
 
 def replace_folder(path: Path | str, files: Mapping[str, bytes]) -> None:
-    """Replace a folder by one of the given files; raises InputError if it can't be written.
+    """Replace a folder by one of the given files; raises NotWritten if it can't be.
 
     A folder can't be renamed over another, so the old one steps aside for the moment between two
     renames. A writer killed in that moment leaves it where `find_folder` still finds it.
@@ -151,11 +151,11 @@ def _probe(folder: Path) -> None:
 
 @contextmanager
 def naming(path: Path, hint: str = "") -> Iterator[None]:
-    """An error of the system's becomes an InputError that names the file, and what to do then."""
+    """An error of the system's becomes NotWritten, which names the file and what to do then."""
     try:
         yield
     except OSError as error:
-        raise InputError(path, f"can't be written: {error.strerror or error}{hint}") from None
+        raise NotWritten(path, f"can't be written: {error.strerror or error}{hint}") from None
 
 
 def _is_special(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tomllib
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.cli.arguments import DomainWord, parse
 from graphsched.cli.commands import INTERRUPTED
-from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.errors import InputError, NotWritten
 from graphsched.envs.core.extras import require
 from graphsched.training.settings.config import TrainConfig, load_config
 
@@ -61,16 +62,21 @@ def main(argv: Sequence[str]) -> int:
 
     try:
         result = train(config, resume=arguments.resume, show=not arguments.quiet)
-    except KeyboardInterrupt:
-        hint = f" --resume --out {config.out}" if config.out else ""
-        print(f"stopped; go on with: graphsched train {config.domain}{hint}", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        print(f"stopped; go on with: {_again(config)}", file=sys.stderr)
+        return getattr(stop, "status", INTERRUPTED)
+    except NotWritten as error:
+        raise NotWritten("train", f"{error}; go on with: {_again(config)}") from None
     best = result.best
     rule_gap = best["best_rule_gap_pct"]
     against = f", best rule {rule_gap:.2f}%" if rule_gap is not None else ""
     print(f"validation gap {best['gap_pct']:.2f}%{against} ({best['vs_best_rule_pct']:+.2f}% cost)")
     print(f"{result.steps:,} decisions in {result.minutes:.1f} minutes, policy: {result.bundle}")
     return 0
+
+
+def _again(config: TrainConfig) -> str:
+    return shlex.join(["graphsched", "train", config.domain, "--resume", "--out", str(config.out)])
 
 
 def _config(arguments: TrainArguments) -> TrainConfig:
