@@ -9,7 +9,13 @@ import numpy as np
 import onnxruntime
 
 from graphsched.agents.bundles.bundle import read_bundle
-from graphsched.agents.bundles.shipped import DEFAULT, shipped_policy
+from graphsched.agents.bundles.shapes import (
+    check_decoder,
+    check_inputs,
+    decoder_columns,
+    encoder_columns,
+)
+from graphsched.agents.bundles.shipped import DEFAULT, shipped_policies, shipped_policy
 from graphsched.agents.networks.choice import decide
 from graphsched.agents.networks.embeddings import EmbeddingTable
 from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
@@ -126,7 +132,9 @@ class Policy:
         self.simulator_options = bundle.simulator_options
         self.backend = backend
         self._schema = bundle.domain.schema
-        self._encoder = _session(bundle.path / "encoder.onnx", networks.encoder_onnx)
+        encoder = bundle.path / "encoder.onnx"
+        self._encoder = _session(encoder, networks.encoder_onnx)
+        check_inputs(encoder, self._encoder, encoder_columns(self._schema))
         self._decoder = _decoder(bundle, backend)
 
     def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
@@ -207,7 +215,7 @@ def load_policy(
 
     Args:
         path: of the bundle, or the name of a policy that ships with the domain; None for the one
-            called ``default``.
+            called ``default``. A folder that bears such a name is ``./name``, or a `Path`.
         domain: that it must belong to; needed without a path.
         backend: one of `BACKENDS`.
 
@@ -222,14 +230,21 @@ def load_policy(
         if domain is None:
             raise InputError("load_policy", "expected a path or a domain, found neither")
         path = DEFAULT
-    if domain is not None and not Path(path).is_dir() and Path(path).name == str(path):
-        path = shipped_policy(domain.name, str(path))
+    if not str(path):
+        raise InputError("policy", "expected a path or a name, found nothing")
+    # Names of shipped policies come first: a folder of that name is said with ./ before it.
+    if domain is not None and isinstance(path, str) and Path(path).name == path:
+        shipped = path in shipped_policies(domain.name) or not Path(path).is_dir()
+        path = shipped_policy(domain.name, path) if shipped else path
     return Policy(read_bundle(path, domain), backend)
 
 
 def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
+    check_decoder(bundle.path / "model.safetensors", bundle.networks, bundle.domain.schema)
     if backend == "onnx":
-        session = _session(bundle.path / "decoder.onnx", bundle.networks.decoder_onnx)
+        path = bundle.path / "decoder.onnx"
+        session = _session(path, bundle.networks.decoder_onnx)
+        check_inputs(path, session, decoder_columns(bundle.domain.schema, bundle.networks.width))
         return OnnxDecoder(bundle.domain.schema, session)
     from graphsched.agents.networks.kernel import DecoderKernel
 
@@ -238,12 +253,7 @@ def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
         for name, array in bundle.networks.params.items()
         if name.startswith("decoder.")
     }
-    try:
-        return DecoderKernel(bundle.domain.schema, params)
-    except (KeyError, ValueError, IndexError) as error:
-        raise InputError(
-            bundle.path / "model.safetensors", f"not this decoder ({error})"
-        ) from error
+    return DecoderKernel(bundle.domain.schema, params)
 
 
 def _session(path: Path, model: bytes) -> onnxruntime.InferenceSession:

@@ -20,6 +20,8 @@ from safetensors.numpy import load, save
 
 from graphsched.agents.bundles.provenance import git_hash, versions
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import MIB, parse_json, read_bytes
+from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.envs.core.registry import get_domain
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 FILES = ("model.safetensors", "encoder.onnx", "decoder.onnx", "metrics.json", "README.md")
+MAX_BYTES = 1024 * MIB  # of a file
+MAX_SIZES = {"width": 4096, "layers": 64, "decoder_width": 4096}
 ATTEMPTS = 5  # readings of a bundle that is being replaced
 
 
@@ -165,14 +169,15 @@ def _stamp(folder: Path) -> tuple[int, int] | None:
 def _read(folder: Path, domain: Domain[Any, Any] | None) -> Bundle:
     if not folder.is_dir():
         raise InputError(folder, "no such bundle; expected a folder with a config.json")
-    config = _json(folder / "config.json", _bytes(folder / "config.json"))
+    config = _json(folder / "config.json", read_bytes(folder / "config.json", MAX_BYTES))
     _check_version(folder, config)
     domain = _domain(folder, config, domain)
     files = {name: _verified(folder / name, config) for name in FILES}
     where = folder / "config.json"
-    sizes = {key: _positive(where, config, key) for key in ("width", "layers", "decoder_width")}
+    sizes = {key: _size(where, config, key) for key in MAX_SIZES}
+    weights = folder / "model.safetensors"
     networks = Networks(
-        _params(folder / "model.safetensors", files["model.safetensors"]),
+        _params(weights, files[weights.name]),
         files["encoder.onnx"],
         files["decoder.onnx"],
         **sizes,
@@ -219,21 +224,11 @@ def _dump(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})") from error
-
-
 def _json(path: Path, data: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise InputError(path, f"not JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise InputError(path, f"expected a JSON object, found {type(document).__name__}")
-    return document
+        return parse_json(data.decode(), path)
+    except UnicodeDecodeError:
+        raise InputError(path, "expected a text file, found binary data") from None
 
 
 def _check_version(folder: Path, config: Mapping[str, Any]) -> None:
@@ -247,7 +242,10 @@ def _domain(
 ) -> Domain[Any, Any]:
     name = config.get("domain")
     if wanted is None:
-        wanted = get_domain(str(name))
+        try:
+            wanted = get_domain(str(name))
+        except InputError as error:
+            raise InputError(folder / "config.json", str(error)) from None
     if name != wanted.name:
         raise InputError(folder, f"a bundle of domain {name!r}, expected {wanted.name!r}")
     difference = _difference(config.get("graph_schema"), schema_json(wanted.schema))
@@ -277,7 +275,7 @@ def _difference(found: Any, expected: Any) -> str | None:
 
 
 def _verified(path: Path, config: Mapping[str, Any]) -> bytes:
-    data = _bytes(path)
+    data = read_bytes(path, MAX_BYTES)
     sums = config.get("files")
     expected = sums.get(path.name) if isinstance(sums, dict) else None
     if sha256(data).hexdigest() != expected:
@@ -298,10 +296,11 @@ def _params(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
     return params
 
 
-def _positive(where: Path, config: Mapping[str, Any], key: str) -> int:
-    value = config.get(key)
-    if type(value) is not int or value < 0:
-        raise InputError(where, f"{key}: expected a whole number, found {value!r:.60}")
+def _size(where: Path, config: Mapping[str, Any], key: str) -> int:
+    value, most = config.get(key), MAX_SIZES[key]
+    if type(value) is not int or not 0 <= value <= most:
+        problem = f"expected a whole number, {most} at most, found {shown(value)}"
+        raise InputError(where, f"{key}: {problem}")
     return value
 
 
@@ -310,5 +309,5 @@ def _options(where: Path, domain: Domain[Any, Any], document: Any) -> Any:
         raise InputError(where, "simulator_options: expected a JSON object")
     try:
         return domain.options(**document)
-    except TypeError as error:
-        raise InputError(where, f"simulator_options: {error}") from error
+    except (TypeError, InputError) as error:
+        raise InputError(where, f"simulator_options: {error}") from None

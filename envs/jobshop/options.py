@@ -8,6 +8,8 @@ from graphsched.envs.core.errors import InputError
 
 CANDIDATE_RULES = {"nondelay": 0.0, "active": 1.0}
 
+MAX_STEPS = 10**6  # more operations than an instance has play no part
+
 
 @dataclass(frozen=True)
 class JobShopOptions:
@@ -30,5 +32,6 @@ class JobShopOptions:
             rules = ", ".join(CANDIDATE_RULES)
             raise InputError("delay_window", f"expected a number in [0, 1] or {rules}: {window!r}")
         object.__setattr__(self, "delay_window", float(window))
-        if type(self.pilot_steps) is not int or self.pilot_steps < 0:
-            raise InputError("pilot_steps", f"expected a count: {self.pilot_steps!r}")
+        if type(self.pilot_steps) is not int or not 0 <= self.pilot_steps <= MAX_STEPS:
+            problem = f"expected a count in [0, {MAX_STEPS}], found {self.pilot_steps!r:.40}"
+            raise InputError("pilot_steps", problem)

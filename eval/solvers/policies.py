@@ -38,7 +38,7 @@ def policy_word(domain: Domain[Any, Any], word: str, instances: Sequence[Any]) -
     Raises:
         InputError: they need different ones.
     """
-    if word != DEFAULT or domain.shipped is None or Path(word).is_dir():
+    if word != DEFAULT or domain.shipped is None:
         return word
     names = sorted({domain.shipped(instance) for instance in instances})
     if len(names) > 1:

@@ -1,6 +1,7 @@
 """Bundles come back as written, and whatever is wrong with one is a single line."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -13,6 +14,7 @@ from safetensors.numpy import save
 from graphsched.agents.bundles.bundle import FILES, Networks, read_bundle, write_bundle
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import features
+from graphsched.envs.core.parts.reading import read_bytes
 from tests.toy_domain import DOMAIN
 
 NETWORKS = Networks(
@@ -49,18 +51,18 @@ def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
 
 
 def test_round_trip(path: Path) -> None:
-    bundle = read_bundle(path, DOMAIN)
-    assert bundle.name == "good"
-    assert bundle.domain is DOMAIN
-    assert bundle.simulator_options == DOMAIN.options()
-    assert bundle.metrics == {"gap_pct": 1.5}
-    assert bundle.config["training"] == {"lr": 0.1}
-    assert bundle.config["seed"] == 7
-    assert {"python", "numpy"} <= bundle.config["versions"].keys()
-    assert replace(bundle.networks, params={}) == replace(NETWORKS, params={})
-    assert bundle.networks.params.keys() == NETWORKS.params.keys()
+    found = read_bundle(path, DOMAIN)
+    assert found.name == "good"
+    assert found.domain is DOMAIN
+    assert found.simulator_options == DOMAIN.options()
+    assert found.metrics == {"gap_pct": 1.5}
+    assert found.config["training"] == {"lr": 0.1}
+    assert found.config["seed"] == 7
+    assert {"python", "numpy"} <= found.config["versions"].keys()
+    assert replace(found.networks, params={}) == replace(NETWORKS, params={})
+    assert found.networks.params.keys() == NETWORKS.params.keys()
     for name, array in NETWORKS.params.items():
-        np.testing.assert_array_equal(bundle.networks.params[name], array)
+        np.testing.assert_array_equal(found.networks.params[name], array)
     assert "`crew`" in (path / "README.md").read_text()
 
 
@@ -77,7 +79,7 @@ def test_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*FILES, "config.json"])
 def test_missing_file(path: Path, name: str) -> None:
     (path / name).unlink()
-    refused(path, name, "cannot be read")
+    refused(path, name, "no such file")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -91,10 +93,26 @@ def test_damaged_file(path: Path, name: str, damage: str) -> None:
     refused(path, name, "damaged")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\x00\xff"])
-def test_config_is_not_json(path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "is empty"),
+        ("{", "JSON"),
+        ("[]", "JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("\x00\xff", "binary"),
+        ('{"schema": 1e999}', "64-bit"),
+    ],
+)
+def test_config_is_not_json(path: Path, text: str, word: str) -> None:
     (path / "config.json").write_bytes(text.encode("latin-1"))
-    refused(path, "config.json", "JSON")
+    refused(path, "config.json", word)
+
+
+def test_config_is_a_pipe_that_nobody_writes_to(path: Path) -> None:
+    (path / "config.json").unlink()
+    os.mkfifo(path / "config.json")
+    refused(path, "config.json", "is empty")
 
 
 def test_unknown_version(path: Path) -> None:
@@ -124,7 +142,7 @@ def test_wrong_simulator_options(path: Path, options: object) -> None:
     refused(path, "simulator_options")
 
 
-@pytest.mark.parametrize("width", ["8", -1, None, 1.5, True])
+@pytest.mark.parametrize("width", ["8", -1, None, 1.5, True, 10**9])
 def test_wrong_width(path: Path, width: object) -> None:
     edit(path, lambda config: config.update(width=width))
     refused(path, "width: expected a whole number")
@@ -147,15 +165,14 @@ def test_wrong_parameters(path: Path, data: bytes, word: str) -> None:
 
 def test_reading_while_it_is_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half-way through a reading the folder is replaced by one with other content."""
-    read = Path.read_bytes
     replaced: list[bool] = []
 
-    def replace_on_the_way(self: Path) -> bytes:
-        if self.name == "metrics.json" and not replaced:
+    def replace_on_the_way(file: Path, most: int) -> bytes:
+        if file.name == "metrics.json" and not replaced:
             replaced.append(True)
             write_bundle(path, DOMAIN, NETWORKS, metrics={"gap_pct": 2.5})
-        return read(self)
+        return read_bytes(file, most)
 
-    monkeypatch.setattr(Path, "read_bytes", replace_on_the_way)
+    monkeypatch.setattr("graphsched.agents.bundles.bundle.read_bytes", replace_on_the_way)
     assert read_bundle(path, DOMAIN).metrics == {"gap_pct": 2.5}
     assert replaced

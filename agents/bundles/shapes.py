@@ -1,0 +1,96 @@
+"""What the networks of a bundle must look like: shapes of parameters, inputs of ONNX models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphsched.agents.networks.packing import decoder_inputs, has_resources
+from graphsched.envs.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from graphsched.agents.bundles.bundle import Networks
+    from graphsched.envs.core.graph import GraphSchema
+
+
+def decoder_shapes(schema: GraphSchema, embedding: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Shape of each parameter of a `decoder.Decoder`, by name."""
+    resources, kinds = has_resources(schema), len(schema.kinds)
+    pools = (4 if resources else 2) * width + embedding
+    roles = len(schema.candidate_resources) if resources else 0
+    out: dict[str, tuple[int, ...]] = {
+        "candidate_in.weight": (width, len(schema.candidate)),
+        "candidate_kind.weight": (kinds, width),
+        "context_in.weight": (width, len(schema.context) + pools),
+        "context_kind.weight": (kinds, width),
+        "score_in.weight": (width, (1 + roles) * width),
+        "score_context.weight": (width, width),
+        "score_context.bias": (width,),
+        "score_out.weight": (1, width),
+        "linear_out.weight": (1, len(schema.candidate)),
+        "value_in.weight": (width, width),
+        "value_in.bias": (width,),
+        "value_out.weight": (1, width),
+        "value_out.bias": (1,),
+    }
+    for k in range(len(schema.candidate_nodes)):
+        out[f"candidate_refs.{k}.weight"] = (width, embedding)
+    if resources:
+        out["resource_in.weight"] = (width, len(schema.resource))
+        out["resource_in.bias"] = (width,)
+    if schema.resource_node:
+        out["resource_ref.weight"] = (width, embedding)
+    return out
+
+
+def check_decoder(where: Path, networks: Networks, schema: GraphSchema) -> None:
+    """Raises InputError unless the ``decoder.*`` parameters are all there and fit."""
+    params = networks.params
+    shapes = decoder_shapes(schema, networks.width, networks.decoder_width)
+    for name, shape in shapes.items():
+        found = params.get(f"decoder.{name}")
+        if found is None:
+            raise InputError(where, f"parameter decoder.{name} is missing")
+        if found.shape != shape or found.dtype.kind != "f":
+            problem = f"expected floats of shape {shape}, found {found.dtype} {found.shape}"
+            raise InputError(where, f"parameter decoder.{name}: {problem}")
+    known = {f"decoder.{name}" for name in shapes}
+    for name in params:
+        if name not in known and not name.startswith("encoder."):
+            raise InputError(where, f"parameter {name!r:.60} is none of a policy's")
+
+
+def encoder_columns(schema: GraphSchema) -> dict[str, int]:
+    """Input of the exported encoder -> its columns (rows of edges)."""
+    out = {f"node_{node.name}": len(node.features) for node in schema.nodes}
+    out |= {f"edge_{edge.name}": 2 for edge in schema.edges}
+    features = {f"edge_features_{e.name}": len(e.features) for e in schema.edges if e.features}
+    return out | features
+
+
+def decoder_columns(schema: GraphSchema, embedding: int) -> dict[str, int | None]:
+    """Input of the exported decoder -> its columns; None for a vector."""
+    columns: dict[str, int | None] = dict.fromkeys(decoder_inputs(schema))
+    sizes = {
+        "context": len(schema.context),
+        "candidate": len(schema.candidate),
+        "resource": len(schema.resource),
+    }
+    columns |= {name: size for name, size in sizes.items() if name in columns}
+    return {**columns, "table": embedding}
+
+
+def check_inputs(where: Path, session: Any, columns: Mapping[str, int | None]) -> None:
+    """Raises InputError unless an onnxruntime session takes these inputs, so many columns each."""
+    inputs = {given.name: given.shape for given in session.get_inputs()}
+    if inputs.keys() != columns.keys():
+        odd = sorted(inputs.keys() ^ columns.keys())[0]
+        verb = "takes" if odd in inputs else "doesn't take"
+        raise InputError(where, f"a model of another domain or version: it {verb} {odd!r:.60}")
+    for name, size in columns.items():
+        place = 0 if name.startswith("edge_") and not name.startswith("edge_features_") else -1
+        found = inputs[name][place] if inputs[name] else None
+        if size is not None and isinstance(found, int) and found != size:
+            raise InputError(where, f"input {name!r}: expected {size} columns, found {found}")
