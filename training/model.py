@@ -11,6 +11,7 @@ from graphsched.agents.learning.policy import GraphPolicy
 from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions
 from graphsched.agents.learning.space import GraphSpace, action_space
 from graphsched.agents.learning.vec_env import BatchVecEnv
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import load_weights
 from graphsched.training.settings.schedules import SCHEDULES, table, with_floor, with_warmup
 
@@ -117,6 +118,17 @@ def build_policy(config: TrainConfig, domain: Domain[Any, Any]) -> GraphPolicy:
     return GraphPolicy(
         GraphSpace(domain.schema), action_space(), lambda _remaining: 0.0, **_widths(config)
     )
+
+
+def check_device(device: str) -> None:
+    """Raises InputError if there is no such device; Stable-Baselines3 would take the CPU."""
+    kind, _, number = device.partition(":")
+    if kind != "cuda":
+        return
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(number or 0) >= count:
+        found = f"{count} of them" if count else "none"
+        raise InputError("device", f"expected a GPU that torch can use, found {found}: {device!r}")
 
 
 def set_threads(config: TrainConfig) -> None:

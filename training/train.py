@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stable_baselines3.common.logger import configure
-
 from graphsched.agents.bundles.atomic import BackgroundWriter, write_atomic
+from graphsched.agents.learning.ppo import Diverged
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from graphsched.training.model import check_device
 from graphsched.training.running.callbacks import METRICS, run_callbacks
+from graphsched.training.running.curves import curves
+from graphsched.training.running.lock import LOCK, alone_in, is_unused, made_for_run
 from graphsched.training.running.outcome import RunResult, export_run, result_of
 from graphsched.training.running.progress import Bar, Silence
 from graphsched.training.running.resume import (
@@ -25,11 +28,13 @@ from graphsched.training.running.resume import (
     restore,
 )
 from graphsched.training.running.run import Run
+from graphsched.training.running.signals import stopping
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from graphsched.training.running.progress import Display
+    from graphsched.training.running.signals import Stopping
     from graphsched.training.settings.config import TrainConfig
 
 RUNS = Path("runs")
@@ -52,20 +57,56 @@ def train(
         export: write the bundle; `export_run` can do it later.
 
     Raises:
-        InputError: the configuration doesn't fit the domain, the folder is in use, or there is
-            nothing to resume.
+        InputError: the configuration doesn't fit the domain, the folder is in use, there is
+            nothing to resume, the disk is full, or the weights diverged.
+        Stopped: SIGINT or SIGTERM, once the update in progress is done and in a checkpoint.
     """
+    check_device(config.device)
     folder = Path(config.out) if config.out else free_folder(config)
     config = replace(config, out=str(folder))
+    if folder.is_dir() or resume:
+        _check_folder(folder, resume)  # before anything is written, be it a lock
+    with stopping() as signals, made_for_run(folder), alone_in(folder):
+        _check_folder(folder, resume)  # another run may have been quicker
+        run = Run(config, folder)
+        try:
+            return _trained(run, signals, resume, show, export)
+        except OSError as error:
+            place = error.filename or folder
+            problem = f"{error.strerror or error}; {_remedy(run)}"
+            raise InputError(place, problem) from None
+        except Diverged as error:
+            raise InputError(folder, f"{error}; a smaller ppo.learning_rate may help") from None
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
     if resume:
         read_run_config(folder)
-    elif folder.exists() and any(folder.iterdir()):
+    elif not is_unused(folder):
         raise InputError(folder, "not empty; resume the run in it or choose another folder")
-    run = Run(config, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+
+
+def resume_command(config: TrainConfig) -> str:
+    """What to type to go on with a run."""
+    return f"graphsched train {config.domain} --resume --out {shlex.quote(str(config.out))}"
+
+
+def _remedy(run: Run) -> str:
+    if not (run.folder / CONFIG).exists():
+        return "nothing was trained"
+    return f"the last checkpoint is kept, go on with: {resume_command(run.config)}"
+
+
+def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool) -> RunResult:
+    folder, config = run.folder, run.config
+    state = None
+    if resume:
+        state = read_checkpoint(folder, get_domain(config.domain).instance_from_json)
+        if state is not None:
+            restore(run, state)
     write_atomic(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
-    _begin(run, resume)
-    _learn(run, show)
+    _begin(run, anew=state is None)
+    _learn(run, show, signals)
     norms = json.dumps(run.gradient_norms).encode()
     write_atomic(folder / GRADIENT_NORMS, norms)
     bundle, rules = folder / "bundle", run.validation.rules
@@ -106,32 +147,35 @@ def free_folder(config: TrainConfig) -> Path:
     return folder
 
 
-def _begin(run: Run, resume: bool) -> None:
-    """Restore the checkpoint if there is one, and drop what was recorded after it."""
-    state = None
-    if resume:
-        state = read_checkpoint(run.folder, get_domain(run.config.domain).instance_from_json)
-        for leftover in run.folder.glob(f".{CHECKPOINT}.*"):
-            if leftover.name != f".{CHECKPOINT}.old":
+def _begin(run: Run, anew: bool) -> None:
+    """Drop what was recorded after the checkpoint, and what writers that were killed left."""
+    for name in (CHECKPOINT, CONFIG, METRICS, GRADIENT_NORMS):
+        for leftover in run.folder.glob(f".{name}.*"):
+            if leftover.is_dir() and leftover.name != f".{CHECKPOINT}.old":
                 shutil.rmtree(leftover, ignore_errors=True)
-    if state is not None:
-        restore(run, state)
+            elif leftover.is_file() and leftover.name != LOCK:
+                leftover.unlink(missing_ok=True)
     rows = "".join(json.dumps(row) + "\n" for row in run.history)
     write_atomic(run.folder / METRICS, rows.encode())
-    run.model.set_logger(configure(str(run.folder / "tensorboard"), ["tensorboard"]))
+    # All that a checkpoint knows of was logged at its step or before.
+    first_step = 0 if anew else run.steps + 1
+    run.model.set_logger(curves(run.folder / "tensorboard", first_step))
 
 
-def _learn(run: Run, show: bool) -> None:
+def _learn(run: Run, show: bool, signals: Stopping) -> None:
     model, steps = run.model, run.config.steps
     bar: AbstractContextManager[Display] = (
         Bar(run.config.domain, run.validation) if show else nullcontext(Silence())
     )
-    with bar as display, BackgroundWriter() as writer:
+    with closing(model.logger), bar as display, BackgroundWriter() as writer:
         if not run.history:
             run.budget.start()  # what was built and compiled before isn't training
+        signals.told = display.stopping
         remaining = max(0, (steps or ENDLESS) - model.num_timesteps)
         model.learn(
             remaining,
-            callback=run_callbacks(run, writer, display),
+            callback=run_callbacks(run, writer, display, signals),
             reset_num_timesteps=False,
         )
+    signals.can_wait = False
+    signals.follow()

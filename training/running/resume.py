@@ -13,6 +13,7 @@ import torch
 from graphsched.agents.bundles.atomic import find_folder, replace_folder
 from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
+from graphsched.training.running.disk import naming
 from graphsched.training.running.encoding import STATE, TENSORS, from_files, pack, to_files, unpack
 from graphsched.training.settings.config import TrainConfig
 from graphsched.training.settings.schedules import AutomaticDiscount
@@ -44,7 +45,12 @@ def snapshot(run: Run) -> Callable[[], None]:
     env.sim = run.domain.simulator(env.num_envs, run.config.simulator_options())
     run.model.load_training_state(state["training"])
     folder = run.folder / CHECKPOINT
-    return lambda: replace_folder(folder, to_files(document, arrays))
+
+    def write() -> None:
+        with naming(folder):
+            replace_folder(folder, to_files(document, arrays))
+
+    return write
 
 
 def _state(run: Run) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class Run:
         steps: decisions that the weights have learned from.
         updates_seen: gradient epochs that the average and the records know of.
         machine: that it runs on, in words.
-        stopped: the budget is used up; what is collected from now on is not learned from.
+        stopped: nothing that is collected from now on is learned from.
+        interrupted: a signal asked for that, not the budget.
     """
 
     def __init__(self, config: TrainConfig, folder: Path) -> None:
@@ -67,7 +68,7 @@ class Run:
         self.updates_seen = 0
         self.next_validation = self.next_checkpoint = 0.0
         self.machine = machine_of(self.model.device)
-        self.stopped = False
+        self.stopped = self.interrupted = False
 
     def progress(self) -> float:
         """Used share of the budget."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 import tomllib
 from dataclasses import dataclass, replace
-from pathlib import Path  # noqa: TC003 - read at run time by tyro
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import UseAppendAction
 
 from graphsched.cli.arguments import DomainWord, parse
 from graphsched.cli.commands import INTERRUPTED
+from graphsched.cli.words import refuse_empty
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
 from graphsched.training.settings.config import TrainConfig, load_config
@@ -44,8 +48,8 @@ class TrainArguments:
     """Go on with the run in --out."""
     device: str | None = None
     """auto, cpu or cuda."""
-    set: tuple[str, ...] = ()
-    """Changes such as ppo.learning_rate=0.001, in TOML's notation."""
+    set: Annotated[tuple[tuple[str, ...], ...], UseAppendAction] = ()
+    """Changes such as ppo.learning_rate=0.001, in TOML's notation; may be given again."""
     refine: Path | None = None
     """Finished run whose gradient norms shape the learning rate."""
     quiet: bool = False
@@ -54,23 +58,33 @@ class TrainArguments:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
+    refuse_empty(argv)
     arguments = parse(TrainArguments, argv, "train")
     require("train", "torch", "torch_geometric", "stable_baselines3", "tensorboard")
     config = _config(arguments)
+    from graphsched.training.running.signals import Stopped
     from graphsched.training.train import train  # torch takes seconds to import
 
     try:
         result = train(config, resume=arguments.resume, show=not arguments.quiet)
-    except KeyboardInterrupt:
-        hint = f" --resume --out {config.out}" if config.out else ""
-        print(f"stopped; go on with: graphsched train {config.domain}{hint}", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        print(_stopped(config), file=sys.stderr)
+        return stop.status if isinstance(stop, Stopped) else INTERRUPTED
     best = result.best
     rule_gap = best["best_rule_gap_pct"]
     against = f", best rule {rule_gap:.2f}%" if rule_gap is not None else ""
     print(f"validation gap {best['gap_pct']:.2f}%{against} ({best['vs_best_rule_pct']:+.2f}% cost)")
     print(f"{result.steps:,} decisions in {result.minutes:.1f} minutes, policy: {result.bundle}")
     return 0
+
+
+def _stopped(config: TrainConfig) -> str:
+    from graphsched.training.running.resume import CONFIG
+    from graphsched.training.train import resume_command
+
+    if not (Path(str(config.out)) / CONFIG).exists():
+        return "graphsched: interrupted before the training began"
+    return f"stopped; go on with: {resume_command(config)}"
 
 
 def _config(arguments: TrainArguments) -> TrainConfig:
@@ -114,7 +128,7 @@ def _resumed(arguments: TrainArguments) -> TrainConfig:
 
 def _overrides(arguments: TrainArguments) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for change in arguments.set:
+    for change in chain.from_iterable(arguments.set):
         _put(out, change)
     for name in ("minutes", "steps", "seed", "device"):
         value = getattr(arguments, name)
@@ -132,9 +146,14 @@ def _put(table: dict[str, Any], change: str) -> None:
     if not equals or not name:
         raise InputError(f"--set {change!r:.60}", "expected KEY=VALUE")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        given = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        value = text  # a bare word
+        given = {"value": text}  # a bare word
+    except RecursionError:
+        raise InputError(
+            f"--set {key:.60}", "expected a value, found one nested too deeply"
+        ) from None
+    value = given["value"] if len(given) == 1 else text  # a line break may bring other keys
     for part in tables:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import UseAppendAction
 
 from graphsched.cli.arguments import DomainWord, parse
+from graphsched.cli.words import refuse_empty
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import load_weights, save_weights
 from graphsched.envs.core.registry import get_domain
@@ -40,8 +44,8 @@ class TuneArguments:
     """Wall-clock time in all."""
     preset: str | None = None
     """Training preset whose instances are used."""
-    option: tuple[str, ...] = ()
-    """Simulator options to scan, such as delay_window=0.2,0.33,0.5"""
+    option: Annotated[tuple[tuple[str, ...], ...], UseAppendAction] = ()
+    """Simulator options to scan, such as delay_window=0.2,0.33,0.5; may be given again."""
     seed: int = 0
     """Seed of all random streams."""
     start: Path | None = None
@@ -52,11 +56,12 @@ class TuneArguments:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
+    refuse_empty(argv)
     arguments = parse(TuneArguments, argv, "tune")
-    if not arguments.minutes > 0:
+    if not 0 < arguments.minutes < math.inf:
         raise InputError("--minutes", f"expected a positive number, found {arguments.minutes}")
     config = load_config(arguments.domain, arguments.preset, None, {"seed": arguments.seed})
-    grid = option_grid(config, arguments.option)
+    grid = option_grid(config, [*chain.from_iterable(arguments.option)])
     out = arguments.out or Path(f"linear-{arguments.domain}.json")
     if not out.parent.is_dir():
         raise InputError(out, "its folder does not exist")
