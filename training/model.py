@@ -88,21 +88,12 @@ def build_model(
         max_grad_norm=ppo.max_grad_norm,
         target_kl=ppo.target_kl,
         seed=config.seed,
-        device=_device(config.device),
+        device=config.device,
     )
     start_from_rule(model.policy, config, domain)
     stream = np.random.SeedSequence([config.seed, ENVIRONMENT_STREAM])
     env.seed(int(stream.generate_state(1)[0]))
     return model
-
-
-def _device(name: str) -> torch.device | str:
-    """The device itself; Stable-Baselines3 would take the CPU in silence where it isn't there."""
-    if name.startswith("cuda"):
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(name.partition(":")[2] or 0) >= count:
-            raise InputError("device", f"expected one that is here, found {name!r}: {count} GPUs")
-    return name
 
 
 def start_from_rule(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any, Any]) -> None:
@@ -127,6 +118,17 @@ def build_policy(config: TrainConfig, domain: Domain[Any, Any]) -> GraphPolicy:
     return GraphPolicy(
         GraphSpace(domain.schema), action_space(), lambda _remaining: 0.0, **_widths(config)
     )
+
+
+def check_device(device: str) -> None:
+    """Raises InputError if there is no such device; Stable-Baselines3 would take the CPU."""
+    kind, _, number = device.partition(":")
+    if kind != "cuda":
+        return
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(number or 0) >= count:
+        found = f"{count} of them" if count else "none"
+        raise InputError("device", f"expected a GPU that torch can use, found {found}: {device!r}")
 
 
 def set_threads(config: TrainConfig) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
-from torch.utils.tensorboard import SummaryWriter
-
 from graphsched.agents.bundles.atomic import BackgroundWriter
-from graphsched.envs.core.errors import InputError, Interrupted
+from graphsched.agents.learning.ppo import Diverged
+from graphsched.envs.core.errors import InputError, NotWritten
 from graphsched.envs.core.parts.documents import number_row
 from graphsched.envs.core.parts.reading import read_text
 from graphsched.envs.core.parts.writing import write_file
 from graphsched.envs.core.registry import get_domain
+from graphsched.training.model import check_device
 from graphsched.training.running.callbacks import METRICS, run_callbacks
-from graphsched.training.running.folder import claimed
+from graphsched.training.running.curves import curves
+from graphsched.training.running.lock import LOCK, alone_in, is_unused, made_for_run
 from graphsched.training.running.outcome import RunResult, export_run, result_of
 from graphsched.training.running.progress import Bar, Silence
 from graphsched.training.running.resume import (
@@ -30,12 +31,13 @@ from graphsched.training.running.resume import (
     restore,
 )
 from graphsched.training.running.run import Run
-from graphsched.training.running.stopping import stopping
+from graphsched.training.running.signals import stopping
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from graphsched.training.running.progress import Display
+    from graphsched.training.running.signals import Stopping
     from graphsched.training.settings.config import TrainConfig
 
 RUNS = Path("runs")
@@ -58,24 +60,58 @@ def train(
         export: write the bundle; `export_run` can do it later.
 
     Raises:
-        InputError: the configuration doesn't fit the domain, the folder is in use, or there is
-            nothing to resume.
+        InputError: the configuration doesn't fit the domain, the folder is in use, there is
+            nothing to resume, or the weights diverged.
         NotWritten: the disk is full, say; the last checkpoint is whole.
-        Interrupted: SIGINT or SIGTERM asked for the end, and there is a checkpoint to go on from.
+        Interrupted: SIGINT or SIGTERM, once the update in progress is done and in a checkpoint.
     """
+    check_device(config.device)
     folder = Path(config.out) if config.out else free_folder(config)
     config = replace(config, out=str(folder))
+    if folder.is_dir() or resume:
+        _check_folder(folder, resume)  # before anything is written, be it a lock
+    with stopping() as signals, made_for_run(folder), alone_in(folder):
+        _check_folder(folder, resume)  # another run may have been quicker
+        run = Run(config, folder)
+        try:
+            return _trained(run, signals, resume, show, export)
+        except NotWritten as error:
+            raise NotWritten(error, _remedy(run)) from None
+        except OSError as error:
+            place = error.filename or folder
+            raise NotWritten(place, f"{error.strerror or error}; {_remedy(run)}") from None
+        except Diverged as error:
+            raise InputError(folder, f"{error}; a smaller ppo.learning_rate may help") from None
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
     if resume:
         read_run_config(folder)
-    with claimed(folder, resume):
-        return _train(config, folder, resume, show, export)
+    elif not is_unused(folder):
+        raise InputError(folder, "not empty; resume the run in it or choose another folder")
 
 
-def _train(config: TrainConfig, folder: Path, resume: bool, show: bool, export: bool) -> RunResult:
-    run = Run(config, folder)
+def resume_command(config: TrainConfig) -> str:
+    """What to type to go on with a run."""
+    return f"graphsched train {config.domain} --resume --out {shlex.quote(str(config.out))}"
+
+
+def _remedy(run: Run) -> str:
+    if not (run.folder / CONFIG).exists():
+        return "nothing was trained"
+    return f"the last checkpoint is kept, go on with: {resume_command(run.config)}"
+
+
+def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool) -> RunResult:
+    folder, config = run.folder, run.config
+    state = None
+    if resume:
+        state = read_checkpoint(folder, get_domain(config.domain).instance_from_json)
+        if state is not None:
+            restore(run, state)
     write_file(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
-    _begin(run, resume)
-    _learn(run, show)
+    _begin(run, anew=state is None)
+    _learn(run, show, signals)
     norms = json.dumps(run.gradient_norms).encode()
     write_file(folder / GRADIENT_NORMS, norms)
     bundle, rules = folder / "bundle", run.validation.rules
@@ -98,10 +134,12 @@ def gradient_norms(folder: Path) -> list[float]:
     """Norms that a finished run observed, for `schedules.refine`; raises InputError."""
     file = folder / GRADIENT_NORMS
     try:
-        norms = json.loads(read_text(file))
+        found = json.loads(read_text(file))
     except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(file, f"expected the norms of a finished run ({error})") from None
-    norms = number_row(norms, str(file), 0.0)
+    norms = number_row(found, str(file), 0.0)
     if len(norms) < 2:
         raise InputError(file, f"expected at least 2 updates, found {len(norms)}")
     return norms
@@ -117,42 +155,35 @@ def free_folder(config: TrainConfig) -> Path:
     return folder
 
 
-def _begin(run: Run, resume: bool) -> None:
-    """Restore the checkpoint if there is one, and drop what was recorded after it."""
-    state = None
-    if resume:
-        state = read_checkpoint(run.folder, get_domain(run.config.domain).instance_from_json)
-        for leftover in run.folder.glob(f".{CHECKPOINT}.*"):
-            if leftover.name != f".{CHECKPOINT}.old":
+def _begin(run: Run, anew: bool) -> None:
+    """Drop what was recorded after the checkpoint, and what writers that were killed left."""
+    for name in (CHECKPOINT, CONFIG, METRICS, GRADIENT_NORMS):
+        for leftover in run.folder.glob(f".{name}.*"):
+            if leftover.is_dir() and leftover.name != f".{CHECKPOINT}.old":
                 shutil.rmtree(leftover, ignore_errors=True)
-    if state is not None:
-        restore(run, state)
+            elif leftover.is_file() and leftover.name != LOCK:
+                leftover.unlink(missing_ok=True)
     rows = "".join(json.dumps(row) + "\n" for row in run.history)
     write_file(run.folder / METRICS, rows.encode())
-    run.model.set_logger(_logger(run.folder / "tensorboard", run.steps))
+    # All that a checkpoint knows of was logged at its step or before.
+    first_step = 0 if anew else run.steps + 1
+    run.model.set_logger(curves(run.folder / "tensorboard", first_step))
 
 
-def _logger(folder: Path, steps: int) -> Logger:
-    """Curves for TensorBoard, which drops what was recorded after the step that a run resumes at."""
-    curves = TensorBoardOutputFormat(str(folder))
-    curves.writer.close()
-    curves.writer = SummaryWriter(str(folder), purge_step=steps + 1)
-    return Logger(str(folder), [curves])
-
-
-def _learn(run: Run, show: bool) -> None:
+def _learn(run: Run, show: bool, signals: Stopping) -> None:
     model, steps = run.model, run.config.steps
     bar: AbstractContextManager[Display] = (
         Bar(run.config.domain, run.validation) if show else nullcontext(Silence())
     )
-    with bar as display, BackgroundWriter() as writer, stopping(run):
+    with closing(model.logger), bar as display, BackgroundWriter() as writer:
         if not run.history:
             run.budget.start()  # what was built and compiled before isn't training
+        signals.told = display.stopping
         remaining = max(0, (steps or ENDLESS) - model.num_timesteps)
         model.learn(
             remaining,
-            callback=run_callbacks(run, writer, display),
+            callback=run_callbacks(run, writer, display, signals),
             reset_num_timesteps=False,
         )
-    if run.interrupted:
-        raise Interrupted(run.interrupted)
+    signals.can_wait = False
+    signals.follow()

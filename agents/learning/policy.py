@@ -90,8 +90,9 @@ class GraphPolicy(ActorCriticPolicy):
         self._build(lr_schedule)
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
-        self.encoder = GraphEncoder(self.schema, self.width, self.layers)
-        self.decoder = Decoder(self.schema, self.width, self.decoder_width)
+        # Simulators speak in single precision, whatever torch's default is at the moment.
+        self.encoder = GraphEncoder(self.schema, self.width, self.layers).float()
+        self.decoder = Decoder(self.schema, self.width, self.decoder_width).float()
         make: Any = self.optimizer_class
         self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 

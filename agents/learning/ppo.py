@@ -32,6 +32,10 @@ SUSPICIOUS_ERROR = 1e-4
 IMPOSSIBLE_ERROR = 1e-2
 
 
+class Diverged(RuntimeError):
+    """Weights or what is computed from them are no longer numbers."""
+
+
 @dataclass(frozen=True)
 class RolloutOptions:
     """How rollouts are collected and judged.
@@ -116,6 +120,18 @@ class GraphPPO(PPO):
             )
         if _init_setup_model:
             self._setup_model()
+
+    @staticmethod
+    def _wrap_env(env: object, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
+        """The environment as it is; raises InputError for any other kind, wrapped ones too."""
+        del verbose, monitor_wrapper
+        if not isinstance(env, BatchVecEnv):
+            raise InputError(
+                "env",
+                "expected a BatchVecEnv, which keeps returns and lengths of episodes itself, "
+                f"found {type(env).__name__}",
+            )
+        return env
 
     def _setup_model(self) -> None:
         if isinstance(self.env, BatchVecEnv):
@@ -283,14 +299,24 @@ def log_prob_error(recomputed: Tensor, stored: Tensor) -> float:
     """Largest difference between log-probabilities of the rollout and of the gradient's network.
 
     Raises:
-        RuntimeError: it is not finite or so large that the two saw different things.
+        Diverged: it is no number.
+        RuntimeError: it is infinite or so large that the two saw different things.
     """
     error = (recomputed.detach() - stored).abs().max().item()
+    if np.isnan(error):
+        raise Diverged("the training diverged: log-probabilities are not finite")
     if not np.isfinite(error) or error > IMPOSSIBLE_ERROR:
         raise RuntimeError(f"recomputed log-probabilities differ from the rollout's by {error}")
     if error > SUSPICIOUS_ERROR:
         warnings.warn(f"recomputed log-probabilities differ by {error:.2g}", stacklevel=2)
     return error
+
+
+def check_weights(policy: GraphPolicy) -> None:
+    """Raises Diverged if a weight is not finite."""
+    for name, weight in policy.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise Diverged(f"the training diverged: weights of {name} are not finite")
 
 
 def _unit(values: NDArray[Any]) -> NDArray[np.float64]:

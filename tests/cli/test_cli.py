@@ -320,7 +320,7 @@ def test_bench_prints_metrics_of_the_simulator(capsys: pytest.CaptureFixture[str
         ("solve jobshop", "INSTANCE"),
         ("solve jopshop ft06", "domain 'jopshop'"),
         ("solve jobshop ft99", "'ft99'"),
-        ("solve jobshop taillard", "expected one instance, found 80"),
+        ("solve jobshop taillard", "expected one instance, found several"),
         ("solve jobshop no/such/file", "no such file"),
         ("solve jobshop ft06 --baseline best", "baseline 'best'"),
         ("solve jobshop ft06 --baseline spt --policy x", "found both"),

@@ -11,6 +11,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import HParam
 
+from graphsched.agents.learning.ppo import check_weights
 from graphsched.envs.core.parts.writing import naming
 from graphsched.training.model import entropy_coefficient
 from graphsched.training.running.resume import snapshot
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from graphsched.agents.bundles.atomic import BackgroundWriter
     from graphsched.training.running.progress import Display
     from graphsched.training.running.run import Run
+    from graphsched.training.running.signals import Stopping
 
 METRICS = "metrics.jsonl"
 TAGS = {
@@ -54,11 +56,16 @@ class RunCallback(BaseCallback):
 
 
 class StopWhenSpent(RunCallback):
-    """Ends training once the budget is used up; goes first.
+    """Ends training once the budget is used up, or a signal asks for it; goes first.
 
     A rollout that is never learned from would be a waste, so time is checked between updates; the
     number of decisions is checked by the training loop itself.
     """
+
+    def __init__(self, run: Run, signals: Stopping) -> None:
+        """Args: run: to end. signals: that may ask for it."""
+        super().__init__(run)
+        self._signals = signals
 
     def between(self, last: bool) -> None:
         """Look at the clock."""
@@ -67,7 +74,15 @@ class StopWhenSpent(RunCallback):
 
     def _on_rollout_start(self) -> None:
         self.between(last=False)
-        self.run.stopped = bool(self.run.interrupted) or self.run.progress() >= 1.0
+        self.run.interrupted = self._signals.asked is not None
+        self.run.stopped = self.run.interrupted or self.run.progress() >= 1.0
+
+    def _on_training_end(self) -> None:
+        super()._on_training_end()
+        self.run.interrupted |= self._signals.asked is not None
+
+    def _on_rollout_end(self) -> None:
+        self._signals.can_wait = True  # what is learned from here on would be lost
 
 
 class FollowSchedules(RunCallback):
@@ -96,7 +111,7 @@ class FollowSchedules(RunCallback):
 
 
 class AverageWeights(RunCallback):
-    """Keeps the weight average and the record of gradient norms."""
+    """Keeps the weight average and the records of updates."""
 
     def _on_training_start(self) -> None:
         self.run.model.policy.optimizer.register_step_pre_hook(self._measure)
@@ -114,6 +129,9 @@ class AverageWeights(RunCallback):
         if updates == run.updates_seen:
             return
         run.updates_seen = updates
+        check_weights(run.model.policy)
+        # At the update's own step, not together with the next one's.
+        self.logger.dump(run.steps)
         run.average.update_parameters(run.model.policy)
         if run.pending_norms:
             run.gradient_norms.append(float(np.mean(run.pending_norms)))
@@ -137,20 +155,13 @@ class Validate(RunCallback):
         )
 
     def between(self, last: bool) -> None:
-        """Validate if it is due, and log each update at its own step."""
-        if self._is_due(last):
-            self._validate()
-        self.logger.dump(self.run.steps)
-
-    def _is_due(self, last: bool) -> bool:
-        """An interrupted run validates when it has gone on and come to its end."""
+        """Validate if it is due."""
         run = self.run
         known = bool(run.history) and run.history[-1]["steps"] == run.steps
-        at_end = last and not run.interrupted
-        return not known and (at_end or run.progress() >= run.next_validation)
-
-    def _validate(self) -> None:
-        run = self.run
+        # A run that was stopped half-way validates when it would have without.
+        last = last and not run.interrupted
+        if known or not (last or run.progress() >= run.next_validation):
+            return
         every = run.config.validation.every
         while run.next_validation <= run.progress():
             run.next_validation += every
@@ -159,6 +170,7 @@ class Validate(RunCallback):
             value = asdict(scores)[field]
             if value is not None:
                 self.logger.record(tag, value)
+        self.logger.dump(run.steps)
         path = run.folder / METRICS
         with naming(path), path.open("a") as file:
             file.write(json.dumps(run.history[-1]) + "\n")
@@ -197,11 +209,13 @@ class ShowProgress(RunCallback):
         self._display.moved(self.run.progress(), self.run.steps)
 
 
-def run_callbacks(run: Run, writer: BackgroundWriter, display: Display) -> CallbackList:
+def run_callbacks(
+    run: Run, writer: BackgroundWriter, display: Display, signals: Stopping
+) -> CallbackList:
     """All of a run's callbacks in the order in which they depend on each other."""
     return CallbackList(
         [
-            StopWhenSpent(run),
+            StopWhenSpent(run, signals),
             FollowSchedules(run),
             AverageWeights(run),
             ShowProgress(run, display),

@@ -31,6 +31,10 @@ class Display(Protocol):
         """A validation, and whether it is the best so far."""
         ...
 
+    def stopping(self) -> None:
+        """The run was asked to end, and will after the update in progress."""
+        ...
+
 
 class Silence:
     """Shows nothing."""
@@ -39,6 +43,9 @@ class Silence:
         """Nothing."""
 
     def validated(self, scores: Scores, best: bool) -> None:
+        """Nothing."""
+
+    def stopping(self) -> None:
         """Nothing."""
 
 
@@ -102,3 +109,7 @@ class Bar(Drawn):
         star = " *" if best else ""
         line = f"{self._steps:>11,} decisions: {gap}{extra} ({self._rule}, {versus}){star}"
         self._console.print(line, highlight=False, soft_wrap=True)
+
+    def stopping(self) -> None:
+        """Say so beside the bar; no locks, since this is called from a signal's handler."""
+        self._bar.tasks[self._task].fields["status"] = "stopping after this update"

@@ -35,9 +35,8 @@ class Run:
         steps: decisions that the weights have learned from.
         updates_seen: gradient epochs that the average and the records know of.
         machine: that it runs on, in words.
-        stopped: what is collected from now on is not learned from: the budget is used up, or
-            somebody wants the run to end.
-        interrupted: number of the signal that asked for its end; 0 if none did.
+        stopped: nothing that is collected from now on is learned from.
+        interrupted: a signal asked for that, not the budget.
     """
 
     def __init__(self, config: TrainConfig, folder: Path) -> None:
@@ -69,8 +68,7 @@ class Run:
         self.updates_seen = 0
         self.next_validation = self.next_checkpoint = 0.0
         self.machine = machine_of(self.model.device)
-        self.stopped = False
-        self.interrupted = 0
+        self.stopped = self.interrupted = False
 
     def progress(self) -> float:
         """Used share of the budget."""

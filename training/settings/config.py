@@ -11,17 +11,23 @@ from typing import Any, ClassVar, Literal
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import read_toml
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.settings.documents import check_key, read_dataclass, write_dataclass
+from graphsched.training.settings.documents import check_key, read_dataclass, shown, write_dataclass
 
-MAX_SLOTS = 65_536  # of rollouts: instances_per_rollout times rollouts_per_instance
-MAX_SEED = 2**32 - 1  # that NumPy's older generator takes, which Stable-Baselines3 seeds
-_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+# Far above what is of use, and far below what a machine chokes on.
+MOST_SLOTS = 2**16
+MOST_WIDTH, MOST_LAYERS = 2**12, 64
+MOST = 10**6  # of what is repeated: epochs, steps, instances
+MOST_STEPS = 2**62
+MOST_MINUTES = 10**7  # nineteen years
+LARGEST_SEED = 2**32 - 1  # that numpy's older streams take, which Stable-Baselines3 seeds
+DEVICES = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+
 ScheduleName = Literal["constant", "linear", "cosine", "rex", "refined"]
 
 
 def _check(condition: bool, name: str, value: object, expected: str) -> None:
     if not condition:
-        raise InputError(name, f"expected {expected}, found {value!r:.60}")
+        raise InputError(name, f"expected {expected}, found {shown(value)}")
 
 
 def _at_least(config: object, **minima: float) -> None:
@@ -31,10 +37,9 @@ def _at_least(config: object, **minima: float) -> None:
 
 
 def _at_most(config: object, **maxima: float) -> None:
-    """Sizes that a computer has no room for are a slip of the pen."""
     for name, maximum in maxima.items():
         value = getattr(config, name)
-        _check(value is None or value <= maximum, name, value, f"at most {maximum:g}")
+        _check(value is None or value <= maximum, name, value, f"at most {maximum:,}")
 
 
 def _fractions(config: object, *names: str) -> None:
@@ -71,7 +76,7 @@ class NetworkConfig:
         """Validate."""
         _check(self.linear_scale > 0, "linear_scale", self.linear_scale, "a positive number")
         _at_least(self, width=1, layers=0, decoder_width=1)
-        _at_most(self, width=4096, layers=64, decoder_width=4096)
+        _at_most(self, width=MOST_WIDTH, layers=MOST_LAYERS, decoder_width=MOST_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,7 @@ class PPOConfig:
     """How rollouts are collected and what is learned from them.
 
     Attributes:
-        instances_per_rollout, rollouts_per_instance: their product is the number of slots, 65,536
-            at most.
+        instances_per_rollout, rollouts_per_instance: their product is the number of slots.
         mode, steps_per_rollout, time_unit, baseline, normalize_groups, label_coef, split: see
             `graphsched.agents.learning.ppo.RolloutOptions`; the steps are decisions of a slot in mode
             ``steps``.
@@ -130,9 +134,11 @@ class PPOConfig:
         """Validate."""
         counts = ("instances_per_rollout", "rollouts_per_instance", "steps_per_rollout")
         _at_least(self, **dict.fromkeys((*counts, "n_epochs", "batch_size", "num_minibatches"), 1))
-        _at_most(self, steps_per_rollout=1e6, n_epochs=1e4, batch_size=1e8, num_minibatches=1e6)
-        _check(self.num_slots <= MAX_SLOTS, "slots", self.num_slots, f"at most {MAX_SLOTS}")
         _at_least(self, label_coef=0, ent_coef=0, ent_floor=0, vf_coef=0, max_grad_norm=0)
+        _at_most(self, steps_per_rollout=MOST, n_epochs=MOST, num_minibatches=MOST)
+        slots = f"at most {MOST_SLOTS:,} slots, a product with rollouts_per_instance"
+        good = self.num_slots <= MOST_SLOTS
+        _check(good, "instances_per_rollout", self.instances_per_rollout, slots)
         _fractions(self, "lr_warmup", "lr_floor", "gamma", "gamma_start", "gae_lambda", "ema_decay")
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
         _check(self.clip_range > 0, "clip_range", self.clip_range, "a positive number")
@@ -171,7 +177,7 @@ class ValidationConfig:
     def __post_init__(self) -> None:
         """Validate."""
         _at_least(self, count=1, seed=0, samples=0)
-        _at_most(self, count=1e5, seed=MAX_SEED, samples=1e6)
+        _at_most(self, count=MOST, seed=LARGEST_SEED, samples=MOST)
         _check(0 < self.every <= 1, "every", self.every, "a share in (0, 1]")
         if self.instances:
             _weights("instances", self.instances)
@@ -209,7 +215,7 @@ class TrainConfig:
         curriculum: stages that replace them later on.
         network, ppo, validation: see there.
         checkpoint_every: share of the budget between checkpoints.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        device: ``auto``, ``cpu``, ``cuda``.
         out: folder of the run; chosen under ``runs/`` if None.
         threads: of torch on the CPU.
     """
@@ -234,8 +240,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Validate."""
         _at_least(self, seed=0, threads=1, steps=1)
-        _at_most(self, seed=MAX_SEED, threads=1024, minutes=1e6)
-        _check(bool(_DEVICE.fullmatch(self.device)), "device", self.device, "auto, cpu or cuda")
+        _at_most(self, seed=LARGEST_SEED, threads=1024, steps=MOST_STEPS, minutes=MOST_MINUTES)
+        good = DEVICES.fullmatch(self.device) is not None
+        _check(good, "device", self.device, "auto, cpu, cuda or cuda:NUMBER")
         _weights("instances", self.instances)
         if self.minutes is not None:
             _check(self.minutes > 0, "minutes", self.minutes, "a positive number")
@@ -283,7 +290,10 @@ def load_config(
     where = str(file) if file is not None else "config"
     named = given.get("domain", domain)
     _check(named == domain, f"{where}: domain", named, repr(domain))
-    preset = preset or str(given.get("preset", "default"))
+    if preset is None:
+        preset = given.get("preset", "default")
+    good = isinstance(preset, str) and bool(preset)
+    _check(good, f"{where}: preset", preset, "the name of a preset")
     base = _preset(domain, preset)
     merged = merge(base, {**given, "domain": domain, "preset": preset})
     # One reading for each layer, so that an error names the layer that it is in.

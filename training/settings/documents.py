@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -27,7 +28,7 @@ def read_dataclass(cls: type[DataT], document: object, where: str, key: str = ""
         InputError: an unknown key or a value of the wrong type.
     """
     if not isinstance(document, Mapping):
-        raise InputError(_place(where, key), f"expected a table, found {document!r:.60}")
+        raise InputError(_place(where, key), f"expected a table, found {shown(document)}")
     hints = get_type_hints(cls)
     known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
     for name in document:
@@ -43,6 +44,11 @@ def read_dataclass(cls: type[DataT], document: object, where: str, key: str = ""
         return cls(**values)
     except InputError as error:
         raise InputError(where, f"{key}.{error}" if key else str(error)) from None
+
+
+def shown(value: object) -> str:
+    """A value in an error, shortened; `repr` alone would follow a deep one until the stack ends."""
+    return f"{reprlib.repr(value):.60}"
 
 
 def check_key(name: str, known: Sequence[str], where: str, key: str = "") -> None:
@@ -77,7 +83,7 @@ def _place(where: str, key: str) -> str:
 def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
-        return value
+        return _numbers(value, where, key)
     if origin is UnionType:
         if value is None:
             return None
@@ -87,7 +93,7 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
         if value in arguments:
             return value
         words = ", ".join(map(str, arguments))
-        raise InputError(_place(where, key), f"expected one of {words}, found {value!r:.60}")
+        raise InputError(_place(where, key), f"expected one of {words}, found {shown(value)}")
     if origin is Mapping and isinstance(value, Mapping):
         return {
             str(k): _convert(v, arguments[1], where, _join(key, str(k))) for k, v in value.items()
@@ -100,12 +106,20 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
 
 
 def _plain(value: Any, hint: Any, where: str, key: str) -> Any:
-    if hint is float and type(value) is int and abs(value) < 2**63:
+    _numbers(value, where, key)
+    if hint is float and type(value) is int:
         return float(value)
-    if hint is int and type(value) is int and abs(value) >= 2**63:
-        raise InputError(_place(where, key), "expected an integer of 64 bits, found a larger one")
-    if type(value) is hint and (hint is not float or math.isfinite(value)):
+    if type(value) is hint:
         return value
-    kinds = {int: "a whole number", float: "a finite number", str: "a word", bool: "true or false"}
+    kinds = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
     expected = kinds.get(hint, "a list" if get_origin(hint) is tuple else "a table")
-    raise InputError(_place(where, key), f"expected {expected}, found {value!r:.60}")
+    raise InputError(_place(where, key), f"expected {expected}, found {shown(value)}")
+
+
+def _numbers(value: Any, where: str, key: str) -> Any:
+    """The value; raises InputError for a number that no setting can mean."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(_place(where, key), f"expected a finite number, found {value}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(_place(where, key), "expected a number of 64 bits, found a larger one")
+    return value

@@ -151,9 +151,6 @@ def _asked(domain: Domain[Any, Any], arguments: EvalArguments) -> Suite:
 def _contenders(
     domain: Domain[Any, Any], arguments: EvalArguments, asked: Suite, instances: Sequence[Any]
 ) -> tuple[Entrants, list[Contender]]:
-    for name in ("policy", "baselines", "improve"):
-        if getattr(arguments, name) == "":
-            raise InputError(f"--{name}", f"expected names or {NONE}, found nothing")
     if arguments.workers < 1:
         raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
     limits = time_limits("--time-limit", arguments.time_limit)

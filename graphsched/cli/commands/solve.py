@@ -107,9 +107,6 @@ def _check_options(arguments: SolveArguments) -> None:
         raise InputError("--workers", f"expected at least 1, found {arguments.workers}")
     if arguments.seed < 0:
         raise InputError("--seed", f"expected 0 or more, found {arguments.seed}")
-    for name in ("policy", "baseline", "improve"):
-        if getattr(arguments, name) == "":
-            raise InputError(f"--{name}", "expected a name, found nothing")
     if arguments.out is not None:
         prepare_file(arguments.out)
     if arguments.gantt is not None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import tomllib
 from dataclasses import dataclass, replace
-from pathlib import Path  # noqa: TC003 - read at run time by tyro
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsched.cli.arguments import DomainWord, parse
 from graphsched.cli.commands import INTERRUPTED
-from graphsched.envs.core.errors import InputError, NotWritten
+from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import require
 from graphsched.training.settings.config import TrainConfig, load_config
 
@@ -46,7 +45,7 @@ class TrainArguments:
     device: str | None = None
     """auto, cpu or cuda."""
     set: tuple[str, ...] = ()
-    """Changes such as ppo.learning_rate=0.001, in TOML's notation."""
+    """Changes such as ppo.learning_rate=0.001, in TOML's notation; may be given again."""
     refine: Path | None = None
     """Finished run whose gradient norms shape the learning rate."""
     quiet: bool = False
@@ -63,10 +62,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         result = train(config, resume=arguments.resume, show=not arguments.quiet)
     except KeyboardInterrupt as stop:
-        print(f"stopped; go on with: {_again(config)}", file=sys.stderr)
-        return getattr(stop, "status", INTERRUPTED)
-    except NotWritten as error:
-        raise NotWritten("train", f"{error}; go on with: {_again(config)}") from None
+        print(_stopped(config), file=sys.stderr)
+        return stop.status if isinstance(stop, Interrupted) else INTERRUPTED
     best = result.best
     rule_gap = best["best_rule_gap_pct"]
     against = f", best rule {rule_gap:.2f}%" if rule_gap is not None else ""
@@ -75,8 +72,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _again(config: TrainConfig) -> str:
-    return shlex.join(["graphsched", "train", config.domain, "--resume", "--out", str(config.out)])
+def _stopped(config: TrainConfig) -> str:
+    from graphsched.training.running.resume import CONFIG
+    from graphsched.training.train import resume_command
+
+    if not (Path(str(config.out)) / CONFIG).exists():
+        return "graphsched: interrupted before the training began"
+    return f"stopped; go on with: {resume_command(config)}"
 
 
 def _config(arguments: TrainArguments) -> TrainConfig:
@@ -138,9 +140,14 @@ def _put(table: dict[str, Any], change: str) -> None:
     if not equals or not name:
         raise InputError(f"--set {change!r:.60}", "expected KEY=VALUE")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        given = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        value = text  # a bare word
+        given = {"value": text}  # a bare word
+    except RecursionError:
+        raise InputError(
+            f"--set {key:.60}", "expected a value, found one nested too deeply"
+        ) from None
+    value = given["value"] if len(given) == 1 else text  # a line break may bring other keys
     for part in tables:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -42,7 +43,7 @@ class TuneArguments:
     preset: str | None = None
     """Training preset whose instances are used."""
     option: tuple[str, ...] = ()
-    """Simulator options to scan, such as delay_window=0.2,0.33,0.5"""
+    """Simulator options to scan, such as delay_window=0.2,0.33,0.5; may be given again."""
     seed: int = 0
     """Seed of all random streams."""
     start: Path | None = None
@@ -54,7 +55,7 @@ class TuneArguments:
 def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
     arguments = parse(TuneArguments, argv, "tune")
-    if not arguments.minutes > 0:
+    if not 0 < arguments.minutes < math.inf:
         raise InputError("--minutes", f"expected a positive number, found {arguments.minutes}")
     config = load_config(arguments.domain, arguments.preset, None, {"seed": arguments.seed})
     grid = option_grid(config, arguments.option)

@@ -84,9 +84,7 @@ def test_parameters_of_other_shapes_are_named(
 def test_a_model_of_another_domain_is_named(path: Path, file: str, backend: str) -> None:
     other = next(iter(shipped_policies("soc").values()))
     forge(path, file, (other / file).read_bytes())
-    with pytest.raises(
-        InputError, match=re.escape(f"{file}: ")
-    ):
+    with pytest.raises(InputError, match=re.escape(f"{file}: ")):
         load_policy(path, "jobshop", backend)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from graphsched.agents.learning.policy import GraphPolicy
-from graphsched.agents.learning.ppo import GraphPPO, RolloutOptions, log_prob_error
+from graphsched.agents.learning.ppo import Diverged, GraphPPO, RolloutOptions, log_prob_error
 from graphsched.agents.learning.space import GraphSpace, action_space
 from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
@@ -89,7 +89,7 @@ def test_nan_is_no_agreement() -> None:
     """A comparison with NaN raises instead of passing as zero."""
     stored = torch.zeros(3)
     assert log_prob_error(stored + 1e-6, stored) < 1e-5
-    with pytest.raises(RuntimeError, match="differ"):
+    with pytest.raises(Diverged, match="not finite"):
         log_prob_error(torch.tensor([0.0, float("nan"), 0.0]), stored)
     with pytest.raises(RuntimeError, match="differ"):
         log_prob_error(stored + 0.1, stored)
