@@ -93,7 +93,8 @@ def test_whole_numbers_have_no_fraction(case):
 
 
 def test_what_is_no_document_is_refused(case):
-    for wrong in (None, [], 3, "x", [case[2]]):
+    wrongs: list[Any] = [None, [], 3, "x", [case[2]]]
+    for wrong in wrongs:
         assert refusal(case, wrong).startswith("solution: expected an object")
 
 
@@ -122,7 +123,7 @@ def test_rows_have_their_fields_and_no_other(case):
     for field, rows in document.items():
         if not isinstance(rows, list):
             continue
-        for wrong in (3, {}, "x", *([] if field == "order" else [None])):
+        for wrong in [3, {}, "x"] + [None] * (field != "order"):
             assert refusal(case, {**document, field: wrong}).startswith(f"{field}: expected a list")
         if not rows or not isinstance(rows[0], dict):
             continue
@@ -133,8 +134,9 @@ def test_rows_have_their_fields_and_no_other(case):
             assert refusal(case, less).startswith(f"{place}.{key}: missing")
             more = {**document, field: [*rows[:-1], {**rows[-1], f"{key}s": 1}]}
             assert refusal(case, more).startswith(f"{place}.'{key}s': unknown field")
-        for wrong in (None, [], 3):
-            spoilt = {**document, field: [*rows[:-1], wrong]}
+        odds: list[Any] = [None, [], 3]
+        for odd in odds:
+            spoilt = {**document, field: [*rows[:-1], odd]}
             assert refusal(case, spoilt).startswith(f"{place}: expected {{")
 
 

@@ -50,7 +50,8 @@ def need(good: Any, what: str) -> None:
 
 def plain_cost(instance, log):
     """The cost by following every replica iteration by iteration; raises `Broken`."""
-    first, last = {}, {}
+    first: dict[int, float] = {}
+    last: dict[int, float] = {}
     enters: dict[int, float] = {}
     for r in range(len(instance.replicas)):
         _follow(instance, log, r, first, last, enters)
@@ -107,7 +108,8 @@ def _follow(instance, log, r, first, last, enters):
     kv: dict[int, int] = {}  # of those inside
     away: dict[int, int] = {}  # of those swapped out
     made: dict[int, int] = defaultdict(int)
-    given_up, common, sequence = set(), {}, defaultdict(int)
+    sequence: dict[int, int] = defaultdict(int)  # tokens of each group's that are known
+    given_up, common = set(), {}
     before = 0.0
     for k in range(size + 1):
         calls = 0
@@ -188,7 +190,8 @@ def _iteration(instance, log, r, row, steps, inside):
 
 def _memory(instance, r, k, kv, common):
     """What all hold once they have computed, what belongs to a prefix counted once."""
-    requests, own, shared = instance.requests, 0, defaultdict(int)
+    requests, own = instance.requests, 0
+    shared: dict[int, int] = defaultdict(int)
     for i, tokens in kv.items():
         group = int(requests.group[i])
         prefix = min(int(requests.extends[i]), tokens) // BLOCK if group >= 0 else 0
