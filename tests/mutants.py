@@ -56,28 +56,28 @@ TARGETS: dict[str, dict[str, str]] = {
         "envs/batching/test_timelines",
         "envs/batching/metrics": "envs/batching/test_figures envs/batching/test_timelines",
         "envs/batching/bounds": "envs/batching/test_figures envs/batching/test_artifacts",
-        "envs/batching/solution": "envs/batching/test_figures envs/batching/test_artifacts",
+        "envs/batching/solution": "contract/test_solution_documents envs/batching/test_figures envs/batching/test_artifacts",
         "envs/batching/readers": "envs/batching/test_figures envs/batching/test_readers",
     },
     "soc": {
         "envs/soc/checker": "envs/soc/test_checker_faults envs/soc/test_checker "
-        "envs/soc/test_solution",
+        "envs/soc/test_solution envs/soc/test_agreement",
         "envs/soc/metrics": "envs/soc/test_figures envs/soc/test_solution",
         "envs/soc/bounds": "envs/soc/test_figures envs/soc/test_solution",
-        "envs/soc/solution": "envs/soc/test_figures envs/soc/test_solution",
+        "envs/soc/solution": "contract/test_solution_documents envs/soc/test_figures envs/soc/test_solution",
         "envs/soc/readers": "envs/soc/test_figures envs/soc/test_readers",
     },
     "jobshop": {
         "envs/jobshop/checker": "envs/jobshop/test_checker",
         "envs/jobshop/bounds": "envs/jobshop/test_bounds",
-        "envs/jobshop/solution": "envs/jobshop/test_figures envs/jobshop/test_checker",
+        "envs/jobshop/solution": "contract/test_solution_documents envs/jobshop/test_figures envs/jobshop/test_checker",
         "envs/jobshop/readers": "envs/jobshop/test_figures envs/jobshop/test_readers",
     },
     "memory": {
         "envs/memory/checker": "envs/memory/test_checker_faults envs/memory/test_checker",
         "envs/memory/metrics": "envs/memory/test_figures envs/memory/test_baselines",
         "envs/memory/bounds": "envs/memory/test_figures envs/memory/test_baselines",
-        "envs/memory/solution": "envs/memory/test_figures envs/memory/test_baselines",
+        "envs/memory/solution": "contract/test_solution_documents envs/memory/test_figures envs/memory/test_baselines",
         "envs/memory/readers": "envs/memory/test_figures envs/memory/test_instance",
     },
 }

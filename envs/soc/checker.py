@@ -17,15 +17,22 @@ if TYPE_CHECKING:
     from graphsched.envs.soc.solution import SocSolution
 
 TOLERANCE = 1e-6
+ROUNDING = 1e-15  # a few units in the last place
 
 
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
+def _unit(instance: SocInstance) -> float:
+    """What tolerances are relative to at the least: the longest execution time, if below 1."""
+    longest = max(float(job.duration[np.isfinite(job.duration)].max()) for job in instance.jobs)
+    return min(longest, 1.0) or 1.0
 
 
-def _after(a: float, b: float) -> bool:
+def _close(a: float, b: float, unit: float) -> bool:
+    return abs(a - b) <= TOLERANCE * max(unit, abs(a), abs(b))
+
+
+def _after(a: float, b: float, unit: float) -> bool:
     """Whether a is not before b."""
-    return a >= b - TOLERANCE * max(1.0, abs(a), abs(b))
+    return a >= b - TOLERANCE * max(unit, abs(a), abs(b))
 
 
 def check(instance: SocInstance, solution: SocSolution) -> list[Violation]:
@@ -39,7 +46,7 @@ def check(instance: SocInstance, solution: SocSolution) -> list[Violation]:
     if instance.stream and instance.platform.link_contention:
         out += _check_links(instance, solution)
     derived = _cost(instance, solution)
-    if not _close(derived, solution.cost):
+    if not _close(derived, solution.cost, _unit(instance)):
         out.append(Violation("cost", f"claimed {solution.cost}, found {derived}"))
     return out
 
@@ -52,7 +59,7 @@ def _label(instance: SocInstance, solution: SocSolution, r: int) -> str:
 
 def _check_rows(instance: SocInstance, solution: SocSolution) -> list[Violation]:
     """Ranges, every task at most once (exactly once if static), supported PEs, actual durations."""
-    out, seen = [], set()
+    out, seen, unit = [], set(), _unit(instance)
     for r, (n, i, p) in enumerate(
         zip(solution.job.tolist(), solution.task.tolist(), solution.pe.tolist(), strict=True)
     ):
@@ -67,7 +74,7 @@ def _check_rows(instance: SocInstance, solution: SocSolution) -> list[Violation]
         if (n, i) in seen:
             out.append(Violation("repeated", f"{label} runs more than once"))
         seen.add((n, i))
-        out += _check_duration(instance, solution, r, label, float(job.duration[i, p]))
+        out += _check_duration(instance, solution, r, label, float(job.duration[i, p]), unit)
     if instance.stream is None:
         missing = instance.jobs[0].num_tasks - len(seen)
         if missing or len(solution.kind) != 1:
@@ -76,7 +83,7 @@ def _check_rows(instance: SocInstance, solution: SocSolution) -> list[Violation]
 
 
 def _check_duration(
-    instance: SocInstance, solution: SocSolution, r: int, label: str, mean: float
+    instance: SocInstance, solution: SocSolution, r: int, label: str, mean: float, unit: float
 ) -> list[Violation]:
     start, end = float(solution.start[r]), float(solution.end[r])
     if not np.isfinite(mean):
@@ -87,7 +94,8 @@ def _check_duration(
     noise = NOISES.index(instance.noise.kind)
     n, i = int(solution.job[r]), int(solution.task[r])
     actual = randomness.duration(instance.seed, n, i, mean, noise, instance.noise.std)
-    if _close(end - start, actual):
+    allowed = TOLERANCE * max(unit, end - start, actual)
+    if abs(end - start - actual) <= allowed + ROUNDING * abs(end):
         return []
     return [Violation("duration", f"{label} runs for {end - start}, expected {actual}")]
 
@@ -105,17 +113,9 @@ def _check_arrivals(instance: SocInstance, solution: SocSolution) -> list[Violat
         if kind != expected:
             out.append(Violation("kind", f"job {n} is of kind {kind}, expected {expected}"))
     expected_times = _entries(instance, _departures(instance, solution))
-    if len(expected_times) != len(arrival) or not np.allclose(
-        expected_times, arrival, rtol=TOLERANCE, atol=TOLERANCE
-    ):
-        n = next(
-            (
-                k
-                for k, (a, b) in enumerate(zip(expected_times, arrival, strict=False))
-                if not _close(a, b)
-            ),
-            min(len(expected_times), len(arrival)),
-        )
+    unit, both = _unit(instance), min(len(expected_times), len(arrival))
+    n = next((k for k in range(both) if not _close(expected_times[k], arrival[k], unit)), both)
+    if n < max(len(expected_times), len(arrival)):
         found = arrival[n] if n < len(arrival) else "none"
         wanted = expected_times[n] if n < len(expected_times) else "none"
         out.append(Violation("arrival", f"job {n} enters at {found}, expected {wanted}"))
@@ -179,18 +179,18 @@ def _check_inputs(instance: SocInstance, solution: SocSolution) -> list[Violatio
         (n, i): r
         for r, (n, i) in enumerate(zip(solution.job.tolist(), solution.task.tolist(), strict=True))
     }
-    out = []
+    out, unit = [], _unit(instance)
     for (n, i), r in row.items():
         job = instance.jobs[int(solution.kind[n])]
         start = float(solution.start[r])
         label = _label(instance, solution, r)
-        if not _after(start, float(solution.arrival[n])):
+        if not _after(start, float(solution.arrival[n]), unit):
             entered = float(solution.arrival[n])
             out.append(
                 Violation("early", f"{label} starts at {start}, its job enters at {entered}")
             )
         for ready, source in _inputs(instance, solution, job, row, n, i, r):
-            if not _after(start, ready):
+            if not _after(start, ready, unit):
                 problem = f"{label} starts at {start}, data of task {source} is there at {ready}"
                 out.append(Violation("precedence", problem))
     return out
@@ -230,12 +230,13 @@ def _transfer(instance: SocInstance, volume: float, p: int, q: int) -> float:
 def _check_lanes(instance: SocInstance, solution: SocSolution) -> list[Violation]:
     """No PE runs more tasks at once than it can."""
     assert instance.platform.capacity is not None
-    out = []
+    out, unit = [], _unit(instance)
     for p, name in enumerate(instance.platform.pe_names):
         rows = np.flatnonzero(solution.pe == p)
         rows = rows[solution.end[rows] > solution.start[rows]]
         begins = [(float(solution.start[r]), 1, int(r)) for r in rows]
-        ends = [(float(solution.end[r]) - TOLERANCE, -1, int(r)) for r in rows]
+        early = np.maximum(TOLERANCE * unit, ROUNDING * np.abs(solution.end))
+        ends = [(float(solution.end[r] - early[r]), -1, int(r)) for r in rows]
         running = 0
         for (time, change, r), _ in pairwise([*sorted(begins + ends), (np.inf, 0, -1)]):
             running += change
@@ -268,7 +269,8 @@ def _check_links(instance: SocInstance, solution: SocSolution) -> list[Violation
             window = (float(solution.end[source]), float(solution.start[target]), time)
             links.setdefault((p, q), []).append(window)
     names = instance.platform.pe_names
-    late = [(pair, _latest(transfers)) for pair, transfers in links.items()]
+    unit = _unit(instance)
+    late = [(pair, _latest(transfers, unit)) for pair, transfers in links.items()]
     return [
         Violation("link", f"{names[p]} to {names[q]} can't carry all of its data by {time}")
         for (p, q), time in late
@@ -276,7 +278,7 @@ def _check_links(instance: SocInstance, solution: SocSolution) -> list[Violation
     ]
 
 
-def _latest(transfers: list[tuple[float, float, float]]) -> float | None:
+def _latest(transfers: list[tuple[float, float, float]], unit: float = 1.0) -> float | None:
     """First deadline that is missed, of (release, deadline, length); None if none is."""
     coming, now = sorted(transfers, reverse=True), 0.0
     urgent: list[tuple[float, float]] = []
@@ -290,7 +292,7 @@ def _latest(transfers: list[tuple[float, float, float]]) -> float | None:
         until = min(now + length, coming[-1][0] if coming else np.inf)
         if until < now + length:
             heappush(urgent, (deadline, length - (until - now)))
-        elif not _after(deadline, until):
+        elif not _after(deadline, until, unit):
             return deadline
         now = until
     return None

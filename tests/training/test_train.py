@@ -121,7 +121,7 @@ def test_bad_starts_say_why(tmp_path: Path) -> None:
         train(TrainConfig("jobshop", out=str(tmp_path / "run")))
     with pytest.raises(InputError, match="no training run"):
         export_run(tmp_path, tmp_path / "bundle")
-    with pytest.raises(InputError, match="gradient_norms.json: no such file"):
+    with pytest.raises(InputError, match=r"gradient_norms\.json: no such file"):
         gradient_norms(tmp_path)
 
 

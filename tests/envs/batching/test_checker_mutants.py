@@ -108,8 +108,8 @@ def _follow(instance, log, r, first, last, enters):
     kv: dict[int, int] = {}  # of those inside
     away: dict[int, int] = {}  # of those swapped out
     made: dict[int, int] = defaultdict(int)
+    sequence: dict[int, int] = defaultdict(int)  # tokens of each group's that are known
     given_up, common = set(), {}
-    sequence: dict[int, int] = defaultdict(int)
     before = 0.0
     for k in range(size + 1):
         calls = 0

@@ -392,3 +392,19 @@ def test_every_pair_of_pes_has_a_link_of_its_own():
     for pe in (0, 1):
         rows = linked(99, (2, 2), pe=(1, 1, 1, 1)) if pe else linked(99, (2, 3), pe=(0, 0, 0, 0))
         assert "link" not in kinds(*rows)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-7, 1e-12])
+def test_tolerances_shrink_with_what_is_measured(scale):
+    """Microseconds given in seconds are held to a millionth of them, not of a second."""
+    job = replace(FORK, duration=FORK.duration * scale, volume=FORK.volume * scale)
+    instance = SocInstance("small", TWO, (job,))
+    pe, start, end = (np.array(column, float) for column in FORTH)
+    assert check(instance, plan(pe.astype(int), start * scale, end * scale)) == []
+    at_once = plan(pe.astype(int), start * 0.0, start * 0.0)
+    assert kinds(instance, at_once) == {"duration"}
+    moved = np.array([0, 3.999, 8])  # the second begins before the first ends, on the same PE
+    early = plan(pe.astype(int), moved * scale, (moved + end - start) * scale)
+    assert kinds(instance, early) == {"precedence", "overlap"}
+    claimed = replace(plan(pe.astype(int), start * scale, end * scale), cost=9.99 * scale)
+    assert kinds(instance, claimed) == {"cost"}
