@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from graphsched.agents.bundles.atomic import BackgroundWriter, write_atomic
 from graphsched.agents.learning.ppo import Diverged
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import read_text
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.model import check_device
 from graphsched.training.running.callbacks import METRICS, run_callbacks
@@ -128,12 +129,15 @@ def resumed_config(
 def gradient_norms(folder: Path) -> list[float]:
     """Norms that a finished run observed, for `schedules.refine`; raises InputError."""
     file = folder / GRADIENT_NORMS
+    if not file.exists():
+        raise InputError(file, "no such file; expected the norms of a finished run")
     try:
-        norms: list[float] = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        norms = json.loads(read_text(file))
+    except (ValueError, RecursionError) as error:
         raise InputError(file, f"expected the norms of a finished run ({error})") from None
-    if len(norms) < 2:
-        raise InputError(file, f"expected at least 2 updates, found {len(norms)}")
+    good = isinstance(norms, list) and all(type(norm) is float and norm >= 0 for norm in norms)
+    if not good or len(norms) < 2:
+        raise InputError(file, "expected the norms of a finished run, of 2 updates at least")
     return norms
 
 

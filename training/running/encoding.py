@@ -89,5 +89,5 @@ def from_files(files: Mapping[str, bytes], where: object) -> tuple[Any, dict[str
     """Inverse of `to_files`; raises InputError naming ``where`` if they are damaged."""
     try:
         return json.loads(files[STATE]), load(files[TENSORS])
-    except (ValueError, SafetensorError) as error:
+    except (ValueError, RecursionError, SafetensorError) as error:
         raise InputError(where, f"damaged checkpoint ({error})") from None
