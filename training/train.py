@@ -133,6 +133,8 @@ def resumed_config(
 def gradient_norms(folder: Path) -> list[float]:
     """Norms that a finished run observed, for `schedules.refine`; raises InputError."""
     file = folder / GRADIENT_NORMS
+    if not file.exists():
+        raise InputError(file, "no such file; expected the norms of a finished run")
     try:
         found = json.loads(read_text(file))
     except (ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,15 @@ import torch
 
 from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.reading import parse_json, read_text
+from graphsched.envs.core.parts.reading import parse_json, read_bytes, read_text
 from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.training.running.encoding import STATE, TENSORS, from_files, pack, to_files, unpack
 from graphsched.training.settings.config import TrainConfig
+from graphsched.training.settings.documents import shown
 from graphsched.training.settings.schedules import AutomaticDiscount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from graphsched.training.running.run import Run
@@ -26,6 +28,25 @@ if TYPE_CHECKING:
 VERSION = 1
 CHECKPOINT, CONFIG = "checkpoint", "config.json"
 PLAIN = ("history", "best_score", "best_weights", "gradient_norms", "steps", "updates_seen")
+LARGEST_FILE = 2**34
+NUMBER = (int, float)
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "elapsed_s": NUMBER,
+    "updates": int,
+    "policy": dict,
+    "optimizer": dict,
+    "training": dict,
+    "average": dict,
+    "history": list,
+    "best_score": NUMBER,
+    "best_weights": dict,
+    "gradient_norms": list,
+    "steps": int,
+    "updates_seen": int,
+    "next_validation": NUMBER,
+    "next_checkpoint": NUMBER,
+}
+ROW = ("minutes", "steps", "gap_pct", "vs_best_rule_pct")
 DUE = ("next_validation", "next_checkpoint")
 
 
@@ -75,24 +96,20 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     """Put a state that `read_checkpoint` gave into a newly built run.
 
     Raises:
-        InputError: its networks have other shapes, or something is missing.
+        InputError: its networks have other shapes.
     """
-    try:
-        _restore(run, state)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
-        where = run.folder / CHECKPOINT / STATE
-        raise InputError(where, f"damaged checkpoint ({error!r:.80})") from None
-
-
-def _restore(run: Run, state: Mapping[str, Any]) -> None:
     model = run.model
     try:
         model.policy.load_state_dict(state["policy"])
     except RuntimeError:
         problem = "made with other features than the domain has now, or other widths"
         raise InputError(run.folder / CHECKPOINT, problem) from None
+    with _damage(run.folder / CHECKPOINT):
+        _restore_rest(run, state)
+
+
+def _restore_rest(run: Run, state: Mapping[str, Any]) -> None:
+    model = run.model
     model.policy.optimizer.load_state_dict(state["optimizer"])
     model.load_training_state(state["training"])
     model.num_timesteps = state["steps"]
@@ -127,21 +144,60 @@ def read_checkpoint(
     Raises:
         InputError: the checkpoint is damaged or of another version.
     """
-    path = find_folder(folder / CHECKPOINT)
-    if not path.is_dir():
+    found = _read_files(folder / CHECKPOINT)
+    if found is None:
         return None
-    try:
-        files = {name: (path / name).read_bytes() for name in (STATE, TENSORS)}
-    except OSError as error:
-        raise InputError(path, f"damaged checkpoint ({error.strerror}: {error.filename})") from None
+    path, files = found
     document, arrays = from_files(files, path)
     if not isinstance(document, dict) or document.get("schema") != VERSION:
         raise InputError(path, f"expected a checkpoint of schema {VERSION}")
-    try:
+    with _damage(path):
         state: dict[str, Any] = unpack(document, arrays, instance_from_json)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(path, f"damaged checkpoint ({error!r:.80})") from None
+    _check(state, path / STATE)
     return state
+
+
+def _read_files(checkpoint: Path) -> tuple[Path, dict[str, bytes]] | None:
+    """Both files of one checkpoint, though a run may be replacing it meanwhile."""
+    for last in (False, False, True):
+        path = find_folder(checkpoint)
+        if not path.is_dir():
+            return None
+        try:
+            before = path.stat().st_ino
+            files = {name: read_bytes(path / name, LARGEST_FILE) for name in (STATE, TENSORS)}
+            if path.stat().st_ino == before:
+                return path, files
+        except (InputError, OSError) as error:
+            if last:
+                raise InputError(path, f"damaged checkpoint ({error})") from None
+    raise InputError(checkpoint, "is being written; try again")
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Whatever a damaged document makes its readers raise is one InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except KeyError as error:
+        raise InputError(path, f"damaged checkpoint (missing {error})") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise InputError(path, f"damaged checkpoint ({e!r:.120})") from None
+
+
+def _check(state: Mapping[str, Any], where: Path) -> None:
+    """Raises InputError unless the fields are there and of their kinds."""
+    for name, kind in KINDS.items():
+        if name not in state:
+            raise InputError(where, f"damaged checkpoint (missing {name!r})")
+        if not isinstance(state[name], kind) or isinstance(state[name], bool):
+            raise InputError(where, f"damaged checkpoint ({name}: found {shown(state[name])})")
+    for row in state["history"]:
+        for name in ROW:
+            if not isinstance(row, dict) or not isinstance(row.get(name), int | float):
+                raise InputError(where, f"damaged checkpoint (history: a row without {name!r})")
 
 
 def read_run_config(folder: Path) -> TrainConfig:
