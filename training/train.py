@@ -132,7 +132,7 @@ def gradient_norms(folder: Path) -> list[float]:
     if not file.exists():
         raise InputError(file, "no such file; expected the norms of a finished run")
     try:
-        norms = json.loads(read_text(file))
+        norms: list[float] = json.loads(read_text(file))
     except (ValueError, RecursionError) as error:
         raise InputError(file, f"expected the norms of a finished run ({error})") from None
     good = isinstance(norms, list) and all(type(norm) is float and norm >= 0 for norm in norms)
