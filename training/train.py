@@ -8,7 +8,7 @@ import shutil
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphsched.agents.bundles.atomic import BackgroundWriter, write_atomic
 from graphsched.agents.learning.ppo import Diverged
@@ -132,13 +132,13 @@ def gradient_norms(folder: Path) -> list[float]:
     if not file.exists():
         raise InputError(file, "no such file; expected the norms of a finished run")
     try:
-        norms: list[float] = json.loads(read_text(file))
+        norms: Any = json.loads(read_text(file))
     except (ValueError, RecursionError) as error:
         raise InputError(file, f"expected the norms of a finished run ({error})") from None
     good = isinstance(norms, list) and all(type(norm) is float and norm >= 0 for norm in norms)
     if not good or len(norms) < 2:
         raise InputError(file, "expected the norms of a finished run, of 2 updates at least")
-    return norms
+    return [float(norm) for norm in norms]
 
 
 def free_folder(config: TrainConfig) -> Path:
