@@ -15,11 +15,11 @@ from graphsched.agents.learning.ppo import Diverged
 from graphsched.envs.core.errors import InputError, NotWritten
 from graphsched.envs.core.parts.documents import number_row
 from graphsched.envs.core.parts.reading import read_text
-from graphsched.envs.core.parts.writing import write_file
+from graphsched.envs.core.parts.writing import find_folder, write_file
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.model import check_device
 from graphsched.training.running.callbacks import METRICS, run_callbacks
-from graphsched.training.running.curves import curves
+from graphsched.training.running.curves import curves, told_once
 from graphsched.training.running.lock import LOCK, alone_in, is_unused, made_for_run
 from graphsched.training.running.outcome import RunResult, export_run, result_of
 from graphsched.training.running.progress import Bar, Silence
@@ -99,7 +99,9 @@ def resume_command(config: TrainConfig) -> str:
 def _remedy(run: Run) -> str:
     if not (run.folder / CONFIG).exists():
         return "nothing was trained"
-    return f"the last checkpoint is kept, go on with: {resume_command(run.config)}"
+    kept = find_folder(run.folder / CHECKPOINT).exists()
+    words = "the last checkpoint is kept" if kept else "there is no checkpoint yet"
+    return f"{words}, go on with: {resume_command(run.config)}"
 
 
 def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool) -> RunResult:
@@ -177,7 +179,7 @@ def _learn(run: Run, show: bool, signals: Stopping) -> None:
     bar: AbstractContextManager[Display] = (
         Bar(run.config.domain, run.validation) if show else nullcontext(Silence())
     )
-    with closing(model.logger), bar as display, BackgroundWriter() as writer:
+    with told_once(), closing(model.logger), bar as display, BackgroundWriter() as writer:
         if not run.history:
             run.budget.start()  # what was built and compiled before isn't training
         signals.told = display.stopping

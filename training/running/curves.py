@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
@@ -10,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from graphsched.envs.core.parts.writing import naming
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -43,3 +46,20 @@ class Curves(TensorBoardOutputFormat):
 def curves(folder: Path, first_step: int) -> Logger:
     """A logger that writes them."""
     return Logger(str(folder), [Curves(folder, first_step)])
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """A full disk is TensorBoard's writer's to raise in `Curves`, not to print from its thread."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        of_writer = type(args.thread).__module__.startswith("tensorboard.")
+        if not (of_writer and isinstance(args.exc_value, OSError)):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
