@@ -124,6 +124,7 @@ class Policy:
             raise InputError(f"backend {backend!r}", f"not one of {', '.join(BACKENDS)}")
         if backend == "auto":
             backend = "kernel"
+        self._bundle = bundle
         networks = bundle.networks
         self.name = bundle.name
         self.domain: Domain[Any, Any] = bundle.domain
@@ -136,6 +137,10 @@ class Policy:
         self._encoder = _session(encoder, networks.encoder_onnx)
         check_inputs(encoder, self._encoder, encoder_columns(self._schema))
         self._decoder = _decoder(bundle, backend)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its bundle's content: other processes open sessions of their own."""
+        return Policy, (self._bundle, self.backend)
 
     def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
         """Node embeddings (rows, width), graph after graph."""

@@ -6,6 +6,7 @@ simulator, and the best solution met is kept.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -44,8 +45,11 @@ def policy_solver(
     Raises:
         InputError: the domain has no symmetry of a given name.
     """
-    solve = policy_pool(domain, policy, decoding, options)
-    return lambda instance: solve(instance, 1)[0]
+    return partial(_first, policy_pool(domain, policy, decoding, options))
+
+
+def _first(solve: Callable[[InstanceT, int], list[SolutionT]], instance: InstanceT) -> SolutionT:
+    return solve(instance, 1)[0]
 
 
 def policy_pool(
@@ -62,11 +66,18 @@ def policy_pool(
     for name in decoding.symmetries:
         domain.symmetry(name)  # complains now rather than at the first instance
     chosen = policy.simulator_options if options is None else options
+    return partial(_search, domain, policy, decoding, chosen)
 
-    def solve(instance: InstanceT, number: int) -> list[SolutionT]:
-        return _Search(domain, policy, decoding, chosen, instance, number).run()
 
-    return solve
+def _search(
+    domain: Domain[InstanceT, SolutionT],
+    policy: Policy,
+    decoding: Decoding,
+    options: Any,
+    instance: InstanceT,
+    number: int,
+) -> list[SolutionT]:
+    return _Search(domain, policy, decoding, options, instance, number).run()
 
 
 class _Search(Generic[InstanceT, SolutionT]):

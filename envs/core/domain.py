@@ -216,6 +216,14 @@ class Domain(Generic[InstanceT, SolutionT]):
     perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
     cost_ratios: bool = True
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled by name, if the name leads here: other processes have the same domains."""
+        from graphsched.envs.core.registry import get_domain, has_domain
+
+        if has_domain(self.name) and get_domain(self.name) is self:
+            return get_domain, (self.name,)
+        return super().__reduce_ex__(protocol)
+
     def preset_tables(self) -> dict[str, Any]:
         """What the file of presets holds: ``train``, ``suites`` and whatever else it has."""
         return tomllib.loads(self.presets.read_text(encoding="utf-8"))

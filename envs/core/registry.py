@@ -34,6 +34,11 @@ def get_domain(name: str) -> Domain[Any, Any]:
     return _checked(name, importlib.import_module(f"graphsched.envs.{name}").DOMAIN)
 
 
+def has_domain(name: str) -> bool:
+    """Whether there is a domain of that name, be it one that can't be imported."""
+    return name in domain_names()
+
+
 def _checked(name: str, domain: object) -> Domain[Any, Any]:
     if not isinstance(domain, Domain):
         raise InputError(f"domain {name!r}", f"expected a Domain, found {type(domain).__name__}")

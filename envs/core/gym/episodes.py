@@ -58,7 +58,7 @@ class EpisodeSource:
         if generator not in domain.generators:
             known = ", ".join(sorted(domain.generators))
             raise InputError("generator", f"expected one of {known}, found {generator!r}")
-        self._generate = domain.generators[generator]
+        self._generator = generator  # by name, so that a source can be pickled
         self._size = size
         self._domain = domain
         self._fixed = self._instances(instance)
@@ -68,6 +68,10 @@ class EpisodeSource:
             return parse_instances(self._domain, instance)
         return [] if instance is None else [instance]
 
+    def _draw_new(self, rng: np.random.Generator) -> Instance:
+        new: Instance = self._domain.generators[self._generator](rng, self._size)
+        return new
+
     def draw(
         self, rng: np.random.Generator, instance: Instance | str | None = None
     ) -> tuple[Instance, int]:
@@ -76,7 +80,7 @@ class EpisodeSource:
         if len(given) > 1:
             chosen = given[int(rng.integers(len(given)))]
         else:
-            chosen = given[0] if given else self._generate(rng, self._size)
+            chosen = given[0] if given else self._draw_new(rng)
         return chosen, int(rng.integers(2**31))
 
 
