@@ -71,7 +71,7 @@ def test_what_does_not_fit_is_named(words: dict[str, str], names: str) -> None:
 
 
 def test_one_instance_is_expected() -> None:
-    with pytest.raises(InputError, match="expected one instance, found 2"):
+    with pytest.raises(InputError, match="expected one instance, found several"):
         graphsched.solve("jobshop", "random:3x3:n=2", baseline="spt")
 
 

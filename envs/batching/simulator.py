@@ -76,6 +76,12 @@ class BatchingSim(SlotSim[BatchingInstance, BatchingSolution, State]):
     def _counts(self, slots: Ints) -> Ints:
         return np.asarray(self.state.slot["count"][slots])
 
+    def _most_candidates(self, instance: BatchingInstance) -> int:
+        return needed_sizes([instance], self.options)["C"]
+
+    def _most_resources(self, instance: BatchingInstance) -> int:
+        return len(instance.replicas)
+
     def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
         most = int(self.state.slot["decisions"].max(initial=0)) + 1
         if most > self.state.taken.shape[1]:

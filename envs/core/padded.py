@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import logging
+from dataclasses import asdict, astuple, fields
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -19,62 +20,46 @@ from graphsched.envs.core.gym.spaces import (
     edge_width,
     node_width,
 )
+from graphsched.envs.core.sim import RowLimits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphsched.envs.core.graph import GraphSchema, PackedObs
-    from graphsched.envs.core.sim import BatchSim
+    from graphsched.envs.core.graph import GraphSchema
 
-EPISODES = 16  # played to measure sizes
-HEADROOM = 1.5  # of measured sizes that vary
+DRAWS = 64  # instances whose limits are asked for
+HEADROOM = 1.5  # over limits that vary
+TRIES = 1000  # draws of an instance that fits
+PaddedSizes = RowLimits  # of a padded observation
 
-
-@dataclass(frozen=True)
-class PaddedSizes:
-    """Rows of each part of a padded observation."""
-
-    nodes: int
-    edges: int
-    candidates: int
-    resources: int
+_log = logging.getLogger(__name__)
 
 
-def _count(sim: BatchSim[Any, Any], obs: PackedObs) -> NDArray[np.int64]:
-    """(N, 4) what each block holds, in the order of the fields of `PaddedSizes`."""
-    graphs = [sim.store.graph(g) for g in obs["graph"].tolist()]
-    nodes = np.cumsum([0, *(g.num_nodes for g in graphs)])[obs["graph_ptr"]]
-    edges = np.cumsum([0, *(sum(e.shape[1] for e in g.edges.values()) for g in graphs)])
-    ends = nodes, edges[obs["graph_ptr"]], obs["candidate_ptr"], obs["resource_ptr"]
-    return np.stack([np.diff(end) for end in ends], axis=1)
+def measure_sizes(env: GraphSchedEnv, draws: int = DRAWS) -> PaddedSizes:
+    """Sizes that fit the environment's episodes: what its simulator says of instances.
 
-
-def measure_sizes(env: GraphSchedEnv, episodes: int = EPISODES) -> PaddedSizes:
-    """Sizes that fit the environment's episodes, found by playing some at random.
-
-    A count that never varies is taken as it is, any other with half as much again to spare. The
-    environment itself is not touched.
+    They are exact for instances that are given. Of generators some are drawn: a limit that never
+    varies is taken as it is, any other with half as much again to spare. The environment itself is
+    not touched.
 
     Args:
         env: says which instances are played.
-        episodes: how many.
+        draws: how many.
     """
-    rng = np.random.default_rng(0)
-    sim = env.domain.simulator(episodes, env.sim_options)
-    draws = [env.source.draw(rng) for _ in range(episodes)]
-    sim.reset(range(episodes), [draw[0] for draw in draws], [draw[1] for draw in draws])
-    counts = []
-    while len((obs := sim.observe())["slot"]):
-        counts.append(_count(sim, obs))
-        sim.step(rng.integers(np.diff(obs["candidate_ptr"])))
-    seen = np.concatenate(counts)
-    least, most = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
+    given, rng = env.source.given, np.random.default_rng(0)
+    instances = given or [env.source.draw(rng)[0] for _ in range(draws)]
+    limits = np.array([astuple(env.most_rows(instance)) for instance in instances])
+    least, most = limits.min(axis=0).tolist(), limits.max(axis=0).tolist()
+    if given:
+        return PaddedSizes(*most)
     return PaddedSizes(
         *(b if a == b else ceil(b * HEADROOM) for a, b in zip(least, most, strict=True))
     )
 
 
-class PaddedGraph(gymnasium.Wrapper[Observation, Any, Observation, Any]):
+class PaddedGraph(
+    gymnasium.Wrapper[Observation, Any, Observation, Any], gymnasium.utils.RecordConstructorArgs
+):
     """A `GraphSchedEnv` with observations of fixed size and an ``action_masks`` method.
 
     The observation is a flat ``Dict``: the parts of the wrapped one, each filled up with rows of
@@ -95,7 +80,8 @@ class PaddedGraph(gymnasium.Wrapper[Observation, Any, Observation, Any]):
 
     Parts that the schema does not have, parts of size 0 and references to them are left out;
     ``gymnasium.wrappers.FilterObservation`` leaves out more. The action space shrinks to
-    ``Discrete(candidates)``. A situation that exceeds a size raises InputError.
+    ``Discrete(candidates)``. An episode never outgrows its sizes: `reset` draws another instance in
+    place of one that might, and refuses one that is given.
     """
 
     def __init__(
@@ -105,11 +91,12 @@ class PaddedGraph(gymnasium.Wrapper[Observation, Any, Observation, Any]):
 
         Args:
             env: a `GraphSchedEnv`, wrapped or not.
-            sizes: rows of each part; None measures them with `measure_sizes`.
+            sizes: rows of each part; None asks `measure_sizes`.
 
         Raises:
             InputError: `env` is of another kind, or there is no room for any candidate.
         """
+        gymnasium.utils.RecordConstructorArgs.__init__(self, sizes=sizes)
         super().__init__(env)
         base = env.unwrapped
         if not isinstance(base, GraphSchedEnv):
@@ -129,9 +116,25 @@ class PaddedGraph(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """See `GraphSchedEnv.reset`."""
+        """See `GraphSchedEnv.reset`. Raises InputError for a given instance that is too large."""
         obs, info = self.env.reset(seed=seed, options=options)
+        given = bool(self._base.source.given) or "instance" in (options or {})
+        for attempt in range(TRIES):
+            if (problem := self._excess()) is None:
+                break
+            if given or attempt == TRIES - 1:
+                raise InputError(*problem)
+            _log.info("an instance is left out: %s: %s", *problem)
+            obs, info = self.env.reset(options=options)
         return self._pad(obs), self._shrink(info)
+
+    def _excess(self) -> tuple[str, str] | None:
+        """The size that the episode might outgrow, and by what."""
+        needed = asdict(self._base.most_rows(self._base.instance))
+        for name, room in asdict(self.sizes).items():
+            if 0 < room < needed[name]:  # of size 0 a part is left out
+                return f"sizes.{name}", f"{room} is too small for {needed[name]}"
+        return None
 
     def step(self, action: Any) -> tuple[Observation, Any, bool, bool, dict[str, Any]]:
         """See `GraphSchedEnv.step`."""

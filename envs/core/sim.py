@@ -37,6 +37,16 @@ class StepResult:
     elapsed: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class RowLimits:
+    """Rows of each part of an observation at most."""
+
+    nodes: int
+    edges: int
+    candidates: int
+    resources: int
+
+
 class BatchSim(Protocol[InstanceT, SolutionT]):
     """B simulator slots advanced together: struct-of-arrays, all slots in one call.
 
@@ -54,6 +64,10 @@ class BatchSim(Protocol[InstanceT, SolutionT]):
         self, slots: Sequence[int], instances: Sequence[InstanceT], seeds: Sequence[int]
     ) -> None:
         """Start episodes. An instance object given to several slots is stored once."""
+        ...
+
+    def most_rows(self, instance: InstanceT) -> RowLimits:
+        """What no observation of an episode of the instance exceeds; sizes arrays of fixed size."""
         ...
 
     def observe(self) -> PackedObs:

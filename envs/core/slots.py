@@ -14,7 +14,7 @@ import numpy as np
 
 from graphsched.envs.core.arrays import copy_slots, from_plain, grown, plain_arrays
 from graphsched.envs.core.graph import GraphStore
-from graphsched.envs.core.sim import DONE, WAITING, StepResult
+from graphsched.envs.core.sim import DONE, WAITING, RowLimits, StepResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +83,20 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
         """(N,) candidates of waiting slots."""
 
     @abstractmethod
+    def _most_candidates(self, instance: InstanceT) -> int:
+        """Candidates of any decision at most."""
+
+    def _most_resources(self, instance: InstanceT) -> int:
+        """Resource rows of any decision at most."""
+        del instance
+        return 0
+
+    def _most_live(self, instance: InstanceT) -> int:
+        """Graphs that a decision sees at most."""
+        del instance
+        return 1
+
+    @abstractmethod
     def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
         """Take valid decisions (N,) and fill the result."""
 
@@ -99,6 +113,16 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
         """The finished episode's solution; see `BatchSim.solution`."""
 
     # What follows from it.
+
+    def most_rows(self, instance: InstanceT) -> RowLimits:
+        """See `BatchSim.most_rows`."""
+        graphs, live = self._graphs_of(instance), self._most_live(instance)
+        return RowLimits(
+            nodes=live * max(g.num_nodes for g in graphs),
+            edges=live * max(sum(e.shape[1] for e in g.edges.values()) for g in graphs),
+            candidates=self._most_candidates(instance),
+            resources=self._most_resources(instance),
+        )
 
     @property
     def waiting(self) -> Bools:

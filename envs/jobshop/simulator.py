@@ -121,6 +121,12 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
     def _counts(self, slots: Ints) -> Ints:
         return self.state.num_candidates[slots]
 
+    def _most_candidates(self, instance: JobShopInstance) -> int:
+        return instance.num_jobs
+
+    def _most_resources(self, instance: JobShopInstance) -> int:
+        return min(instance.num_machines, 1 + instance.num_jobs)
+
     def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
         window = self.options.delay_window
         outcome = (result.rewards, result.dones, result.elapsed)

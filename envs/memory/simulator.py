@@ -16,7 +16,7 @@ from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.arena import FIRST_FIT, LATENCY, RESIDENCIES
 from graphsched.envs.memory.physics.kernel import begin_slots, step_slots
 from graphsched.envs.memory.physics.program import problem_of
-from graphsched.envs.memory.physics.state import State
+from graphsched.envs.memory.physics.state import MOST_CANDIDATES, State
 from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.solution import MemorySolution
 from graphsched.envs.memory.view.pilot import empty_scratch
@@ -96,6 +96,10 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
 
     def _counts(self, slots: Ints) -> Ints:
         return self.state.num_candidates[slots]
+
+    def _most_candidates(self, instance: MemoryInstance) -> int:
+        del instance
+        return MOST_CANDIDATES
 
     def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
         step_slots(self.state, slots, actions, self._stepwise, result.rewards, result.dones)

@@ -109,6 +109,17 @@ class SocSim(SlotSim[SocInstance, SocSolution, State]):
         plan, stream = (getattr(state, name)[slots] for state in self.state)
         return np.asarray(np.where(self._streams(slots), stream, plan))
 
+    def _most_candidates(self, instance: SocInstance) -> int:
+        mode = self._stream if instance.is_stream else self._plan
+        return mode.sizes([])["C"]
+
+    def _most_resources(self, instance: SocInstance) -> int:
+        assert instance.platform.capacity is not None
+        return int(instance.platform.capacity.sum())
+
+    def _most_live(self, instance: SocInstance) -> int:
+        return 1 if instance.stream is None else instance.stream.max_in_system
+
     def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
         for mode, state, blocks in self._split(self._streams(slots)):
             size, mine = len(blocks), slots[blocks]

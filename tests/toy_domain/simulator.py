@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.graph import GraphStore, PackedObs
-from graphsched.envs.core.sim import StepResult
+from graphsched.envs.core.sim import RowLimits, StepResult
 from tests.toy_domain.checker import lower_bound
 from tests.toy_domain.features import (
     SCHEMA,
@@ -82,6 +82,17 @@ class CrewSim:
             self._graphs[b][CREW] = crews[id(instance)]
             advance(self._slot(b), self.options)
             self._sync_graphs(b)
+
+    def most_rows(self, instance: CrewInstance) -> RowLimits:
+        """See `BatchSim`."""
+        graphs = [crew_graph(instance), *map(job_graph, instance.jobs)]
+        tasks = sum(graph.num_nodes for graph in graphs[1:])
+        return RowLimits(
+            nodes=sum(graph.num_nodes for graph in graphs),
+            edges=sum(e.shape[1] for graph in graphs for e in graph.edges.values()),
+            candidates=tasks * len(instance.workers) + 1,
+            resources=len(instance.workers),
+        )
 
     def _slot(self, b: int) -> Slot:
         slot = self._slots[b]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.core.domain import Domain, Instance, Solution
+    from graphsched.envs.core.sim import RowLimits
 
 MAX_CANDIDATES = 1024
 
@@ -132,6 +133,10 @@ class GraphSchedEnv(gymnasium.Env[Observation, Any]):
         if self._instance is None:
             raise ResetNeeded("no episode has been started; call reset first")
         return self._instance
+
+    def most_rows(self, instance: Instance) -> RowLimits:
+        """What no observation of an episode of an instance exceeds."""
+        return self._sim.most_rows(instance)
 
     def solution(self) -> Solution:
         """The finished episode's solution. Raises RuntimeError while it still runs."""

@@ -68,6 +68,11 @@ class EpisodeSource:
             return parse_instances(self._domain, instance)
         return [] if instance is None else [instance]
 
+    @property
+    def given(self) -> list[Instance]:
+        """The instances that it chooses from; none if it draws new ones."""
+        return self._fixed
+
     def _draw_new(self, rng: np.random.Generator) -> Instance:
         new: Instance = self._domain.generators[self._generator](rng, self._size)
         return new

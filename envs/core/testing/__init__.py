@@ -25,6 +25,7 @@ CHECKS = (
     observations.check_observations,
     observations.check_ownership,
     simulation.check_episodes,
+    simulation.check_limits,
     simulation.check_rewards,
     simulation.check_batching,
     simulation.check_refusals,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,26 @@ def check_episodes(cases: Cases) -> None:
         assert min(episode.elapsed) >= 0, f"{instance.name}: time runs back {episode.elapsed}"
         assert np.isfinite(episode.elapsed).all(), f"{instance.name}: elapsed {episode.elapsed}"
         assert_solution(cases, instance, episode.solution, episode.cost)
+
+
+def check_limits(cases: Cases) -> None:
+    """No observation of an episode has more rows than `BatchSim.most_rows` says."""
+    sim, rng = cases.started(), np.random.default_rng(cases.seed)
+    limits = [astuple(sim.most_rows(instance)) for instance in cases.instances]
+    while len((obs := sim.observe())["slot"]):
+        for k, slot in enumerate(obs["slot"].tolist()):
+            first, last = obs["graph_ptr"][k : k + 2]
+            graphs = [sim.store.graph(g) for g in obs["graph"][first:last].tolist()]
+            found = (
+                sum(graph.num_nodes for graph in graphs),
+                sum(e.shape[1] for graph in graphs for e in graph.edges.values()),
+                int(np.diff(obs["candidate_ptr"])[k]),
+                int(np.diff(obs["resource_ptr"])[k]),
+            )
+            name = cases.instances[slot].name
+            fits = all(f <= most for f, most in zip(found, limits[slot], strict=True))
+            assert fits, f"{name}: rows {found} exceed {limits[slot]}"
+        sim.step(rng.integers(np.diff(obs["candidate_ptr"])))
 
 
 def check_rewards(cases: Cases) -> None:

@@ -94,16 +94,18 @@ def _split_tasks(workflow: dict[str, Any]) -> list[_Task]:
     runs = {_name(r, at): r for r, at in _rows(ran.get("tasks"), "workflow.execution.tasks")}
     files = _rows(todo.get("files", []), "workflow.specification.files")
     sizes = {_name(f, at): _number(f, "sizeInBytes", at) for f, at in files}
+    rows = list(_rows(todo.get("tasks"), "workflow.specification.tasks"))
+    made = {word for row, at in rows for word in _words(row, "outputFiles", at)}
     out = []
-    for row, at in _rows(todo.get("tasks"), "workflow.specification.tasks"):
+    for row, at in rows:
         name = _name(row, at)
         if name not in runs:
             raise InputError("workflow.execution.tasks", f"task {name!r:.40} is missing")
         used = [_words(row, key, at) for key in ("inputFiles", "outputFiles")]
-        for word in used[0] + used[1]:
+        for word in {*used[0]} & made:
             if word not in sizes:
                 raise InputError(at, f"there is no file {word!r:.40} in the specification")
-        inputs, outputs = ({word: sizes[word] for word in words} for words in used)
+        inputs, outputs = ({word: sizes.get(word, 0.0) for word in words} for words in used)
         parents, children = _words(row, "parents", at), _words(row, "children", at)
         seconds = _number(runs[name], "runtimeInSeconds", f"execution of task {name!r:.40}")
         out.append(_Task(name, seconds, parents, children, inputs, outputs))

@@ -276,14 +276,14 @@ def test_blank_lines_and_spaces_in_headers_are_skipped(tmp_path):
     text = " TIMESTAMP , ContextTokens,GeneratedTokens\n\n2024-05-10 00:00:00,10,1\n\n"
     assert read(tmp_path, text, "azure").requests.prompt.tolist() == [10]
     with pytest.raises(InputError, match=r"trace\.csv, line 5, ContextTokens"):
-        read(tmp_path, text + "2024-05-10 00:00:00,0,1\n", "azure")
+        read(tmp_path, text + "2024-05-10 00:00:00,-1,1\n", "azure")
 
 
 def test_equal_times_are_in_order_and_counts_may_be_written_as_floats(tmp_path):
-    requests = read(tmp_path, BURST + "5,m,1.0,10000000\n5,m,2,1\n0.5e1,m,2,0.0\n").requests
+    requests = read(tmp_path, BURST + "5,m,1.0,200000\n5,m,2,1\n0.5e1,m,2,0.0\n").requests
     assert requests.arrival_s.tolist() == [0, 0]
     assert requests.prompt.tolist() == [1, 2]
-    assert requests.output.tolist() == [10**7, 1]
+    assert requests.output.tolist() == [200_000, 1]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_equal_times_are_in_order_and_counts_may_be_written_as_floats(tmp_path):
         ("-1,m,1,1\n", r", line 2, Timestamp"),
         ("soon,m,1,1\n", r", line 2, Timestamp: .*'soon'"),
         ("1e9,m,1,1\n", r", line 2, Timestamp"),
-        ("5,m,1,0\n", "with a response at least"),
+        ("5,m,1,0\n", "with prompt and output tokens at least"),
         ("5,m,1,1\n5,m,1\n", r", line 3: .*expected 4 cells, found 3"),
         ("5,m,1,1\n5,m,1,1,1\n", r", line 3: .*expected 4 cells, found 5"),
         ("5,m,1,1\n7,m,1,1\n6,m,1,1\n", r", line 4: .*found 6.0 after 7.0"),

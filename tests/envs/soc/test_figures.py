@@ -236,10 +236,13 @@ def test_a_workflow_without_files_moves_nothing(tmp_path):
         ("[1]", "expected a JSON object"),
         ("{", "expected JSON"),
         (workflow(execution={"tasks": []}), "'a' is missing"),
-        (workflow(execution={"tasks": 3}), "expected a WfCommons workflow"),
-        (workflow(specification={"tasks": [{"id": "a", "children": ["z"]}]}), "'z' is missing"),
-        (workflow(execution=None), "expected a WfCommons workflow"),
-        ({"workflow": []}, "expected a WfCommons workflow"),
+        (workflow(execution={"tasks": 3}), "workflow.execution.tasks: expected a list"),
+        (
+            workflow(specification={"tasks": [{"id": "a", "children": ["z"]}]}),
+            "there is no task 'z'",
+        ),
+        (workflow(execution=None), "workflow.execution: expected an object"),
+        ({"workflow": []}, "workflow: expected an object"),
     ],
 )
 def test_bad_workflows_are_refused_with_the_file(tmp_path, document, words):

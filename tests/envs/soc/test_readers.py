@@ -197,7 +197,7 @@ def test_a_dependency_may_be_told_by_either_end(tmp_path, by):
     [
         (("specification", "tasks", 1, "id"), "a", "ids, found 'a' twice"),
         (("specification", "tasks", 1, "parents"), ["x"], "there is no task 'x'"),
-        (("specification", "tasks", 1, "inputFiles"), ["x"], "there is no file 'x'"),
+        (("specification", "files"), [], "there is no file 'f'"),
         (("specification", "tasks", 1, "id"), None, r"tasks\[1\].id: expected a name"),
         (("specification", "files", 0, "sizeInBytes"), "9", "sizeInBytes: expected a number"),
         (("execution", "tasks", 1, "runtimeInSeconds"), -1, "runtimeInSeconds: expected a number"),
