@@ -191,6 +191,7 @@ def test_any_missing_or_null_field_of_a_state_is_named(tmp_path: Path) -> None:
         (["--seed", "-1"], "seed: expected at least 0"),
         (["--steps", "36893488147419103232"], "steps: expected a number of 64 bits"),
         (["--set", "network.width=" + "[" * 5000], "--set"),
+        (["--set", "seed=" + "9" * 6000], "--set seed: expected TOML: nested too deeply, or a"),
         (["--preset", ""], "--preset: is empty"),
         (["--out="], "--out: is empty"),
         (["--config", "."], "is a directory"),

@@ -136,10 +136,26 @@ def read_object(path: Path, make: Callable[[dict[str, Any]], T], most: int = MAX
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in a TOML file; raises InputError."""
+    text = read_text(path)
     try:
-        return tomllib.loads(read_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return parse_toml(text, path)
+    except tomllib.TOMLDecodeError as error:
         raise InputError(path, f"expected TOML: {error}") from None
+
+
+def parse_toml(text: str, where: object) -> dict[str, Any]:
+    """The table that a text holds.
+
+    Raises:
+        TOMLDecodeError: it is none.
+        InputError: it is nested too deeply, or a number in it is too long.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (RecursionError, ValueError):
+        raise InputError(where, "expected TOML: nested too deeply, or a number too long") from None
 
 
 def within(path: Path, make: Callable[[], T]) -> T:

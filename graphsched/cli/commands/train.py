@@ -12,6 +12,7 @@ from graphsched.cli.arguments import DomainWord, parse
 from graphsched.cli.commands import INTERRUPTED
 from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import require
+from graphsched.envs.core.parts.reading import parse_toml
 from graphsched.training.settings.config import TrainConfig, load_config
 
 if TYPE_CHECKING:
@@ -140,13 +141,9 @@ def _put(table: dict[str, Any], change: str) -> None:
     if not equals or not name:
         raise InputError(f"--set {change!r:.60}", "expected KEY=VALUE")
     try:
-        given = tomllib.loads(f"value = {text}")
+        given = parse_toml(f"value = {text}", f"--set {key:.60}")
     except tomllib.TOMLDecodeError:
         given = {"value": text}  # a bare word
-    except RecursionError:
-        raise InputError(
-            f"--set {key:.60}", "expected a value, found one nested too deeply"
-        ) from None
     value = given["value"] if len(given) == 1 else text  # a line break may bring other keys
     for part in tables:
         table = table.setdefault(part, {})

@@ -122,6 +122,12 @@ def test_toml_is_read_or_refused(tmp_path):
     path.write_text("a = = 1")
     with pytest.raises(InputError, match=r"a\.toml: expected TOML"):
         read_toml(path)
+    for text in ("a = " + "9" * 6000, "a = " + "[" * 5000):
+        path.write_text(text)
+        with pytest.raises(
+            InputError, match=r"a\.toml: expected TOML: nested too deeply, or a num"
+        ):
+            read_toml(path)
 
 
 def test_rows_have_places_and_named_cells(tmp_path):
