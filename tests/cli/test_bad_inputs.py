@@ -267,6 +267,11 @@ def test_an_instance_is_not_overwritten(refused: Callable[..., str], tmp_path: P
     refused("solve", "jobshop", path, "--baseline", "spt", "--out", path, names="--out")
     refused("solve", "jobshop", path, "--baseline", "spt", "--out", "a.txt", "--gantt", "a.txt")
     assert path.read_bytes() == before
+    for name, content in (("job.txt", b"job_name x"), ("SoC.txt", b"a platform")):
+        (tmp_path / name).write_bytes(content)
+        line = refused("solve", "soc", "ds3@job.txt+SoC.txt", "--baseline", "heft", "--out", name)
+        assert f"--out {name}: is the instance" in line
+        assert (tmp_path / name).read_bytes() == content
 
 
 def test_words_that_are_no_text(refused: Callable[..., str]) -> None:

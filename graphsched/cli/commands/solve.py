@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,8 @@ def _check_options(arguments: SolveArguments) -> None:
 
 def _check_places(arguments: SolveArguments) -> None:
     """What is written goes neither over the instance nor over what else is written."""
-    taken = {Path(part).resolve() for part in arguments.instance.partition("@")[::2] if part}
+    parts = [arguments.instance, *re.split("[@+]", arguments.instance)]
+    taken = {Path(part).resolve() for part in parts if part}
     for name in ("out", "gantt"):
         path: Path | None = getattr(arguments, name)
         if path is None:
