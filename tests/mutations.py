@@ -53,7 +53,7 @@ def mutants(
     """
     rng = random.Random(seed)
     kinds: dict[Path, list[Path]] = {}
-    for path in _paths(document, ()):
+    for path in paths(document):
         if path[0] not in spared:
             kind = tuple("*" if isinstance(key, int) else key for key in path)
             kinds.setdefault(kind, []).append(path)
@@ -68,15 +68,16 @@ def mutants(
             yield Mutant(_name(path), fault, changed)
 
 
-def _paths(value: Any, path: Path) -> Iterator[Path]:
+def paths(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Of all that stands in a document, the outer before the inner."""
     if path:
         yield path
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from _paths(each, (*path, key))
+            yield from paths(each, (*path, key))
     elif isinstance(value, list):
         for k, each in enumerate(value):
-            yield from _paths(each, (*path, k))
+            yield from paths(each, (*path, k))
 
 
 def _name(path: Path) -> str:
@@ -84,15 +85,23 @@ def _name(path: Path) -> str:
     return "".join(words).lstrip(".")
 
 
-def _get(document: Any, path: Path) -> Any:
+def get(document: Any, path: Path) -> Any:
+    """What stands at a path."""
     for key in path:
         document = document[key]
     return document
 
 
+def put(document: Any, path: Path, value: Any) -> Any:
+    """A copy with another value at a path."""
+    out = copy.deepcopy(document)
+    get(out, path[:-1])[path[-1]] = value
+    return out
+
+
 def _break(document: Any, path: Path, rng: random.Random) -> str:
     """Spoil what lies at a path; returns how. Most mutants are of the shape that they should be."""
-    holder, key = _get(document, path[:-1]), path[-1]
+    holder, key = get(document, path[:-1]), path[-1]
     value, rows = holder[key], isinstance(holder, list)
     choices: list[Callable[..., str]]
     if rng.random() < WRONG_SHAPE:
@@ -191,11 +200,11 @@ def _swap(document: Any, path: Path, holder: Any, key: Any, rng: random.Random) 
         at = rng.choice([k for k, each in enumerate(path) if isinstance(each, int)])
     if at is None:
         return _odd(document, path, holder, key, rng)
-    rows = _get(document, path[:at])
+    rows = get(document, path[:at])
     other = rng.randrange(len(rows))
     there = (*path[:at], other, *path[at + 1 :])
-    holder[key], value = _get(document, there), holder[key]
-    _get(document, there[:-1])[there[-1]] = value
+    holder[key], value = get(document, there), holder[key]
+    get(document, there[:-1])[there[-1]] = value
     return f"changes places with {_name(there)}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import gzip
 import json
@@ -17,9 +16,10 @@ import pytest
 from graphsched.cli.main import main
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import domain_names, get_domain
+from tests.mutations import get, paths, put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from graphsched.envs.core.domain import Domain
 
@@ -61,26 +61,9 @@ def refused(
     return run
 
 
-def leaves(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Places of all that stands in a document, of lists the first two."""
-    if place:
-        yield place
-    if isinstance(value, dict):
-        for key in value:
-            yield from leaves(value[key], (*place, key))
-    elif isinstance(value, list):
-        for k in range(min(len(value), 2)):
-            yield from leaves(value[k], (*place, k))
-
-
-def put(found: Any, place: tuple[Any, ...], value: Any) -> Any:
-    """The document with another value at a place."""
-    out = copy.deepcopy(found)
-    at = out
-    for key in place[:-1]:
-        at = at[key]
-    at[place[-1]] = value
-    return out
+def places(found: Any) -> list[tuple[Any, ...]]:
+    """Paths of all that stands in a document, of lists the first two."""
+    return [p for p in paths(found) if not any(isinstance(k, int) and k > 1 for k in p)]
 
 
 RAW: dict[str, bytes] = {
@@ -153,11 +136,8 @@ def test_heads_and_names_of_fields(refused: Callable[..., str], tmp_path: Path, 
         path.write_text(json.dumps(good | change))
         line = refused("solve", name, path, "--baseline", BASELINES[name], names="i.json")
         assert field in line
-    for place in leaves(good):  # a field too many in every object
-        at: Any = good
-        for key in place:
-            at = at[key]
-        if isinstance(at, dict):
+    for place in places(good):  # a field too many in every object
+        if isinstance(get(good, place), dict):
             path.write_text(json.dumps(put(good, (*place, "colour"), "red")))
             line = refused("solve", name, path, "--baseline", BASELINES[name], names="i.json")
             assert "'colour'" in line
@@ -171,8 +151,8 @@ def test_every_field_of_an_instance_with_every_wrong_value(tmp_path: Path, name:
     """A reader takes a value or names the field; what it takes can be written and read again."""
     good, domain = document(name), get_domain(name)
     path = tmp_path / "i.json"
-    names = {key.rstrip("s") for place in leaves(good) for key in place if isinstance(key, str)}
-    for place in leaves(good):
+    names = {key.rstrip("s") for place in places(good) for key in place if isinstance(key, str)}
+    for place in places(good):
         for value in WRONG:
             path.write_text(json.dumps(put(good, place, value)))
             line = _complaint(domain, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from graphsched.cli.main import main
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from tests.mutations import get, paths, put
 
 NEVER: list[Any] = [None, True, "1", "x", {}, [], float("nan"), float("inf"), 2**63, 2**70, 10**400]
 DOMAINS = {"batching": "sarathi", "jobshop": "spt", "memory": "best-of-orders", "soc": "heft"}
@@ -27,31 +27,10 @@ def case(request):
     return domain, instance, json.loads(json.dumps(solution.to_json()))
 
 
-def numbers(value, path=()):
+def numbers(document):
     """Paths of all numbers, but those of the schema."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from numbers(each, (*path, key)) if key != "schema" else ()
-    elif isinstance(value, list):
-        for k, each in enumerate(value):
-            yield from numbers(each, (*path, k))
-    elif type(value) in (int, float):
-        yield path
-
-
-def put(document, path, value):
-    out = copy.deepcopy(document)
-    holder = out
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = value
-    return out
-
-
-def get(document, path):
-    for key in path:
-        document = document[key]
-    return document
+    found = (path for path in paths(document) if "schema" not in path)
+    return (path for path in found if type(get(document, path)) in (int, float))
 
 
 def refusal(case, document):
