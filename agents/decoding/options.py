@@ -17,10 +17,11 @@ class Decoding:
     """How a policy is turned into a solution; greedy by default.
 
     Attributes:
-        samples: rollouts of which the best is kept, a million at most; the first is the greedy one, the others draw
-            from the policy. More samples never give a worse solution with the same seed.
-        beam: width of a beam search by log-probability, 4096 at most; 0 for none. The greedy rollout takes
-            part.
+        samples: rollouts of which the best is kept, a million at most; the first is the greedy one,
+            the others draw from the policy. More samples never give a worse solution with the same
+            seed.
+        beam: width of a beam search by log-probability, 4096 at most; 0 for none. The greedy
+            rollout takes part.
         stochastic: the beam holds a sample without replacement (Kool, van Hoof & Welling 2019,
             "Stochastic Beams and Where to Find Them") instead of the likeliest prefixes.
         symmetries: names of equivalent views of the instance to decode as well. Samples are

@@ -66,18 +66,15 @@ def policy_pool(
     for name in decoding.symmetries:
         domain.symmetry(name)  # complains now rather than at the first instance
     chosen = policy.simulator_options if options is None else options
-    return partial(_search, domain, policy, decoding, chosen)
+    return partial(_run, partial(_Search, domain, policy, decoding, chosen))
 
 
-def _search(
-    domain: Domain[InstanceT, SolutionT],
-    policy: Policy,
-    decoding: Decoding,
-    options: Any,
+def _run(
+    make: Callable[[InstanceT, int], _Search[InstanceT, SolutionT]],
     instance: InstanceT,
     number: int,
 ) -> list[SolutionT]:
-    return _Search(domain, policy, decoding, options, instance, number).run()
+    return make(instance, number).run()
 
 
 class _Search(Generic[InstanceT, SolutionT]):
