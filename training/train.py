@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphsched.agents.bundles.atomic import BackgroundWriter
+from graphsched.agents.bundles.background import BackgroundWriter
 from graphsched.agents.learning.ppo import Diverged
 from graphsched.envs.core.errors import InputError, NotWritten
 from graphsched.envs.core.parts.documents import number_row
@@ -137,11 +137,10 @@ def gradient_norms(folder: Path) -> list[float]:
     file = folder / GRADIENT_NORMS
     if not file.exists():
         raise InputError(file, "no such file; expected the norms of a finished run")
+    text = read_text(file)
     try:
-        found = json.loads(read_text(file))
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(file, f"expected the norms of a finished run ({error})") from None
     norms = number_row(found, str(file), 0.0)
     if len(norms) < 2:

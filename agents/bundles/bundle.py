@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from graphsched.agents.bundles.provenance import git_hash, versions
+from graphsched.agents.bundles.shapes import MAX_LAYERS, MAX_WIDTH
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import MIB, parse_json, read_bytes
 from graphsched.envs.core.parts.values import shown
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 VERSION = 1
 FILES = ("model.safetensors", "encoder.onnx", "decoder.onnx", "metrics.json", "README.md")
 MAX_BYTES = 1024 * MIB  # of a file
-MAX_SIZES = {"width": 4096, "layers": 64, "decoder_width": 4096}
+MAX_SIZES = {"width": MAX_WIDTH, "layers": MAX_LAYERS, "decoder_width": MAX_WIDTH}
 ATTEMPTS = 5  # readings of a bundle that is being replaced
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from graphsched.agents.bundles.bundle import Networks
     from graphsched.envs.core.graph import GraphSchema
 
+MAX_WIDTH, MAX_LAYERS = 4096, 64  # of networks: what is trained can be read again
+
 
 def decoder_shapes(schema: GraphSchema, embedding: int, width: int) -> dict[str, tuple[int, ...]]:
     """Shape of each parameter of a `decoder.Decoder`, by name."""

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"{place}{error.strerror or error}")
     except KeyboardInterrupt as stop:
         print("graphsched: interrupted", file=sys.stderr)
-        return getattr(stop, "status", INTERRUPTED)
+        return stop.status if isinstance(stop, Interrupted) else INTERRUPTED
     except SystemExit as stop:  # a command's help, or its parser's own complaint
         return stop.code if isinstance(stop.code, int) else 0
 

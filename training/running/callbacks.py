@@ -19,7 +19,7 @@ from graphsched.training.running.resume import snapshot
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from graphsched.agents.bundles.atomic import BackgroundWriter
+    from graphsched.agents.bundles.background import BackgroundWriter
     from graphsched.training.running.progress import Display
     from graphsched.training.running.run import Run
     from graphsched.training.running.signals import Stopping

@@ -13,10 +13,10 @@ import torch
 from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import parse_json, read_bytes, read_text
+from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.training.running.encoding import STATE, TENSORS, from_files, pack, to_files, unpack
 from graphsched.training.settings.config import TrainConfig
-from graphsched.training.settings.documents import shown
 from graphsched.training.settings.schedules import AutomaticDiscount
 
 if TYPE_CHECKING:

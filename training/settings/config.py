@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from graphsched.agents.bundles.shapes import MAX_LAYERS, MAX_WIDTH
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import read_toml
+from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.registry import get_domain
-from graphsched.training.settings.documents import check_key, read_dataclass, shown, write_dataclass
+from graphsched.training.settings.documents import check_key, read_dataclass, write_dataclass
 
 # Far above what is of use, and far below what a machine chokes on.
 MOST_SLOTS = 2**16
-MOST_WIDTH, MOST_LAYERS = 2**12, 64
 MOST = 10**6  # of what is repeated: epochs, steps, instances
 MOST_STEPS = 2**62
 MOST_MINUTES = 10**7  # nineteen years
@@ -76,7 +77,7 @@ class NetworkConfig:
         """Validate."""
         _check(self.linear_scale > 0, "linear_scale", self.linear_scale, "a positive number")
         _at_least(self, width=1, layers=0, decoder_width=1)
-        _at_most(self, width=MOST_WIDTH, layers=MOST_LAYERS, decoder_width=MOST_WIDTH)
+        _at_most(self, width=MAX_WIDTH, layers=MAX_LAYERS, decoder_width=MAX_WIDTH)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import shown
 
 DataT = TypeVar("DataT")
 
@@ -44,11 +44,6 @@ def read_dataclass(cls: type[DataT], document: object, where: str, key: str = ""
         return cls(**values)
     except InputError as error:
         raise InputError(where, f"{key}.{error}" if key else str(error)) from None
-
-
-def shown(value: object) -> str:
-    """A value in an error, shortened; `repr` alone would follow a deep one until the stack ends."""
-    return f"{reprlib.repr(value):.60}"
 
 
 def check_key(name: str, known: Sequence[str], where: str, key: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,13 @@ def number(value: Any, where: str) -> float:
 
 
 def shown(value: Any) -> str:
-    """A value for a message; an integer may have thousands of digits."""
+    """A value for a message, shortened; it may have thousands of digits, or nest without end."""
     if isinstance(value, int) and abs(value) > 10**20:
         return "an integer beyond 64 bits"
-    return f"{value!r:.60}"
+    try:
+        return f"{value!r:.60}"
+    except (RecursionError, ValueError):
+        return f"{reprlib.repr(value):.60}"
 
 
 def matrix(values: Any, where: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

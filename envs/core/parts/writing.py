@@ -136,10 +136,10 @@ def prepare_file(path: Path) -> Path:
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         _probe(next(folder for folder in target.parents if folder.exists()))
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        problem = (isinstance(error, OSError) and error.strerror) or error
+        problem = getattr(error, "strerror", None) or error
         raise InputError(path, f"can't write there: {problem}") from None
     return path
 

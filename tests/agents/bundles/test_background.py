@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from graphsched.agents.bundles.atomic import BackgroundWriter
+from graphsched.agents.bundles.background import BackgroundWriter
 
 
 def test_jobs_run_in_order_off_the_caller() -> None:
