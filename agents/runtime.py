@@ -13,6 +13,7 @@ from graphsched.agents.bundles.shapes import (
     check_decoder,
     check_inputs,
     decoder_columns,
+    decoder_shapes,
     encoder_columns,
 )
 from graphsched.agents.bundles.shipped import DEFAULT, shipped_policies, shipped_policy
@@ -245,20 +246,22 @@ def load_policy(
 
 
 def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
-    check_decoder(bundle.path / "model.safetensors", bundle.networks, bundle.domain.schema)
+    networks, schema = bundle.networks, bundle.domain.schema
+    shapes = decoder_shapes(schema, networks.width, networks.decoder_width)
+    check_decoder(bundle.path / "model.safetensors", networks.params, shapes)
     if backend == "onnx":
         path = bundle.path / "decoder.onnx"
-        session = _session(path, bundle.networks.decoder_onnx)
-        check_inputs(path, session, decoder_columns(bundle.domain.schema, bundle.networks.width))
-        return OnnxDecoder(bundle.domain.schema, session)
+        session = _session(path, networks.decoder_onnx)
+        check_inputs(path, session, decoder_columns(schema, networks.width))
+        return OnnxDecoder(schema, session)
     from graphsched.agents.networks.kernel import DecoderKernel
 
     params = {
         name.removeprefix("decoder."): array
-        for name, array in bundle.networks.params.items()
+        for name, array in networks.params.items()
         if name.startswith("decoder.")
     }
-    return DecoderKernel(bundle.domain.schema, params)
+    return DecoderKernel(schema, params)
 
 
 def _session(path: Path, model: bytes) -> onnxruntime.InferenceSession:

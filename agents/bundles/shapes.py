@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from graphsched.agents.bundles.bundle import Networks
+    from numpy.typing import NDArray
+
     from graphsched.envs.core.graph import GraphSchema
 
 MAX_WIDTH, MAX_LAYERS = 4096, 64  # of networks: what is trained can be read again
@@ -47,10 +48,10 @@ def decoder_shapes(schema: GraphSchema, embedding: int, width: int) -> dict[str,
     return out
 
 
-def check_decoder(where: Path, networks: Networks, schema: GraphSchema) -> None:
+def check_decoder(
+    where: Path, params: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
     """Raises InputError unless the ``decoder.*`` parameters are all there and fit."""
-    params = networks.params
-    shapes = decoder_shapes(schema, networks.width, networks.decoder_width)
     for name, shape in shapes.items():
         found = params.get(f"decoder.{name}")
         if found is None:

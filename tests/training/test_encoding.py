@@ -89,11 +89,14 @@ import sys, numpy as np
 from pathlib import Path
 from graphsched.envs.core.parts.writing import replace_folder
 from graphsched.training.running.encoding import pack, to_files
+from graphsched.training.running.resume import KINDS
+empty = {name: (kind[0] if isinstance(kind, tuple) else kind)() for name, kind in KINDS.items()}
 number = 0
 while True:
     number += 1
     arrays = {}
-    document = pack({"schema": 1, "number": number, "a": np.full(200_000, number)}, arrays)
+    state = {"schema": 1, "number": number, "a": np.full(200_000, number)}
+    document = pack({**empty, **state}, arrays)
     replace_folder(Path(sys.argv[1]), to_files(document, arrays))
     print(number, flush=True)
 """
