@@ -14,7 +14,7 @@ import stat
 import tomllib
 import zlib
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from graphsched.envs.core.errors import InputError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MIB = 2**20
 MAX_BYTES = 64 * MIB  # of a file, unpacked, where a reader says nothing else
+CHUNK = 16 * MIB
 MAX_LINES = 10**6
 LARGEST = 10**18
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -41,10 +42,10 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
         with open(path, "rb", opener=_open) as file:
             if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
                 raise InputError(path, "is a device; expected a file")
-            raw = file.read(most + 1)
+            raw = _at_most(file, most + 1)
         if raw[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(raw)) as packed:
-                raw = packed.read(most + 1)
+                raw = _at_most(packed, most + 1)
     except InputError:
         raise
     except IsADirectoryError:
@@ -61,6 +62,15 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     if not raw:
         raise InputError(path, "is empty")
     return raw
+
+
+def _at_most(file: IO[bytes], most: int) -> bytes:
+    """The first bytes of a file; `read` alone would make room for `most` of them beforehand."""
+    out: list[bytes] = []
+    while most > 0 and (chunk := file.read(min(most, CHUNK))):
+        out.append(chunk)
+        most -= len(chunk)
+    return b"".join(out)
 
 
 def _open(name: str, flags: int) -> int:

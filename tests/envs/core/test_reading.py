@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from graphsched.envs.core.parts.reading import (
     LARGEST,
     integer,
     parse_json,
+    read_bytes,
     read_object,
     read_rows,
     read_text,
@@ -43,6 +45,18 @@ def test_a_small_packed_file_may_not_unpack_to_a_huge_one(tmp_path):
     assert path.stat().st_size < 2**16
     with pytest.raises(InputError, match=r"bomb.json: expected a file of at most 1 MiB"):
         read_text(path, 2**20)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_room_is_made_for_what_is_there_not_for_the_limit(tmp_path, zipped):
+    path = tmp_path / "a"
+    path.write_bytes(gzip.compress(b"small") if zipped else b"small")
+    tracemalloc.start()
+    try:
+        assert read_bytes(path, 2**34) == b"small"
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an endless device")
