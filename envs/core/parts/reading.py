@@ -64,7 +64,7 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     return raw
 
 
-def _at_most(file: IO[bytes], most: int) -> bytes:
+def _at_most(file: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
     """The first bytes of a file; `read` alone would make room for `most` of them beforehand."""
     out: list[bytes] = []
     while most > 0 and (chunk := file.read(min(most, CHUNK))):
