@@ -254,6 +254,16 @@ def test_an_instance_is_not_overwritten(refused: Callable[..., str], tmp_path: P
         assert (tmp_path / name).read_bytes() == content
 
 
+@pytest.mark.parametrize("value", ["1e308", "1e999", "null", "true", "[1]", '"x"', "9" * 400])
+def test_weights_that_are_no_weights(
+    refused: Callable[..., str], tmp_path: Path, value: str
+) -> None:
+    features = [f'"{f.name}": {value}' for f in get_domain("jobshop").schema.candidate]
+    path = tmp_path / "rule.json"
+    path.write_text('{"weights": {' + ", ".join(features) + "}}")
+    refused("tune", "jobshop", "--start", path, "--minutes", "0.01", names="rule.json")
+
+
 def test_words_that_are_no_text(refused: Callable[..., str]) -> None:
     refused("solve", "jobshop", "caf\udce9.txt", "--baseline", "spt")
 

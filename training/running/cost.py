@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from graphsched.envs.core.parts.documents import read_number
+from graphsched.envs.core.parts.reading import parse_json, read_text
 from graphsched.envs.core.registry import get_domain
 from graphsched.eval.machine import machine_facts
 
@@ -48,8 +49,8 @@ def _start_hours(config: TrainConfig) -> float | None:
     if rule is None:
         return 0.0
     file = get_domain(config.domain).presets.parent / rule
-    minutes: float | None = json.loads(file.read_text(encoding="utf-8")).get("minutes")
-    return None if minutes is None else minutes / 60
+    minutes = parse_json(read_text(file), file).get("minutes")
+    return None if minutes is None else read_number(minutes, f"{file}: minutes", 0.0) / 60
 
 
 def cost_in_words(cost: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.core.parts.reading import parse_json, read_text
+from graphsched.envs.core.parts.documents import read_number
+from graphsched.envs.core.parts.reading import parse_json, read_text, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,9 +129,11 @@ def load_weights(schema: GraphSchema, path: Path) -> tuple[NDArray[np.float32], 
     document = parse_json(read_text(path), path)
     try:
         named = dict(document["weights"])
-        weights = np.array([named.pop(f.name) for f in schema.candidate], np.float32)
+        values = [named.pop(f.name) for f in schema.candidate]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"expected weights of the candidate features: {error!r}") from None
     if named:
         raise InputError(path, f"weights of unknown features {sorted(named)}")
-    return weights, document
+    names = [f"weights.{f.name}" for f in schema.candidate]
+    weights = within(path, lambda: list(map(read_number, values, names)))
+    return np.array(weights, np.float32), document
