@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphsched.envs.core.domain import Domain
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
+from graphsched.envs.core.parts.values import python_value
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance, parse_instances
 from graphsched.envs.core.suites import open_suite
@@ -65,14 +66,14 @@ def solve(
     asked = Request(
         policy=str(policy) if isinstance(policy, str | Path) else None,
         baseline=baseline,
-        samples=samples,
+        samples=python_value(samples),
         symmetries=tuple(symmetries),
         improve=improve,
-        time_limit_s=time_limit_s,
+        time_limit_s=python_value(time_limit_s),
     )
     opened = None if policy is None or isinstance(policy, str | Path) else policy
     contender = request_contender(domain, instance, asked, opened)
-    solution = contender.make(seed, contender.time_limit_s)(instance)
+    solution = contender.make(python_value(seed), contender.time_limit_s)(instance)
     if violations := domain.check(instance, solution):
         raise RuntimeError(f"{violations[0].kind}: {violations[0].message}")
     return solution
@@ -143,13 +144,12 @@ def evaluate(
     if out is not None:
         require("out", "jinja2")
     entrants = open_entrants(domain, instances, [str(p) for p in policies], baselines)
-    starts = [
-        Word((Start(entrants.aliases[str(p)], samples, tuple(symmetries)),)) for p in policies
-    ]
+    runs, limits = python_value(samples), python_value(tuple(time_limits_s))
+    starts = [Word((Start(entrants.aliases[str(p)], runs, tuple(symmetries)),)) for p in policies]
     if isinstance(tune_temperature, str | Path):
         tune_temperature = parse_instances(domain, str(tune_temperature))
     words: list[str | Word] = [*starts, *baselines]
-    found = contenders(entrants, words, improve, time_limits_s, tune_temperature)
+    found = contenders(entrants, words, improve, limits, tune_temperature)
     if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
     reference = reference or (opened.reference if opened else None) or None
@@ -160,7 +160,7 @@ def evaluate(
         domain,
         instances,
         found,
-        seeds=seeds,
+        seeds=python_value(tuple(seeds)),
         out=prepare_folder(Path(out)) if out is not None else None,
         policies=policy_facts(entrants),
         reference=reference,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import gymnasium
+import numpy as np
 import pytest
 
 import graphsched
 from graphsched.cli.main import main
 from graphsched.envs.core import extras
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.jobshop.instance import JobShopInstance
 
 ROOT = Path(__file__).parents[1]
 SHOP = "random:4x3:seed=1"
@@ -45,6 +49,28 @@ def test_an_evaluation_holds_them_against_each_other(tmp_path: Path) -> None:
     )
     assert {row["solver"] for row in document["rows"]} == {"policy default", "spt", "mwkr"}
     assert (tmp_path / "r" / "report.html").exists()
+
+
+def test_numpy_scalars_do_where_pythons_are_expected(tmp_path: Path) -> None:
+    seed, samples = np.int64(3), np.int32(2)
+    by_numpy = graphsched.solve("jobshop", SHOP, samples=samples, seed=seed)  # type: ignore[arg-type]
+    assert by_numpy.makespan == graphsched.solve("jobshop", SHOP, samples=2, seed=3).makespan
+    limits = np.array([0.01])
+    document = graphsched.evaluate(
+        "jobshop",
+        "random:3x3:n=2",
+        baselines=["spt", "tabu"],
+        seeds=np.arange(2),  # type: ignore[arg-type]
+        samples=samples,  # type: ignore[arg-type]
+        time_limits_s=limits,  # type: ignore[arg-type]
+        out=tmp_path / "r",
+    )
+    assert {row["seed"] for row in document["rows"]} == {0, 1}
+    env = gymnasium.make("graphsched:JobShop-v0")
+    assert env.reset(seed=seed)[1]["elapsed"] == 0.0  # type: ignore[arg-type]
+    jobs = np.array([[[0, 3], [1, 2]], [[1, 4], [0, 1]]])
+    shop = JobShopInstance.from_jobs("a", jobs)  # type: ignore[arg-type]
+    assert json.loads(json.dumps(shop.to_json()))["jobs"] == jobs.tolist()
 
 
 def test_a_suite_is_evaluated_by_its_words(tmp_path: Path) -> None:

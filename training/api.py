@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.extras import require
+from graphsched.envs.core.parts.values import python_value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,4 +43,4 @@ def train(
     from graphsched.training.settings.config import load_config
     from graphsched.training.train import train as run
 
-    return run(load_config(domain, preset, config, changes), resume=resume, show=show)
+    return run(load_config(domain, preset, config, python_value(changes)), resume=resume, show=show)

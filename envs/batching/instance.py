@@ -21,6 +21,7 @@ from graphsched.envs.core.parts.documents import (
     read_name,
     read_number,
 )
+from graphsched.envs.core.parts.values import python_scalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,7 @@ class Replica:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         for name, most in (("kv_blocks", 10**9), ("tp", 64)):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= most:
@@ -105,6 +107,7 @@ class Requests:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field and the request."""
+        python_scalars(self)
         size = len(np.asarray(self.arrival_s).reshape(-1))
         if not 1 <= size <= MAX_REQUESTS:
             raise InputError("requests", f"expected 1 to {MAX_REQUESTS}, found {size}")
@@ -195,6 +198,7 @@ class BatchingInstance:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         object.__setattr__(self, "replicas", tuple(self.replicas))
         if not 1 <= len(self.replicas) <= 256:
             raise InputError("replicas", f"expected 1 to 256, found {len(self.replicas)}")

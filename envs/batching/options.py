@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import python_scalars
 
 KINDS = ("route", "admit", "budget")
 BATCHINGS = ("request-level", "orca", "vllm-v0", "sarathi", "vllm-v1")
@@ -72,6 +73,7 @@ class Scheduler:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         choices = (
             ("batching", BATCHINGS),
             ("preemption", PREEMPTIONS),
@@ -117,6 +119,7 @@ class BatchingOptions(Scheduler):
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
+        python_scalars(self)
         super().__post_init__()
         if self.agent not in AGENTS:
             raise InputError("agent", f"not one of {', '.join(AGENTS)}: {self.agent!r:.40}")

@@ -15,6 +15,7 @@ from graphsched.envs.core.parts.documents import (
     read_list,
     read_number,
 )
+from graphsched.envs.core.parts.values import PythonScalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ WHY = ("recompute", "swap", "fail")
 
 
 @dataclass(frozen=True, eq=False)
-class BatchingSolution:
+class BatchingSolution(PythonScalars):
     """What happened. N requests, L iterations, S spans, A entries, P leaves.
 
     The k-th iteration of a replica is the k-th row with its number. A span is a run of consecutive

@@ -16,6 +16,7 @@ from graphsched.envs.core.parts.documents import (
     read_list,
     read_name,
 )
+from graphsched.envs.core.parts.values import python_scalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +75,7 @@ class JobShopInstance:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         put = object.__setattr__
         put(self, "job_ptr", _integers(self.job_ptr, "job_ptr", 0))
         put(self, "machine", _integers(self.machine, "machine", 0))

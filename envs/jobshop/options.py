@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import python_scalars
 
 CANDIDATE_RULES = {"nondelay": 0.0, "active": 1.0}
 
@@ -26,6 +27,7 @@ class JobShopOptions:
 
     def __post_init__(self) -> None:
         """Accept the rules' names as well; raises InputError outside [0, 1]."""
+        python_scalars(self)
         given: object = self.delay_window
         window = CANDIDATE_RULES.get(str(given), given)
         if isinstance(window, bool) or not isinstance(window, int | float) or not 0 <= window <= 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.documents import check_head, integers, read_entries, read_integer
+from graphsched.envs.core.parts.values import PythonScalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ _ROW = ("machine", "start", "end")
 
 
 @dataclass(frozen=True, eq=False)
-class JobShopSolution:
+class JobShopSolution(PythonScalars):
     """A schedule: operation i runs on ``machine[i]`` in the half-open interval [start, end).
 
     Attributes:

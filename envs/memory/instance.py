@@ -16,7 +16,7 @@ from graphsched.envs.core.parts.documents import (
     read_list,
     read_name,
 )
-from graphsched.envs.core.parts.values import count, number
+from graphsched.envs.core.parts.values import PythonScalars, count, number, python_scalars
 from graphsched.envs.memory.hardware.machine import Machine, machine_from_json
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ LIVE_OUT = ("output", "state")  # wanted in slow memory when it ends
 
 
 @dataclass(frozen=True)
-class Buffer:
+class Buffer(PythonScalars):
     """A tensor.
 
     Attributes:
@@ -50,7 +50,7 @@ class Buffer:
 
 
 @dataclass(frozen=True)
-class Instruction:
+class Instruction(PythonScalars):
     """An operator.
 
     Attributes:
@@ -87,6 +87,7 @@ class MemoryInstance:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         if not self.instructions:
             raise InputError("instructions", "expected at least one")
         for i, buffer in enumerate(self.buffers):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import python_scalars
 
 ACTIONS = ("priority", "step")
 OFFSETS = ("best-fit", "first-fit")
@@ -28,6 +29,7 @@ class MemoryOptions:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
+        python_scalars(self)
         for name, known in (("actions", ACTIONS), ("offsets", OFFSETS)):
             if getattr(self, name) not in known:
                 found = repr(getattr(self, name))

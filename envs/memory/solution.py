@@ -16,6 +16,7 @@ from graphsched.envs.core.parts.documents import (
     read_list,
     read_number,
 )
+from graphsched.envs.core.parts.values import PythonScalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ _ROW = ("storage", "start", "end", "offset")
 
 
 @dataclass(frozen=True, eq=False)
-class MemorySolution:
+class MemorySolution(PythonScalars):
     """A mapping with R residencies.
 
     An access is served from fast memory if its storage has a residency at its instruction. All else

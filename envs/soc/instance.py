@@ -19,7 +19,7 @@ from graphsched.envs.core.parts.documents import (
     read_name,
     read_names,
 )
-from graphsched.envs.core.parts.values import matrix, number, words
+from graphsched.envs.core.parts.values import matrix, number, python_scalars, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,7 @@ class Platform:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         put = object.__setattr__
         put(self, "pe_names", words(self.pe_names, "platform.pe_names"))
         pes = len(self.pe_names)
@@ -136,6 +137,7 @@ class Job:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the job and the field."""
+        python_scalars(self)
         put, at = object.__setattr__, f"job {self.name!r:.40}"
         put(self, "task_names", words(self.task_names, f"{at} task_names"))
         tasks = len(self.task_names)
@@ -272,6 +274,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         for name in ("horizon", "mean_gap"):
             value = number(getattr(self, name), f"stream.{name}")
             if not 0 < value < 1e12:
@@ -308,6 +311,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         if self.kind not in NOISES:
             raise InputError("noise.kind", f"not one of {NOISES}: {self.kind!r:.40}")
         if not 0 <= number(self.std, "noise.std") < 10:
@@ -338,6 +342,7 @@ class SocInstance:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         object.__setattr__(self, "jobs", tuple(self.jobs))
         if not self.jobs or (self.stream is None and len(self.jobs) != 1):
             problem = f"expected one job (several only with a stream), found {len(self.jobs)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import python_scalars
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class SocOptions:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
+        python_scalars(self)
         for name, least in (("max_ready", 1), ("max_lanes", 1), ("pilot_steps", 0)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= 10**6:

@@ -14,6 +14,7 @@ from graphsched.envs.core.parts.documents import (
     read_entries,
     read_number,
 )
+from graphsched.envs.core.parts.values import PythonScalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ _ROW = ("job", "task", "pe", "start", "end")
 
 
 @dataclass(frozen=True, eq=False)
-class SocSolution:
+class SocSolution(PythonScalars):
     """Which task ran where and when. K jobs that entered the system, R rows.
 
     A static schedule has a row for every task; a stream has one for every task that started before

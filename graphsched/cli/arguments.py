@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import tyro
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.arguments import refuse_empty
 from graphsched.eval.solvers.words import check_limit
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def parse(kind: type[ArgumentsT], argv: Sequence[str], command: str) -> Argument
         InputError: they are wrong.
         SystemExit: help was asked for and printed.
     """
-    _refuse_empty(argv)
+    refuse_empty(argv)
     argv = _gathered(kind, argv)
     complaint = io.StringIO()
     try:
@@ -41,21 +42,6 @@ def parse(kind: type[ArgumentsT], argv: Sequence[str], command: str) -> Argument
         if not stop.code:
             raise
         raise InputError(command, _gist(complaint.getvalue())) from None
-
-
-def _refuse_empty(argv: Sequence[str]) -> None:
-    """Raises InputError if an option or argument is empty, as an unset variable of a shell makes it.
-
-    An empty path would mean the working directory, an empty name the default.
-    """
-    for i, word in enumerate(argv):
-        option, equals, value = word.partition("=")
-        if option.startswith("--") and equals and not value:
-            raise InputError(option, "is empty; expected a value")
-        if not word.strip():
-            before = argv[i - 1] if i else ""
-            where = before if before.startswith("--") else f"argument {i + 1}"
-            raise InputError(where, "is empty; expected a value")
 
 
 def _gathered(kind: type[Any], argv: Sequence[str]) -> list[str]:

@@ -14,8 +14,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
+from graphsched.cli.tables import Row, bold, fitting_tables, new_table
 from graphsched.eval.judging.findings import headline
 from graphsched.eval.judging.verdicts import verdict
 from graphsched.eval.judging.view import View
@@ -24,7 +24,7 @@ from graphsched.eval.report.tables import metrics_table, shift_table, time_limit
 from graphsched.training.running.progress import Drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from rich.table import Table
 
 STYLES = {
     "policy": "bold blue",
@@ -35,7 +35,6 @@ STYLES = {
 }
 _TONES = {"good": "green", "bad": "red", "even": "", "plain": "dim"}
 WIDE = 220  # columns where the output is no terminal: names are kept whole
-BORDER = 3  # columns between two cells
 
 
 class Bar(Drawn):
@@ -45,7 +44,7 @@ class Bar(Drawn):
         """Args: title: before the bar. total: number of steps."""
         console = Console(stderr=True)
         self._bar = Progress(
-            TextColumn(f"[bold]{title}"),
+            TextColumn("[bold]{task.fields[title]}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -55,7 +54,7 @@ class Bar(Drawn):
             disable=not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=total)
+        self._task = self._bar.add_task("", total=total, title=escape(title))
 
     def advance(self, words: str) -> None:
         """One step is done; ``words`` tell which."""
@@ -68,14 +67,6 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=WIDE)
 
 
-def _new_table(title: str, columns: Sequence[str]) -> Table:
-    """The first column is of names, which are folded; the others are of numbers."""
-    table = Table(title=title, title_justify="left")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left", overflow="fold", no_wrap=False)
-    return table
-
-
 def _solver_table(view: View) -> Table:
     """The five columns that matter; a report has the rest.
 
@@ -85,14 +76,14 @@ def _solver_table(view: View) -> Table:
     measure, amount = view.measure, view.document["instances"]
     title = f"{view.document['domain']}: {measure.axis}, over {count(amount, 'instance')}"
     last = f"vs {policy}" if policy else "instances"
-    table = _new_table(title, ("solver", "mean", "95% interval", "time", last))
+    table = new_table(title, ("solver", "mean", "95% interval", "time", last))
     best = view.mean(view.names[0])
     for name in view.names:
         found = view.summary(name)
         if found is None:
             continue
         mean = number(found["mean"])
-        shown = f"[bold]{mean}[/]" if found["mean"] == best else mean
+        shown = bold(mean, found["mean"] == best)
         wide = interval(found["ci_low"], found["ci_high"]) if found["n"] > 1 else DASH
         end = _difference(view, policy, name) if policy else str(found["n"])
         words = (escape(name), shown, wide, duration(found["mean_seconds"]), end)
@@ -114,33 +105,27 @@ def _difference(view: View, policy: str, other: str) -> str:
     return number(-found["mean_diff"]) + MARKS.get(verdict(found), "")
 
 
-def _limit_table(view: View) -> Table:
+def _limit_tables(view: View, width: int) -> list[Table]:
     """Means by base and time limit, the best of each column bold."""
     limits = time_limit_table(view)
-    table = _new_table(f"{view.measure.axis}, by processor time", ("base", *limits["columns"]))
-    for row in limits["rows"]:
-        cells = [f"[bold]{c['mean']}[/]" if c["best"] else c["mean"] for c in row["cells"]]
-        table.add_row(escape(row["name"]), *cells, style=STYLES[row["kind"]])
-    return table
+    rows = [
+        Row(row["name"], [bold(c["mean"], c["best"]) for c in row["cells"]], STYLES[row["kind"]])
+        for row in limits["rows"]
+    ]
+    title = f"{view.measure.axis}, by processor time"
+    return fitting_tables(title, ["base", *limits["columns"]], rows, width)
 
 
 def _metrics_tables(view: View, width: int) -> list[Table]:
-    """The further measures over all instances, in as many tables as keep their heads whole."""
+    """The further measures over all instances."""
     metrics = metrics_table(view)
-    rows = [row for row in metrics["rows"] if row["group"] == "all"]
-    names = min(max((len(row["name"]) for row in rows), default=0), width // 2)
-    widths = [
-        max(len(column), *(len(row["cells"][i]) for row in rows)) + BORDER
-        for i, column in enumerate(metrics["columns"])
+    rows = [
+        Row(row["name"], row["cells"], STYLES[row["kind"]])
+        for row in metrics["rows"]
+        if row["group"] == "all"
     ]
-    out = []
-    for part in _parts(widths, width - names - 2 * BORDER):
-        columns = metrics["columns"][part]
-        table = _new_table("other measures, means over instances", ("solver", *columns))
-        for row in rows:
-            table.add_row(escape(row["name"]), *row["cells"][part], style=STYLES[row["kind"]])
-        out.append(table)
-    return out
+    title = "other measures, means over instances"
+    return fitting_tables(title, ["solver", *metrics["columns"]], rows, width)
 
 
 def _shift_tables(view: View) -> list[Table]:
@@ -149,24 +134,13 @@ def _shift_tables(view: View) -> list[Table]:
     for part in shift_table(view):
         title = f"suite {view.document['suite']}: {view.measure.axis}, where {part['policy']} helps"
         columns = ("shift", "n", part["policy"], "strongest rival", "its", "difference", "verdict")
-        table = _new_table(title, columns)
+        table = new_table(title, columns)
         for row in part["rows"]:
             ends = f"{row['difference']} ({row['interval']})"
             cells = (row["ours"], escape(row["rival"]), row["theirs"], ends, row["verdict"])
             table.add_row(escape(row["group"]), str(row["n"]), *cells, style=_TONES[row["tone"]])
         out.append(table)
     return out
-
-
-def _parts(widths: Sequence[int], room: int) -> list[slice]:
-    """Slices of neighbours that fit the room together, one at least in each."""
-    out: list[slice] = []
-    first = 0
-    for i in range(len(widths)):
-        if i > first and sum(widths[first : i + 1]) > room:
-            out.append(slice(first, i))
-            first = i
-    return [*out, slice(first, len(widths))] if widths else []
 
 
 def print_summary(document: dict[str, Any], console: Console | None = None) -> None:
@@ -176,9 +150,8 @@ def print_summary(document: dict[str, Any], console: Console | None = None) -> N
     console.print(_solver_table(view))
     if view.learned:
         console.print(KEY, style="dim", highlight=False, soft_wrap=True)
-    if len(view.limits) > 1:
-        console.print(_limit_table(view))
-    for table in (*_shift_tables(view), *_metrics_tables(view, console.width)):
+    limits = _limit_tables(view, console.width) if len(view.limits) > 1 else []
+    for table in (*limits, *_shift_tables(view), *_metrics_tables(view, console.width)):
         console.print(table)
     answer = headline(view)
     console.print(sentence(answer.text), markup=False, highlight=False, soft_wrap=True)

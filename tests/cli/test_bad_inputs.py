@@ -7,6 +7,9 @@ import gzip
 import json
 import os
 import re
+import resource
+import sys
+import time
 from pathlib import Path  # noqa: TC003 - annotations of fixtures
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,7 @@ BASELINES = {
     "memory": "best-of-orders",
     "batching": "sarathi",
 }
+MOST_SECONDS, MOST_BYTES = 20, 2 * 10**9  # of a refusal
 SMALL = {"jobshop": "3x2", "soc": "", "memory": "", "batching": "6@2"}
 
 
@@ -38,6 +42,13 @@ def document(name: str) -> dict[str, Any]:
     instance = get_domain(name).generators[generator](np.random.default_rng(0), SMALL[name])
     found: dict[str, Any] = json.loads(json.dumps(instance.to_json()))
     return found
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 @pytest.fixture
@@ -50,7 +61,10 @@ def refused(
     def run(*words: str | Path, names: str = "") -> str:
         before = sorted(tmp_path.rglob("*"))
         capsys.readouterr()
+        began, held = time.process_time(), peak_bytes()
         assert main([str(word) for word in words]) == 2
+        assert time.process_time() - began < MOST_SECONDS
+        assert peak_bytes() < max(MOST_BYTES, held + 1)
         lines = capsys.readouterr().err.strip().splitlines()
         assert len(lines) == 1, lines
         assert lines[0].startswith("graphsched: error: ")
@@ -252,6 +266,23 @@ def test_an_instance_is_not_overwritten(refused: Callable[..., str], tmp_path: P
         line = refused("solve", "soc", "ds3@job.txt+SoC.txt", "--baseline", "heft", "--out", name)
         assert f"--out {name}: is the instance" in line
         assert (tmp_path / name).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("allocate", "x.csv", "--time-limit", "1", "--time-limit=2"),
+        ("allocate", "x.csv", "--capacity="),
+        ("extract", "memory", "unet", "--batch", "1", "--batch", "1"),
+        ("extract", "memory", "unet", "--out", ""),
+        ("extract", "memory", "unet", "--im", "8"),
+        ("solve", "jobshop", "ft06", "--seed", "1", "--seed", "2"),
+    ],
+)
+def test_options_given_twice_empty_or_in_part(
+    refused: Callable[..., str], words: tuple[str, ...]
+) -> None:
+    refused(*words, names="--")
 
 
 @pytest.mark.parametrize("value", ["1e308", "1e999", "null", "true", "[1]", '"x"', "9" * 400])

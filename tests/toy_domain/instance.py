@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import PythonScalars, python_scalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
-class Worker:
+class Worker(PythonScalars):
     """pace: minutes per unit of work; can_rush: may work at double speed and rest afterwards."""
 
     pace: int
@@ -20,7 +21,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(PythonScalars):
     """One job.
 
     Attributes:
@@ -52,6 +53,7 @@ class CrewInstance:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         if not self.jobs or not self.workers:
             raise InputError("jobs", "expected at least one job and one worker")
         for j, job in enumerate(self.jobs):

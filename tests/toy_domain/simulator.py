@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.core.graph import GraphStore, PackedObs
+from graphsched.envs.core.parts.values import PythonScalars
 from graphsched.envs.core.sim import RowLimits, StepResult
 from tests.toy_domain.checker import lower_bound
 from tests.toy_domain.features import (
@@ -32,7 +33,7 @@ CREW = -1  # key of the crew's graph among those of the jobs
 
 
 @dataclass(frozen=True)
-class CrewOptions:
+class CrewOptions(PythonScalars):
     """may_defer: whether the crew may wait although something could be started."""
 
     may_defer: bool = True

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.values import PythonScalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(PythonScalars):
     """Worker `worker` carries out task `task` of job `job` in [start, end), minutes."""
 
     job: int
@@ -26,7 +27,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class CrewSolution:
+class CrewSolution(PythonScalars):
     """All runs, in order of their start, the seed of their world and the claimed cost."""
 
     runs: tuple[Run, ...]

@@ -24,6 +24,7 @@ from graphsched.envs.core.gym.spaces import (
     observation,
     observation_space,
 )
+from graphsched.envs.core.parts.values import python_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,7 +160,7 @@ class GraphSchedEnv(gymnasium.Env[Observation, Any]):
         Raises:
             InputError: an unknown option, or a specification of no instance.
         """
-        super().reset(seed=seed)
+        super().reset(seed=python_value(seed))
         options = dict(options or {})
         given = options.pop("instance", None)
         if options:

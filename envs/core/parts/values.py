@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import reprlib
 from numbers import Integral, Real
@@ -13,6 +14,35 @@ from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def python_scalars(record: Any) -> None:
+    """Make NumPy's scalars in a dataclass Python's, which JSON and `type` know; tuples too."""
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        plain = python_value(value)
+        if plain is not value:
+            object.__setattr__(record, field.name, plain)
+
+
+class PythonScalars:
+    """Base of dataclasses that have nothing else to check when they are built."""
+
+    def __post_init__(self) -> None:
+        """See `python_scalars`."""
+        python_scalars(self)
+
+
+def python_value(value: Any) -> Any:
+    """A value whose NumPy scalars are Python's, in tuples, lists and tables as well."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict:
+        return {key: python_value(entry) for key, entry in value.items()}
+    if type(value) in (list, tuple):
+        plain = type(value)(map(python_value, value))
+        return plain if any(a is not b for a, b in zip(plain, value, strict=True)) else value
+    return value
 
 
 def words(values: Any, where: str) -> tuple[str, ...]:

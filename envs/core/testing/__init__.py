@@ -20,6 +20,7 @@ CHECKS = (
     data.check_names,
     data.check_instances,
     data.check_readers,
+    data.check_scalars,
     data.check_library,
     data.check_perturbations,
     observations.check_observations,

@@ -90,6 +90,29 @@ def check_readers(cases: Cases) -> None:
             assert_refused(lambda read=read: read(path), f"reader {name!r}, missing file")  # type: ignore[misc]
 
 
+def check_scalars(cases: Cases) -> None:
+    """NumPy's scalars do where Python's are declared: they leave the same JSON."""
+    for instance in cases.instances[:3]:
+        again = _with_numpy_scalars(instance)
+        assert json.dumps(again.to_json()) == json.dumps(instance.to_json()), instance.name
+        solution = cases.domain.baseline(next(iter(cases.domain.baselines)))(instance)
+        claimed = _with_numpy_scalars(solution)
+        assert json.dumps(claimed.to_json()) == json.dumps(solution.to_json()), instance.name
+    options = cases.domain.options()
+    assert repr(_with_numpy_scalars(options)) == repr(options)
+
+
+def _with_numpy_scalars(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value) if field.init]
+        given = {name: _with_numpy_scalars(getattr(value, name)) for name in names}
+        return dataclasses.replace(value, **given)
+    if type(value) is tuple:
+        return tuple(map(_with_numpy_scalars, value))
+    kinds = {bool: np.bool_, int: np.int64, float: np.float64, str: np.str_}
+    return kinds[type(value)](value) if type(value) in kinds else value
+
+
 def check_library(cases: Cases) -> None:
     """Each set's first instance loads and bears its name; unknown names are refused."""
     library = cases.domain.library

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.values import count, number
+from graphsched.envs.core.parts.values import count, number, python_scalars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
+        python_scalars(self)
         for field in ("flops_per_s", "slow_bandwidth", "fast_bandwidth", "copy_bandwidth"):
             value = number(getattr(self, field), f"machine.{field}")
             if value <= 0:

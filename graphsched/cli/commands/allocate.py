@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.clock import wall_s
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.arguments import Parser
 from graphsched.eval.allocation.allocators import ALLOCATORS
 from graphsched.eval.allocation.checker import check_placement
 from graphsched.eval.allocation.fits import fit
 from graphsched.eval.allocation.instance import read_minimalloc
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
 
     from graphsched.eval.allocation.instance import Allocation
@@ -23,13 +24,8 @@ if TYPE_CHECKING:
 EXACT = "cp-sat"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError("allocate", message)
-
-
-def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="graphsched allocate", description=__doc__)
+def _arguments(words: Sequence[str]) -> Namespace:
+    parser = Parser("allocate", __doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="id,lower,upper,size")
     parser.add_argument(
         "--time-limit", type=float, default=10.0, help="seconds for search and cp-sat, each a file"
@@ -37,7 +33,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--capacity", type=int, help="bytes; by default those in a file's name")
     parser.add_argument("--allocators", help=f"separated by commas: {', '.join(ALLOCATORS)}")
     parser.add_argument("--json", action="store_true", help="heights, bounds and offsets as JSON")
-    return parser.parse_args(list(words))
+    return parser.parse(words)
 
 
 def _without_domain(words: Sequence[str]) -> Sequence[str]:

@@ -9,11 +9,11 @@ from pathlib import Path  # noqa: TC003 - read at run time by tyro
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.table import Table
 
 from graphsched.cli.arguments import DomainWord, parse
 from graphsched.cli.commands import INTERRUPTED
 from graphsched.cli.screen import Bar, wide_console
+from graphsched.cli.tables import Row, fitting_tables
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
@@ -155,22 +155,24 @@ def _show(facts: dict[str, Any], out: Path | None) -> None:
         return
     measure, solver, against = facts["measure"], facts["solver"], facts["against"]
     title = f"{facts['domain']}: instances on which {solver} is worst, against {against}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("instance" if out is None else "file", no_wrap=True)
-    for column in ("group", "from", measure, solver, against, "lower bound"):
-        table.add_column(column, justify="right", no_wrap=True)
+    columns = ("instance" if out is None else "file", "group", "from", measure)
     starts = {
         course["restart"]: course["trajectory"][0][1]
         for course in facts["restarts"]
         if course["trajectory"]
     }
+    rows = []
     for k, row in enumerate(facts["instances"], start=1):
         cells = (starts[row["restart"]], row["score"])
         shown = [f"{value:.3f}" for value in cells]
         costs = [f"{row[key]:g}" for key in ("cost", "cost_against", "lower_bound")]
         name = str(k) if out is None else row["file"]
-        table.add_row(name, row["group"], *shown, *costs)
-    wide_console().print(table)
+        rows.append(Row(name, [row["group"], *shown, *costs]))
+    console = wide_console()
+    for table in fitting_tables(
+        title, [*columns, solver, against, "lower bound"], rows, console.width
+    ):
+        console.print(table)
     print(_sentence(facts))
 
 

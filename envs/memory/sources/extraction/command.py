@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import logging
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.arguments import Parser
 from graphsched.envs.core.parts.writing import prepare_file, write_file
 from graphsched.envs.memory.hardware.machine import MIB, machine_from_json
 from graphsched.envs.memory.sources.extraction.models import MODELS, build
@@ -18,6 +18,7 @@ from graphsched.envs.memory.sources.extraction.shape import Shape
 from graphsched.envs.memory.sources.extraction.training import OPTIMIZERS, training_program
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
 
     from graphsched.envs.memory.hardware.machine import Machine
@@ -27,13 +28,8 @@ if TYPE_CHECKING:
 LARGEST = 2**20  # of a size
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError("extract memory", message)
-
-
-def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="graphsched extract memory", description=__doc__)
+def _arguments(words: Sequence[str]) -> Namespace:
+    parser = Parser("extract memory", __doc__)
     parser.add_argument("model", help=", ".join(MODELS))
     parser.add_argument("--mode", choices=("forward", "train"), default="forward")
     parser.add_argument("--optimizer", default="sgd", help=f"of train: {', '.join(OPTIMIZERS)}")
@@ -46,10 +42,10 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, help="MODEL.json or MODEL-training.json; gzipped if it ends in .gz"
     )
-    return parser.parse_args(list(words))
+    return parser.parse(words)
 
 
-def _program(options: argparse.Namespace, name: str, machine: Machine) -> MemoryInstance:
+def _program(options: Namespace, name: str, machine: Machine) -> MemoryInstance:
     """The model traced. Raises InputError where PyTorch refuses the sizes."""
     shape = Shape(options.batch, options.sequence, options.image)
     logging.disable(logging.ERROR)  # PyTorch logs what it raises, with a traceback
