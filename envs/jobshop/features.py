@@ -24,6 +24,14 @@ from graphsched.envs.core.graph import (
 if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
 
+NUM_RULES = 12  # of each direction, see `view.pilots`
+OPINIONS = (  # of the rules of a direction, which each make a schedule that begins with a candidate
+    "least",  # least makespan of them all minus the least among the candidates, / mean duration
+    "quartile",  # mean of their lower quarter, likewise
+    "mean",
+    "wins",  # share of the rules that find no candidate better
+    *(f"over_best_{i + 1}" for i in range(NUM_RULES)),  # each rule's, likewise
+)
 CANDIDATE = features(
     "duration",  # / mean duration
     "start_delay",  # start - earliest start on the machine, / mean duration
@@ -59,6 +67,14 @@ CANDIDATE = features(
     "pilot_machines_over_best_2",
     "pilot_over_best_3",
     "pilot_machines_over_best_3",
+    "bounds",  # largest one-machine bound of any machine if this goes first, / horizon
+    "bounds_mean",  # their mean over machines
+    "bounds_power",  # their power mean of degree 16
+    "bounds_over_best",  # the same three minus their least among the candidates, / mean duration
+    "bounds_mean_over_best",
+    "bounds_power_over_best",
+    *(f"{way}_{word}" for way in ("forward", "backward") for word in OPINIONS),
+    "backward_behind",  # how much later than others it starts where backward rules place it freely
 )
 RESOURCE = features(
     "ready",  # machine ready - now, / mean duration, clipped

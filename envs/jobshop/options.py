@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.values import python_scalars
 
+LOOKS = ("none", "bounds", "rules")
 CANDIDATE_RULES = {"nondelay": 0.0, "active": 1.0}
 
 MAX_STEPS = 10**6  # more operations than an instance has play no part
@@ -24,6 +25,8 @@ class JobShopOptions:
 
     delay_window: float = 0.3
     pilot_steps: int = 120
+    look_ahead: str = "none"
+    rules: int = 12
 
     def __post_init__(self) -> None:
         """Accept the rules' names as well; raises InputError outside [0, 1]."""

@@ -12,7 +12,7 @@ from graphsched.envs.core.slots import SlotSim
 from graphsched.envs.jobshop.bounds import heads_and_tails
 from graphsched.envs.jobshop.features import SCHEMA, static_graph
 from graphsched.envs.jobshop.instance import JobShopInstance, instance_from_json
-from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.options import LOOKS, JobShopOptions
 from graphsched.envs.jobshop.physics.dispatch import (
     NO_TAIL,
     begin_slots,
@@ -22,7 +22,7 @@ from graphsched.envs.jobshop.physics.dispatch import (
 )
 from graphsched.envs.jobshop.physics.state import State
 from graphsched.envs.jobshop.solution import JobShopSolution
-from graphsched.envs.jobshop.view.pilot import empty_scratch
+from graphsched.envs.jobshop.view.opinions import empty_desk
 from graphsched.envs.jobshop.view.rows import fill_rows, list_machines
 
 if TYPE_CHECKING:
@@ -143,7 +143,9 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
             state,
             slots,
             self.options.pilot_steps,
-            empty_scratch(*state.visit.shape[1:]),
+            LOOKS.index(self.options.look_ahead),
+            self.options.rules,
+            empty_desk(*state.visit.shape[1:], state.machine.shape[1]),
             np.ascontiguousarray(self.first_row[:, 0]),
             candidate_ptr,
             resource_ptr,

@@ -47,6 +47,8 @@ class Scratch(NamedTuple):
     key: Ints  # (J,) earliest start + order; FAR once the job is complete
     ready: Ints  # (M,) end of the machine's last operation
     load: Ints  # (M,) unscheduled work
+    ended: Ints  # (J,) end of each job that became complete
+    nothing: Ints  # (J,) zeros
 
 
 def empty_scratch(jobs: int, machines: int) -> Scratch:
@@ -54,6 +56,8 @@ def empty_scratch(jobs: int, machines: int) -> Scratch:
     return Scratch(
         *(np.empty(jobs, np.int64) for _ in range(4)),
         *(np.empty(machines, np.int64) for _ in range(2)),
+        np.zeros(jobs, np.int64),
+        np.zeros(jobs, np.int64),
     )
 
 
@@ -101,7 +105,9 @@ def _play(
     jobs: int,
     unit: int,
     rule: Rule,
-    job_ptr: Ints,  # (J + 1,)
+    stop: Ints,  # (J,) end of each job's operations
+    offset: Ints,  # (J,) added to a complete job's end
+    ended: Ints,  # (J,) out: end of each job that became complete
     machine: Ints,  # (O,)
     duration: Ints,  # (O,)
     tails: Ints,  # (O,)
@@ -129,7 +135,7 @@ def _play(
         operation[chosen] = o + 1
         ready[m] = end
         load[m] -= duration[o]
-        last = job_ptr[chosen + 1]
+        last = stop[chosen]
         if o + 1 < last:
             following = machine[o + 1]
             place[chosen] = following
@@ -141,8 +147,9 @@ def _play(
         else:
             place[chosen] = -1
             key[chosen] = FAR
-            latest = max(latest, end)
-            total += end
+            ended[chosen] = end
+            latest = max(latest, end + offset[chosen])
+            total += end + offset[chosen]
         least = FAR
         for j in range(jobs):  # those that wait for machine m can't start before ``end``
             value = max(key[j], end + order[j]) if place[j] == m else key[j]
@@ -203,7 +210,7 @@ def look_ahead(
     while unit < jobs:
         unit *= 2
     steps = min(steps, state.operations_left[b] - 1)
-    job_ptr, machine = state.job_ptr[b], state.machine[b]
+    stop, machine = state.job_ptr[b, 1:], state.machine[b]
     duration, tail = state.duration[b], state.tail[b]
     _orders(state, b, rule, unit, orders)
     for c in range(state.num_candidates[b]):
@@ -214,7 +221,9 @@ def look_ahead(
             jobs,
             unit,
             rule,
-            job_ptr,
+            stop,
+            scratch.nothing,
+            scratch.ended,
             machine,
             duration,
             tail,

@@ -9,13 +9,14 @@ import numpy as np
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.jobshop.features import CAND, CTX, RES, SCHEMA
 from graphsched.envs.jobshop.view.onemachine import fill_conflict, lookahead, one_machine
+from graphsched.envs.jobshop.view.opinions import fill_bounds, fill_opinions
 from graphsched.envs.jobshop.view.pilot import BOUND, JOBS, MACHINES, OUTCOMES, RULES, look_ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.jobshop.physics.state import State
-    from graphsched.envs.jobshop.view.pilot import Scratch
+    from graphsched.envs.jobshop.view.opinions import Desk
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -224,7 +225,9 @@ def fill_rows(
     state: State,
     slots: NDArray[np.int64],  # (N,)
     pilot_steps: int,
-    scratch: Scratch,
+    look: int,  # 0 none, 1 bounds, 2 rules
+    rules: int,
+    desk: Desk,
     first_row: NDArray[np.int64],  # (B,) node-table row of each slot's first operation
     candidate_ptr: NDArray[np.int64],  # (N + 1,)
     resource_ptr: NDArray[np.int64],  # (N + 1,)
@@ -278,8 +281,12 @@ def fill_rows(
             candidate_node[row, OPERATION] = first_row[b] + state.next_operation[b, j]
             candidate_resource[row, FOCUS] = 0
             candidate_resource[row, NEXT] = place_of[following] if following >= 0 else -1
-        for rule in range(len(RULES)):
-            look_ahead(state, b, pilot_steps, RULES[rule], owner, scratch, outcome)
+        if look > 0:
+            fill_bounds(state, b, desk, wide)
+        if look > 1:
+            fill_opinions(state, b, rules, desk, wide)
+        for rule in range(len(RULES) if pilot_steps >= 0 else 0):
+            look_ahead(state, b, pilot_steps, RULES[rule], owner, desk.scratch, outcome)
             for c in range(num):
                 wide[c, PILOT_BOUND[rule]] = outcome[c, BOUND]
                 wide[c, PILOT_MACHINES[rule]] = outcome[c, MACHINES]
