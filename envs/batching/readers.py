@@ -34,7 +34,6 @@ from graphsched.envs.core.parts.reading import (
     real,
     within,
 )
-from graphsched.envs.core.parts.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,19 +89,14 @@ _log = logging.getLogger(__name__)
 
 def _count(word: object, where: str, name: str, most: int = MAX_TOKENS) -> int:
     """Tokens, perhaps none; some traces write them as 12.0."""
-    value = real(_word(word), f"{where}, {name}", 0, most)
+    value = real(str(word), f"{where}, {name}", 0, most)
     if value != int(value):
         raise InputError(f"{where}, {name}", f"expected a count, found {word!r:.40}")
     return int(value)
 
 
 def _seconds(word: object, where: str, name: str) -> float:
-    return real(_word(word), f"{where}, {name}", 0.0, LATEST_S)
-
-
-def _word(value: object) -> str:
-    """A number of JSON as a CSV would have it; what nests without end is shortened."""
-    return value if isinstance(value, str) else shown(value)
+    return real(str(word), f"{where}, {name}", 0.0, LATEST_S)
 
 
 def _moment(word: str, where: str, name: str) -> float:
@@ -241,9 +235,7 @@ def _hashed_row(document: dict[str, Any], where: str, blocks: _Blocks) -> _Row:
     prompt = _count(document["input_length"], where, "input_length")
     hashes = document["hash_ids"]
     if not isinstance(hashes, list) or not all(type(h) is int for h in hashes):
-        raise InputError(
-            f"{where}, hash_ids", f"expected a list of integers, found {shown(hashes):.40}"
-        )
+        raise InputError(f"{where}, hash_ids", f"expected a list of integers, found {hashes!r:.40}")
     full = -(-prompt // blocks.tokens)
     if hashes and abs(len(hashes) - full) > 1:
         expected = f"expected {full} hashes, of blocks of {blocks.tokens} tokens"

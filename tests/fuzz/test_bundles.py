@@ -87,13 +87,13 @@ def _spoiled_model(data: bytes, rng: random.Random) -> bytes:
             case 1:
                 constant.data_type = rng.randrange(25)
             case 2:
-                node.op_type = rng.choice(("Relu", "Nothing", "", "n" * 3000, "ConstantOfShape"))
+                node.op_type = rng.choice(("Relu", "Nothing", "", "n" * 40, "ConstantOfShape"))
             case 3 if node.input:
                 node.input[rng.randrange(len(node.input))] = rng.choice(("", "x", constant.name))
             case 4 if node.attribute:
                 rng.choice(node.attribute).i = rng.choice(EXTREMES[:4])  # memory goes with it
             case 5 if put:
-                rng.choice(put).name = rng.choice(("x", "", "n" * 3000))
+                rng.choice(put).name = rng.choice(("x", "", "n" * 40))
             case 6 if put:
                 shape = rng.choice(put).type.tensor_type.shape
                 if shape.dim:

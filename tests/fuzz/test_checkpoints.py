@@ -49,4 +49,4 @@ def test_spoiled_checkpoints_are_read_or_refused(rng: random.Random) -> None:
         for file, data in files.items():
             (Path(folder) / CHECKPOINT / file).write_bytes(data)
         reader = get_domain("jobshop").instance_from_json
-        judged(lambda: read_checkpoint(Path(folder), reader), "")
+        judged(lambda: read_checkpoint(Path(folder), reader), "", longest=10_000)

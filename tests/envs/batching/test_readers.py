@@ -317,16 +317,6 @@ def test_line_ends_marks_and_zips_make_no_difference(tmp_path, text, zipped):
     assert READERS["auto"](path).to_json() == plain
 
 
-@pytest.mark.parametrize("field", ["timestamp", "input_length", "output_length", "hash_ids"])
-def test_lists_in_lists_are_no_number_of_a_trace(tmp_path, field):
-    """However many a parser takes: what shows them may take fewer."""
-    row = {"timestamp": 0, "input_length": 1, "output_length": 5, "hash_ids": [], field: "HERE"}
-    for depth in range(850, 1000):
-        text = json.dumps(row).replace('"HERE"', "[" * depth + "]" * depth)
-        with pytest.raises(InputError, match=r"t.jsonl, line 1"):
-            READERS["mooncake"](written(tmp_path, text, "t.jsonl"))
-
-
 def test_a_long_value_is_shortened(tmp_path):
     document = GENERATORS["toy"](np.random.default_rng(0), "").to_json() | {
         "max_tokens": ["x" * 999]
