@@ -120,6 +120,8 @@ def read_profile(path: Path) -> tuple[Floats, Floats]:
         raise InputError(path, "expected two rows at least, tokens > 0 and rising")
     if not (times > 0).all():
         raise InputError(path, "expected linear_ms > 0")
+    if times[-1] < times[0]:  # longer batches would take less than no time
+        raise InputError(path, "expected the last linear_ms not below the first")
     return tokens, times
 
 

@@ -143,6 +143,8 @@ def test_a_profile_stands_for_a_gpu(tmp_path):
     assert Replica(str(path)).gpu == str(path)
     with pytest.raises(InputError, match=r"huge.csv, line 3: expected a number in"):
         read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n9,1e308\n", "huge.csv"))
+    with pytest.raises(InputError, match=r"falls.csv: expected the last linear_ms not below"):
+        read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n64,3\n", "falls.csv"))
     with pytest.raises(InputError, match="rising"):
         read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n8,11\n", "bad.csv"))
 
