@@ -186,9 +186,8 @@ class Afternoon(RuleBasedStateMachine):
         before = visible(self.folder)
         breaking = Breaking(self.folder, at, way)
         status = -9
-        with breaking.watching():
-            with suppress(Killed):
-                status = main(WRITERS[name].words.split())
+        with breaking.watching(), suppress(Killed):
+            status = main(WRITERS[name].words.split())
         after = visible(self.folder)
         changed = {p for p in before | after if before.get(p) != after.get(p)}
         assert changed <= set(WRITERS[name].outputs)
