@@ -110,7 +110,7 @@ def test_each_file_is_old_or_new(
     total = _run(name, fresh(False), None, "")
     assert total > 2
     rng = random.Random(name)
-    steps = range(1, total + 1)
+    steps = list(range(1, total + 1))
     if not EVERY and total > STEPS.get(name, total):
         steps = sorted(rng.sample(steps, STEPS[name]))
     for at in steps:
