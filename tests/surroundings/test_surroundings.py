@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import locale
 import os
@@ -11,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -49,13 +49,13 @@ def start(
     *words: str,
     flags: tuple[str, ...] = (),
     before: tuple[str, ...] = (),
-    root: Path = ROOT,
     cwd: Path | None = None,
     out: object = subprocess.PIPE,
     **environment: str | None,
 ) -> subprocess.Popen[str]:
     """Start the command; an environment variable of None is left out."""
-    wanted = {"PYTHONPATH": str(root), "PYTHONUNBUFFERED": None, **environment}
+    usual = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONUNBUFFERED": None}
+    wanted = {"PYTHONPATH": str(ROOT), **usual, **environment}
     settings = {k: v for k, v in {**os.environ, **wanted}.items() if v is not None}
     return subprocess.Popen(
         [*before, sys.executable, *flags, "-m", "graphsched", *words],
@@ -106,15 +106,15 @@ def test_as_a_user_who_may_write_nowhere(tmp_path: Path) -> None:
     """Neither the kernels nor the working directory."""
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o005 != 0o005:
-            folder.chmod(folder.stat().st_mode | 0o055) if folder.is_relative_to(
-                Path(os.environ.get("TMPDIR", "/tmp"))
-            ) else None
+    base = Path(tempfile.gettempdir()).resolve()
+    for folder in tmp_path.resolve().parents:
+        if folder.is_relative_to(base) and folder != base:
+            folder.chmod(0o755)  # pytest's own are closed to others
+    tmp_path.chmod(0o755)
     before = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
     how = {"before": before, "cwd": locked, "HOME": "/nonexistent", "NUMBA_DISABLE_JIT": "1"}
     found = run(*SPT, **how)
-    if found[0] == 1 and "No module named" in found[2][-1] or found[0] == 126:
+    if found[0] == 126 or (found[0] == 1 and "No module named" in found[2][-1]):
         pytest.skip("the installation is hidden from other users")
     assert "makespan" in works(found)
     assert "x.json: can't write there: Permission denied" in refuses(
@@ -177,7 +177,14 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("how", ["empty", "cut", "zeros", "a block of zeros", "garbage"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "cut",
+        "a block of zeros",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("empty", "zeros", "garbage")),
+    ],
+)
 def test_damaged_kernels_are_compiled_again(kernels: Path, tmp_path: Path, how: str) -> None:
     """Once, and LLVM doesn't get to see them: it would end the process."""
     shutil.copytree(kernels, tmp_path / "copy")
@@ -194,7 +201,9 @@ def test_damaged_kernels_are_compiled_again(kernels: Path, tmp_path: Path, how: 
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("options", ["ro", "size=16k", "size=16k,nr_inodes=2"])
+@pytest.mark.parametrize(
+    "options", ["ro", "size=16k", pytest.param("nr_inodes=2", marks=pytest.mark.slow)]
+)
 def test_a_cache_that_is_full_or_read_only(kernels: Path, tmp_path: Path, options: str) -> None:
     """One line at most."""
     disk = tmp_path / "disk"
@@ -259,20 +268,19 @@ def test_a_folder_that_bears_a_policy_s_name(
     assert all("default" in line for line in lines)
 
 
-@pytest.mark.parametrize("flag", ["-O", "-OO"])
+@pytest.mark.parametrize("flag", ["-O", pytest.param("-OO", marks=pytest.mark.slow)])
 def test_without_assertions(tmp_path: Path, flag: str) -> None:
     """Checkers go on refusing: none relies on `assert`."""
     how = {"flags": (flag,), "cwd": tmp_path, "NUMBA_DISABLE_JIT": "1"}
+    how["PYTHONDONTWRITEBYTECODE"] = "1"  # or each library would be there twice
     works(run(*SPT, "--out", "s.json", **how))
     document = json.loads((tmp_path / "s.json").read_text())
-    assert works(run("check", "jobshop", "ft06", "s.json", **how))
-    key = next(k for k, v in document.items() if isinstance(v, list))
-    document[key] = json.loads(json.dumps(document[key]).replace("1", "0"))
+    for operation in next(value for value in document.values() if isinstance(value, list)):
+        operation["start"] = 0
     (tmp_path / "s.json").write_text(json.dumps(document))
-    status, _, told = run("check", "jobshop", "ft06", "s.json", **how)
-    assert status in (1, 2)
-    assert told
-    assert not any("Traceback" in line for line in told)
+    status, out, told = run("check", "jobshop", "ft06", "s.json", **how)
+    assert (status, told) == (1, [])
+    assert "overlap" in out or "before" in out, out
 
 
 def test_the_order_of_sets_doesnt_matter(tmp_path: Path) -> None:
@@ -288,12 +296,12 @@ def test_the_order_of_sets_doesnt_matter(tmp_path: Path) -> None:
     "settings",
     [
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"PYTHONIOENCODING": "ascii"},
         {"PYTHONIOENCODING": "latin-1", "COLUMNS": "20", "TERM": "dumb", "NO_COLOR": "1"},
-        {"COLUMNS": "1", "TERM": None},
-        {"COLUMNS": "x", "LINES": "-1", "FORCE_COLOR": "1"},
+        pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow),
+        pytest.param({"COLUMNS": "1", "TERM": None}, marks=pytest.mark.slow),
+        pytest.param({"COLUMNS": "x", "LINES": "-1"}, marks=pytest.mark.slow),
     ],
-    ids=lambda settings: "-".join(f"{k}={v}" for k, v in settings.items()),
+    ids=lambda settings: "-".join(f"{name}={value}" for name, value in settings.items()),
 )
 def test_locales_and_terminals(tmp_path: Path, settings: dict[str, str | None]) -> None:
     """Letters and columns that aren't there keep nobody from working; `list` has an umlaut."""
@@ -314,7 +322,11 @@ def test_decimal_commas() -> None:
     assert "60.00%" in works(run(*SPT, LC_ALL="de_DE.UTF-8"))
 
 
-PRINTING = [("list",), ("--help",), ("solve", "--help"), SPT, EVAL]
+PRINTING = [
+    ("--help",),
+    SPT,
+    *(pytest.param(w, marks=pytest.mark.slow) for w in (("list",), ("solve", "--help"), EVAL)),
+]
 
 
 @pytest.mark.parametrize("words", PRINTING, ids=" ".join)
@@ -334,18 +346,26 @@ def test_a_full_output_is_one_line(words: tuple[str, ...]) -> None:
         assert "No space left on device" in refuses(run(*words, out=full))
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [">&-", "<&- >&- 2>&-", *(pytest.param(c, marks=pytest.mark.slow) for c in ("<&-", "2>&-"))],
+)
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     """What is written goes to its file, not into the output's place."""
     before = ("sh", "-c", f'exec "$@" {closed}', "sh")
     works(run(*SPT, "--out", "s.json", before=before, cwd=tmp_path))
     assert isinstance(json.loads((tmp_path / "s.json").read_text()), dict)
-    assert run("solve", "jobshop", "nope", before=before)[0] == 2
+
+
+@pytest.mark.parametrize("closed", ["2>/dev/full", "2>&-"])
+def test_errors_that_nobody_can_be_told_of(closed: str) -> None:
+    """The status says it."""
+    before = ("sh", "-c", f'exec "$@" {closed}', "sh")
+    assert run("nope", before=before) == (2, "", [])
 
 
 def test_without_compiled_kernels() -> None:
-    compiled, interpreted = works(run(*SPT)), works(run(*SPT, NUMBA_DISABLE_JIT="1"))
-    assert compiled.splitlines()[0] == interpreted.splitlines()[0]
+    assert works(run(*SPT, NUMBA_DISABLE_JIT="1")).startswith("ft06: makespan 88 by spt")
 
 
 MODULES = ("gymnasium", "numpy.linalg", "graphsched.cli.main", "numba.core.types", "tyro")
@@ -379,21 +399,22 @@ def test_the_script_that_pip_makes_is_interrupted_quietly_too(tmp_path: Path) ->
 
 
 @pytest.mark.compiled
-def test_an_interrupt_while_compiling_is_one_line(kernels: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "delay", [0.3, *(pytest.param(d, marks=pytest.mark.slow) for d in (0.0, 0.1, 0.2, 0.5, 0.8))]
+)
+def test_an_interrupt_while_compiling_is_one_line(
+    kernels: Path, tmp_path: Path, delay: float
+) -> None:
     """And the next process compiles, or finds, whole kernels."""
-    for round_ in itertools.count():
-        cache = tmp_path / str(round_)
-        process = start(*KERNEL, cwd=kernels, NUMBA_CACHE_DIR=str(cache))
-        assert process.stderr is not None
-        assert process.stderr.readline().startswith("compiling")
-        time.sleep((0.02, 0.3, 0.7)[round_])
-        process.send_signal(signal.SIGINT)
-        status, _, told = finish(process)
-        if status == 0:  # it was quicker
-            assert told == []
-        else:
-            assert status in (130, -signal.SIGINT)
-            assert told in ([], ["graphsched: interrupted"])
-        works(run(*KERNEL, cwd=kernels, NUMBA_CACHE_DIR=str(cache)))
-        if round_ == 2:
-            break
+    process = start(*KERNEL, cwd=kernels, NUMBA_CACHE_DIR=str(tmp_path))
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("compiling")
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    status, _, told = finish(process)
+    if status == 0:  # it was quicker
+        assert told == []
+    else:
+        assert status in (130, -signal.SIGINT)
+        assert told in ([], ["graphsched: interrupted"])
+    works(run(*KERNEL, cwd=kernels, NUMBA_CACHE_DIR=str(tmp_path)))
