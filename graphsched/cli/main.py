@@ -11,19 +11,18 @@ import importlib
 import io
 import logging
 import os
-import signal
 import sys
-import threading
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
-from graphsched import __version__, _quits_at_interrupts
+from graphsched import __version__
 from graphsched.cli.commands import INTERRUPTED
+from graphsched.cli.signals import ended_by_signals
 from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import EXTRAS, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 BAD_INPUT = 2
 COMMANDS = {
@@ -62,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _status(words: list[str]) -> int:
     try:
-        with _ended_by_signals():
+        with ended_by_signals():
             _check_text(words)
             return _run(words)
     except InputError as error:
@@ -112,26 +111,6 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr)
     except OSError:
         _drop(sys.stderr)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A request to end, as schedulers of clusters send it, cleans up as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: Any) -> None:
-        del frame
-        raise Interrupted(number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    if _quits_at_interrupts():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _check_text(words: Sequence[str]) -> None:

@@ -57,7 +57,7 @@ def start(
     usual = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONUNBUFFERED": None}
     wanted = {"PYTHONPATH": str(ROOT), **usual, **environment}
     settings = {k: v for k, v in {**os.environ, **wanted}.items() if v is not None}
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         [*before, sys.executable, *flags, "-m", "graphsched", *words],
         cwd=cwd,
         env=settings,
@@ -66,6 +66,7 @@ def start(
         text=True,
         errors="backslashreplace",
     )
+    return process
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, list[str]]:
@@ -396,6 +397,31 @@ def test_the_script_that_pip_makes_is_interrupted_quietly_too(tmp_path: Path) ->
         told = done.stderr.splitlines()
         assert told[-1] == expected
         assert (len(told) == 1) == (name == "graphsched")
+
+
+class _Loses:
+    """Is interrupted where Python can't raise."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+
+def test_an_interrupt_that_python_would_lose_comes_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one in a callback of LLVM's, while a kernel is compiled, was."""
+
+    def work(words: object) -> int:
+        del words
+        thing = _Loses()
+        del thing
+        time.sleep(5)
+        return 0
+
+    monkeypatch.setattr("graphsched.cli.commands.bench.main", work)
+    assert main(["bench"]) == 130
+    assert capsys.readouterr().err.splitlines() == ["graphsched: interrupted"]
 
 
 @pytest.mark.compiled
