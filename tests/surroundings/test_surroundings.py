@@ -314,12 +314,13 @@ def test_locales_and_terminals(tmp_path: Path, settings: dict[str, str | None]) 
 
 def test_decimal_commas() -> None:
     """A locale changes neither what is read nor what is written."""
+    before = locale.setlocale(locale.LC_ALL)
     try:
         locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
     except locale.Error:
         pytest.skip("no such locale here")
     finally:
-        locale.setlocale(locale.LC_ALL, "C")
+        locale.setlocale(locale.LC_ALL, before)
     assert "60.00%" in works(run(*SPT, LC_ALL="de_DE.UTF-8"))
 
 
