@@ -29,10 +29,12 @@ CANT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCE
 def write_files(files: Mapping[Path, bytes]) -> None:
     """Replace files, all or none: written beside them, flushed to disk, renamed over them.
 
-    Folders are made. Raises NotWritten if a file can't be written; then all are as they were.
+    Folders are made. Raises NotWritten if a file can't be written; then all are as they were, and
+    there is no folder that wasn't there.
     """
     fresh: dict[Path, Path] = {}  # what is to be replaced: by what
     through: dict[Path, bytes] = {}
+    made: list[Path] = []
     try:
         for path, data in files.items():
             with naming(path):
@@ -40,7 +42,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
                     through[path] = data
                 else:
                     target = _target(path)
-                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _make_folder(target.parent, made)
                     fresh[target] = _written_beside(target, data)
         for target, temporary in fresh.items():
             with naming(target):
@@ -49,6 +51,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
         for temporary in fresh.values():
             with suppress(OSError):
                 temporary.unlink()
+        _remove_empty(made)
     for folder in {target.parent for target in fresh}:
         _sync_folder(folder)
     for path, data in through.items():
@@ -83,26 +86,38 @@ def replace_folder(path: Path | str, files: Mapping[str, bytes]) -> None:
     A folder can't be renamed over another, so the old one steps aside for the moment between two
     renames. A writer killed in that moment leaves it where `find_folder` still finds it.
     """
-    with naming(Path(path)):
-        path = _target(Path(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = _beside(path)
-        fresh.mkdir()
-        try:
-            if path.exists():
-                fresh.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
-            for name, data in files.items():
-                _write_new(fresh / name, data, 0o666)
-            _sync_folder(fresh)
-            if path.exists():
-                shutil.rmtree(_aside(path), ignore_errors=True)
-                path.rename(_aside(path))
-            fresh.rename(path)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
-        _sync_folder(path.parent)
-        shutil.rmtree(_aside(path), ignore_errors=True)
+    made: list[Path] = []
+    try:
+        with naming(Path(path)):
+            path = _target(Path(path))
+            _make_folder(path.parent, made)
+            _replace_folder(path, files)
+            _sync_folder(path.parent)
+            shutil.rmtree(_aside(path), ignore_errors=True)
+    finally:
+        _remove_empty(made)
+
+
+def _replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Fill a new folder and put it in the place of the old one, which is aside then."""
+    fresh, aside = _beside(path), _aside(path)
+    fresh.mkdir()
+    try:
+        if path.exists():
+            fresh.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
+        for name, data in files.items():
+            _write_new(fresh / name, data, 0o666)
+        _sync_folder(fresh)
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+        fresh.rename(path)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if aside.exists() and not path.exists():
+            with suppress(OSError):
+                aside.rename(path)
+        raise
 
 
 def find_folder(path: Path | str) -> Path:
@@ -185,8 +200,24 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:32]}.{secrets.token_hex(4)}.tmp")
 
 
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those that it is in; notes the new ones, the innermost last."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    made += reversed(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_empty(made: list[Path]) -> None:
+    """Remove the folders that were made, if nothing came into them."""
+    for folder in reversed(made):
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def _written_beside(target: Path, data: bytes) -> Path:
     """A new file with the mode of the one that it shall replace."""
+    if target.is_dir():  # or renaming fails, when other files are replaced already
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     temporary = _beside(target)
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
