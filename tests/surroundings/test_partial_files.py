@@ -237,9 +237,15 @@ def test_a_real_signal_leaves_whole_files(tmp_path: Path, number: int) -> None:
         while not (tmp_path / "new" / "s.html").exists():
             time.sleep(0.01)
         time.sleep(rng.uniform(0.0, 0.3))
-        os.kill(process.pid or 0, number)
-        process.join(30)
-        assert process.exitcode in (128 + number, -number)
+        try:
+            for _ in range(30):  # one that falls into a callback of some library may be lost
+                os.kill(process.pid or 0, number)
+                process.join(1)
+                if process.exitcode is not None:
+                    break
+            assert process.exitcode in (128 + number, -number)
+        finally:
+            process.kill()
         assert not any(problem(tmp_path / path) for path in visible(tmp_path))
         if number != signal.SIGKILL:
             assert hidden(tmp_path) == []
