@@ -51,7 +51,7 @@ def judged(read: Callable[[], T], names: str, longest: int = LONGEST) -> T | Non
         AssertionError: another error or a warning, too much time or memory, a message of several
             lines or of many, or one that doesn't have `names` in it.
     """
-    before = _peak_bytes()
+    before = peak_bytes()
     try:
         with _in_time(), warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -65,7 +65,7 @@ def judged(read: Callable[[], T], names: str, longest: int = LONGEST) -> T | Non
         found = None
     else:
         event("read")
-    assert _peak_bytes() - before < MEMORY
+    assert peak_bytes() - before < MEMORY
     return found
 
 
@@ -97,6 +97,7 @@ def _in_time() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """The most memory that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.registry import get_domain
+from tests.envs.soc.files import JOB, SOC
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,31 +66,6 @@ def _hashed(**more: Any) -> bytes:
 
 _BLOCKS = (b'{"chat_id": 1, "parent_chat_id": -1, "timestamp": 61.1, "input_length": 40, ',
            b'"output_length": 12, "type": "text", "turn": 1, "hash_ids": [1, 2, 3]}\n')  # fmt: skip
-_JOB = b"""job_name Demo
-add_new_tasks 3
-first 0
-first HEAD
-first earliest_start 0 deadline 2 input_vol 0 output_vol 0
-second 1 0
-third 2 0 1
-third TAIL
-comm_vol 0 1 18
-comm_vol 0 2 12
-comm_vol 1 2 7
-"""
-_SOC = b"""add_new_resource resource_type CPU resource_name P1 resource_ID 0 capacity 2
-opp 1000 900
-power_profile 1000 0.1 0.2
-first 14
-second 13
-third 11
-add_new_resource resource_type ACC resource_name P2 resource_ID 1 capacity 1
-second 3
-add_new_resource resource_type MEM resource_name M1 resource_ID 2 capacity 1
-comm_band_self 10000
-comm_band 0 2 2
-comm_band 1 2 4
-"""
 _SPLIT = {
     "name": "demo",
     "workflow": {
@@ -126,7 +102,7 @@ FOREIGN: dict[str, dict[str, list[Seed]]] = {
     "soc": {
         "wfcommons": [Seed("w.json", json.dumps(d).encode()) for d in (_SPLIT, _WHOLE)],
         "ds3": [
-            Seed("job.txt", _JOB, (("SoC.demo.txt", _SOC),)),
+            Seed("job.txt", JOB.encode(), (("SoC.demo.txt", SOC.encode()),)),
         ],
     },
     "batching": {

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ from tests.surroundings.writers import (
     ONLY_PRINT,
     TOML,
     WRITERS,
+    complaints,
     hidden,
     problem,
     quicken,
@@ -146,7 +148,7 @@ def _run(
     if breaking.count >= (at or 1) and not breaking.dead:
         assert hidden(folder) == [], where
     if status == 2 and capsys is not None:
-        lines = [x for x in capsys.readouterr().err.splitlines() if "compiling" not in x]
+        lines = complaints(capsys.readouterr().err)
         assert len(lines) == 1, (where, lines)
         assert any(o.split("/")[0] in lines[0] for o in writer.outputs), (where, lines)
         if name not in ("eval", "attack", "train"):  # which can go on with what they wrote
@@ -173,12 +175,9 @@ class Afternoon(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """A new folder."""
-        import tempfile
-
         self.before = os.getcwd()
         self.folder = Path(tempfile.mkdtemp()).resolve()
         os.chdir(self.folder)
-        self.known: dict[str, bytes] = {}
 
     @rule(name=st.sampled_from(QUICK), at=st.none() | st.integers(1, 14), way=st.sampled_from(WAYS))
     def run(self, name: str, at: int | None, way: str) -> None:
@@ -285,7 +284,7 @@ def test_a_disk_that_is_really_full(
     try:
         monkeypatch.chdir(disk)
         assert main(WRITERS[name].words.split()) == 2
-        lines = [x for x in capsys.readouterr().err.splitlines() if "compiling" not in x]
+        lines = complaints(capsys.readouterr().err)
         assert len(lines) == 1
         assert "new/" in lines[0]
         assert "No space left on device" in lines[0]

@@ -92,6 +92,11 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(graphsched.training.running.outcome, "networks", lambda *parts: small)
 
 
+def complaints(errors: str) -> list[str]:
+    """Lines of the error stream; what tells of compiling is none."""
+    return [line for line in errors.splitlines() if not line.startswith("compiling kernels of ")]
+
+
 def problem(path: Path) -> str | None:
     """What is wrong with a file, if anything is."""
     data = path.read_bytes()
