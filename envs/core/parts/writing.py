@@ -43,7 +43,8 @@ def write_files(files: Mapping[Path, bytes]) -> None:
                 else:
                     target = _target(path)
                     _make_folder(target.parent, made)
-                    fresh[target] = _written_beside(target, data)
+                    fresh[target] = _beside(target)  # noted first: an interrupt may come any time
+                    _write_beside(target, fresh[target], data)
         for target, temporary in fresh.items():
             with naming(target):
                 temporary.replace(target)
@@ -101,8 +102,8 @@ def replace_folder(path: Path | str, files: Mapping[str, bytes]) -> None:
 def _replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Fill a new folder and put it in the place of the old one, which is aside then."""
     fresh, aside = _beside(path), _aside(path)
-    fresh.mkdir()
     try:
+        fresh.mkdir()
         if path.exists():
             fresh.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
         for name, data in files.items():
@@ -160,7 +161,8 @@ def prepare_file(path: Path) -> Path:
 
 
 def _probe(folder: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+    # Without a name where the system can do that: nothing is left, whatever interrupts.
+    with tempfile.TemporaryFile(dir=folder, prefix=".writable-"):
         pass
 
 
@@ -214,21 +216,14 @@ def _remove_empty(made: list[Path]) -> None:
             folder.rmdir()
 
 
-def _written_beside(target: Path, data: bytes) -> Path:
-    """A new file with the mode of the one that it shall replace."""
+def _write_beside(target: Path, temporary: Path, data: bytes) -> None:
+    """Make a new file with the mode of the one that it shall replace."""
     if target.is_dir():  # or renaming fails, when other files are replaced already
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    temporary = _beside(target)
-    try:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        _write_new(temporary, data, 0o666 if mode is None else 0o600)
-        if mode is not None:
-            temporary.chmod(mode)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    return temporary
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    _write_new(temporary, data, 0o666 if mode is None else 0o600)
+    if mode is not None:
+        temporary.chmod(mode)
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
