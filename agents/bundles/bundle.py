@@ -234,7 +234,7 @@ def _json(path: Path, data: bytes) -> dict[str, Any]:
 
 def _check_version(folder: Path, config: Mapping[str, Any]) -> None:
     if config.get("schema") != VERSION:
-        problem = f"schema {config.get('schema')!r}, expected {VERSION}"
+        problem = f"schema {shown(config.get('schema'))}, expected {VERSION}"
         raise InputError(folder / "config.json", problem)
 
 
@@ -244,11 +244,11 @@ def _domain(
     name = config.get("domain")
     if wanted is None:
         try:
-            wanted = get_domain(str(name))
+            wanted = get_domain(f"{name:.40}" if isinstance(name, str) else shown(name))
         except InputError as error:
             raise InputError(folder / "config.json", str(error)) from None
     if name != wanted.name:
-        raise InputError(folder, f"a bundle of domain {name!r}, expected {wanted.name!r}")
+        raise InputError(folder, f"a bundle of domain {name!r:.40}, expected {wanted.name!r}")
     difference = _difference(config.get("graph_schema"), schema_json(wanted.schema))
     if difference:
         where = folder / "config.json"
@@ -262,7 +262,7 @@ def _difference(found: Any, expected: Any) -> str | None:
         for key in sorted({*found, *expected}):
             inner = _difference(found.get(key), expected.get(key))
             if inner:
-                return f".{key}{inner}"
+                return f".{key:.60}{inner}"
         return None
     if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
         pairs = enumerate(zip(found, expected, strict=True))
@@ -288,12 +288,14 @@ def _params(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
     try:
         params = load(data)
     except SafetensorError as error:
-        raise InputError(path, f"not a safetensors file ({error})") from error
+        raise InputError(path, f"not a safetensors file ({error!s:.200})") from error
+    except (KeyError, TypeError, ValueError):  # a type that numpy doesn't have
+        raise InputError(path, "expected parameters of numpy's types") from None
     if not any(name.startswith("decoder.") for name in params):
         raise InputError(path, "no decoder.* parameters")
     bad = [name for name, array in params.items() if not np.isfinite(array).all()]
     if bad:
-        raise InputError(path, f"parameter {bad[0]} is not finite")
+        raise InputError(path, f"parameter {bad[0]:.60} is not finite")
     return params
 
 
@@ -311,4 +313,4 @@ def _options(where: Path, domain: Domain[Any, Any], document: Any) -> Any:
     try:
         return domain.options(**document)
     except (TypeError, InputError) as error:
-        raise InputError(where, f"simulator_options: {error}") from None
+        raise InputError(where, f"simulator_options: {error!s:.200}") from None

@@ -217,7 +217,9 @@ class BatchingInstance:
         if not 0 < self.starvation_s < 1e9:
             raise InputError("starvation_s", f"expected a positive time, found {self.starvation_s}")
         if type(self.max_tokens) is not int or not BLOCK <= self.max_tokens <= MAX_TOKENS:
-            raise InputError("max_tokens", f"expected a count of tokens, found {self.max_tokens!r}")
+            raise InputError(
+                "max_tokens", f"expected a count of tokens, found {self.max_tokens!r:.40}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """JSON document; `instance_from_json` reads it back. Null stands for no target."""

@@ -119,7 +119,6 @@ class BatchingOptions(Scheduler):
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
-        python_scalars(self)
         super().__post_init__()
         if self.agent not in AGENTS:
             raise InputError("agent", f"not one of {', '.join(AGENTS)}: {self.agent!r:.40}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from graphsched.envs.batching.instance import (
+    MAX_OUTPUT,
     MAX_REQUESTS,
     MAX_TOKENS,
     BatchingInstance,
@@ -31,6 +32,7 @@ from graphsched.envs.core.parts.reading import (
     read_rows,
     read_text,
     real,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -85,9 +87,9 @@ _LATEST_UNIX_S = 1e11  # a larger number counts milliseconds, or less
 _log = logging.getLogger(__name__)
 
 
-def _count(word: object, where: str, name: str) -> int:
+def _count(word: object, where: str, name: str, most: int = MAX_TOKENS) -> int:
     """Tokens, perhaps none; some traces write them as 12.0."""
-    value = real(str(word), f"{where}, {name}", 0, MAX_TOKENS)
+    value = real(str(word), f"{where}, {name}", 0, most)
     if value != int(value):
         raise InputError(f"{where}, {name}", f"expected a count, found {word!r:.40}")
     return int(value)
@@ -133,12 +135,11 @@ def _instance(path: Path, rows: list[_Row], **more: Any) -> BatchingInstance:
         k = int(falls[0]) + 1
         problem = f"expected times that rise, found {times[k]} after {times[k - 1]}"
         raise InputError(rows[k].where, problem)
-    requests = make_requests(
-        times - times[0],
-        np.array([row.prompt for row in rows]),
-        np.array([row.output for row in rows]),
-        **more,
-    )
+    if times[-1] - times[0] > LATEST_S:
+        problem = f"expected within {LATEST_S:g} s of the first, found {times[-1] - times[0]:g} s"
+        raise InputError(rows[-1].where, problem)
+    columns = (np.array(column) for column in ([r.prompt for r in rows], [r.output for r in rows]))
+    requests = within(path, lambda: make_requests(times - times[0], *columns, **more))
     return BatchingInstance(path.stem.removesuffix(".csv"), requests, (Replica(),), NO_EDGES)
 
 
@@ -151,7 +152,7 @@ def _read_table(
             where,
             time_s(row[columns.time], where, columns.time),
             _count(row[columns.prompt], where, columns.prompt),
-            _count(row[columns.output], where, columns.output),
+            _count(row[columns.output], where, columns.output, MAX_OUTPUT),
         )
         for where, row in read_rows(path, columns.all(), MAX_BYTES)
     ]
@@ -183,7 +184,7 @@ def read_lengths(path: Path) -> BatchingInstance:
             where,
             time,
             _count(row[LENGTHS.prompt], where, LENGTHS.prompt),
-            _count(row[LENGTHS.output], where, LENGTHS.output),
+            _count(row[LENGTHS.output], where, LENGTHS.output, MAX_OUTPUT),
         )
         for time, (where, row) in zip(times, rows, strict=True)
     ]
@@ -243,7 +244,7 @@ def _hashed_row(document: dict[str, Any], where: str, blocks: _Blocks) -> _Row:
         where,
         _seconds(document["timestamp"], where, "timestamp") * blocks.seconds,
         prompt,
-        _count(document["output_length"], where, "output_length"),
+        _count(document["output_length"], where, "output_length", MAX_OUTPUT),
         tuple(hashes),
     )
 

@@ -94,7 +94,7 @@ class MemoryInstance:
             where = f"buffers[{i}]"
             count(buffer.size, f"{where}.size")
             if buffer.kind not in KINDS:
-                raise InputError(f"{where}.kind", f"{buffer.kind!r} is not one of {KINDS}")
+                raise InputError(f"{where}.kind", f"{buffer.kind!r:.40} is not one of {KINDS}")
             if buffer.alias is not None and not 0 <= buffer.alias < len(self.buffers):
                 raise InputError(
                     f"{where}.alias",
@@ -123,7 +123,7 @@ class MemoryInstance:
         for i, instruction in enumerate(self.instructions):
             for buffer, _ in instruction.reads:
                 if not there[self.storage[buffer]]:
-                    problem = f"reads {self.buffers[buffer].name!r} before anything wrote it"
+                    problem = f"reads {self.buffers[buffer].name!r:.40} before anything wrote it"
                     raise InputError(f"instructions[{i}]", problem)
             there[[self.storage[buffer] for buffer, _ in instruction.writes]] = True
 
@@ -134,14 +134,15 @@ class MemoryInstance:
         Raises:
             InputError: aliases form a circle.
         """
-        roots = np.empty(len(self.buffers), np.int64)
+        roots = np.full(len(self.buffers), -1, np.int64)
         for i in range(len(self.buffers)):
-            at, steps = i, 0
-            while (after := self.buffers[at].alias) is not None:
-                at, steps = after, steps + 1
-                if steps > len(self.buffers):
+            at, chain = i, [i]
+            while roots[at] < 0 and (after := self.buffers[at].alias) is not None:
+                at = after
+                chain.append(at)
+                if len(chain) > len(self.buffers):
                     raise InputError(f"buffers[{i}].alias", "aliases form a circle")
-            roots[i] = at
+            roots[chain] = at if roots[at] < 0 else roots[at]
         _, first, index = np.unique(roots, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int64)
         rank[np.argsort(first)] = np.arange(len(first))

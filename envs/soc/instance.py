@@ -32,6 +32,8 @@ MAX_KINDS = 16
 MAX_SERVERS = 1024  # tasks that all PEs run at once
 MAX_TASKS, MAX_EDGES = 20_000, 1_000_000  # of a job
 MAX_TIME, MAX_VOLUME = 1e12, 1e15  # sums stay exact enough to compare
+BANDWIDTHS = 1e-12, 1e15  # quotients of volumes by them are finite
+MAX_WATTS = 1e12
 NOISES = ("none", "gaussian", "lognormal")
 
 
@@ -42,8 +44,8 @@ class Platform:
     Attributes:
         name: shown in reports.
         pe_names: of each PE.
-        bandwidth: (P, P) float64 > 0, volume per time unit from row to column; the diagonal does
-            not count, since data stays on a PE for nothing.
+        bandwidth: (P, P) float64 in `BANDWIDTHS`, volume per time unit from row to column; the
+            diagonal does not count, since data stays on a PE for nothing.
         capacity: (P,) int64 >= 1, tasks that a PE runs at once.
         busy_power, idle_power: (P,) float64 >= 0, watts of a PE for each running task, and of an
             idle one; None where unknown.
@@ -67,11 +69,12 @@ class Platform:
         if pes < 1:
             raise InputError("platform.pe_names", "expected at least one PE, found none")
         link = matrix(self.bandwidth, "platform.bandwidth", (pes, pes))
-        wrong = ~(link > 0) & ~np.eye(pes, dtype=bool)
+        low, high = BANDWIDTHS
+        wrong = ~((link >= low) & (link <= high)) & ~np.eye(pes, dtype=bool)
         if wrong.any():
             p, q = np.argwhere(wrong)[0]
             where = f"platform.bandwidth[{p}][{q}]"
-            raise InputError(where, f"expected a positive number, found {link[p, q]}")
+            raise InputError(where, f"expected in [{low:g}, {high:g}], found {link[p, q]}")
         put(self, "bandwidth", link)
         capacity = np.ones(pes) if self.capacity is None else self.capacity
         capacity = matrix(capacity, "platform.capacity", (pes,))
@@ -86,8 +89,9 @@ class Platform:
         for name in ("busy_power", "idle_power"):
             if getattr(self, name) is not None:
                 watts = matrix(getattr(self, name), f"platform.{name}", (pes,))
-                if not np.all(watts >= 0):
-                    raise InputError(f"platform.{name}", f"expected >= 0, found {watts.tolist()}")
+                if not np.all((watts >= 0) & (watts <= MAX_WATTS)):
+                    problem = f"expected in [0, {MAX_WATTS:g}], found {watts.tolist()!r:.60}"
+                    raise InputError(f"platform.{name}", problem)
                 put(self, name, watts)
 
     @property
@@ -157,7 +161,7 @@ class Job:
         if len(self.order) < tasks:
             stuck = int(np.setdiff1d(np.arange(tasks), self.order)[0])
             raise InputError(
-                f"{at} edge", f"task {self.task_names[stuck]!r} lies on or after a cycle"
+                f"{at} edge", f"task {self.task_names[stuck]!r:.40} lies on or after a cycle"
             )
 
     def _times(self, duration: NDArray[np.float64], at: str) -> NDArray[np.float64]:
@@ -282,12 +286,14 @@ class Stream:
         for name, least in (("max_in_system", 1), ("fill", 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= 1000:
-                raise InputError(f"stream.{name}", f"expected a count >= {least}, found {value!r}")
+                raise InputError(
+                    f"stream.{name}", f"expected a count >= {least}, found {value!r:.40}"
+                )
         if self.when_full not in WHEN_FULL:
             raise InputError("stream.when_full", f"not one of {WHEN_FULL}: {self.when_full!r:.40}")
         mix = tuple(number(share, "stream.mix") for share in self.mix)
         if not mix or min(mix) < 0 or not 0.999 < sum(mix) < 1.001:
-            raise InputError("stream.mix", f"expected shares that sum to 1, found {mix}")
+            raise InputError("stream.mix", f"expected shares that sum to 1, found {mix!r:.60}")
         if self.horizon / self.mean_gap > MAX_ARRIVALS:
             problem = (
                 f"expected at most {MAX_ARRIVALS:.0e} arrivals, found a horizon of {self.horizon}"

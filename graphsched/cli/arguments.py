@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import tyro
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.arguments import refuse_empty
+from graphsched.envs.core.parts.arguments import refuse_empty, refuse_repeated
 from graphsched.eval.solvers.words import check_limit
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ def _gathered(kind: type[Any], argv: Sequence[str]) -> list[str]:
     """Values of a repeated option behind its first occurrence, or only the last would count."""
     several = {_option(f.name) for f in fields(kind) if "tuple" in str(f.type)}
     known = {_option(f.name) for f in fields(kind)}
+    refuse_repeated(argv, known - several)
     current: list[str] = []
     groups, first = [current], {}
     for word in argv:
         name, equals, value = word.partition("=")
         if name not in known:
             current.append(word)
-        elif name in first and name not in several:
-            raise InputError(name, "expected once, found twice")
         elif name in several:
             if name not in first:
                 first[name] = [name]

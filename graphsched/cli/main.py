@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import logging
 import os
-import signal
 import sys
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
 from graphsched import __version__
 from graphsched.cli.commands import INTERRUPTED
+from graphsched.cli.signals import ended_by_signals
 from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import EXTRAS, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+BAD_INPUT = 2
 COMMANDS = {
     "list": ("list", "domains, instance sets, generators, baselines and shipped policies"),
     "train": ("train", "train a policy and export it"),
@@ -53,15 +54,20 @@ def usage() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _prepare_streams()
     _show_log()
+    return _told(_status(words))
+
+
+def _status(words: list[str]) -> int:
     try:
-        with _ended_by_signals():
+        with ended_by_signals():
             _check_text(words)
             return _run(words)
     except InputError as error:
         return _complain(str(error))
     except BrokenPipeError:  # whoever read the output has left: nothing to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)
         return 0
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
@@ -72,28 +78,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}")
     except KeyboardInterrupt as stop:
-        print("graphsched: interrupted", file=sys.stderr)
+        _say("graphsched: interrupted")
         return stop.status if isinstance(stop, Interrupted) else INTERRUPTED
     except SystemExit as stop:  # a command's help, or its parser's own complaint
         return stop.code if isinstance(stop.code, int) else 0
 
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A request to end, as schedulers of clusters send it, cleans up as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: Any) -> None:
-        del frame
-        raise Interrupted(number)
-
-    before = signal.signal(signal.SIGTERM, end)
+def _told(status: int) -> int:
+    """The status, once all that was printed is out; a full disk is told, not a reader that left."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop(sys.stdout)
+    except OSError as error:
+        _drop(sys.stdout)
+        if status != BAD_INPUT:  # of which a line has told already, maybe of this very output
+            return _complain(f"standard output: {error.strerror or error}")
+    return status
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what is left of a stream go nowhere, or Python fails to write it out at its end."""
+    with suppress(OSError, ValueError):  # what stands in for a stream has no number
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def _say(line: str) -> None:
+    """Print a line on the error stream, if that leads anywhere."""
+    try:
+        print(line, file=sys.stderr)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def _check_text(words: Sequence[str]) -> None:
@@ -109,7 +126,7 @@ class _Screen(logging.Handler):
     """Lines on the error stream, wherever that leads at the moment: above a progress bar, say."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        _say(self.format(record))
 
 
 def _show_log() -> None:
@@ -120,15 +137,28 @@ def _show_log() -> None:
         log.setLevel(logging.INFO)
 
 
+def _prepare_streams() -> None:
+    """Give closed ones a place to write to; have letters that an encoding lacks written as numbers.
+
+    A closed one's number is free, and the next file that is opened would be taken for the output.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as Python's
+        elif isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _complain(problem: str) -> int:
-    print(f"graphsched: error: {' '.join(problem.split())}", file=sys.stderr)
-    return 2
+    _say(f"graphsched: error: {' '.join(problem.split())}")
+    return BAD_INPUT
 
 
 def _run(words: list[str]) -> int:
     if not words:
-        print(usage(), file=sys.stderr)
-        return 2
+        _say(usage())
+        return BAD_INPUT
     command, *rest = words
     if command in ("-h", "--help", "help"):
         print(usage())

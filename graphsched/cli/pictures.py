@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
-from graphsched.envs.core.parts.writing import prepare_file, write_file
+from graphsched.envs.core.parts.writing import prepare_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,15 +27,13 @@ def check_picture(path: Path) -> None:
     prepare_file(path)
 
 
-def write_picture(domain: Domain[Any, Any], instance: Any, solution: Any, path: Path) -> None:
-    """Draw a solution in the format that the path's suffix names."""
+def picture(domain: Domain[Any, Any], instance: Any, solution: Any, path: Path) -> bytes:
+    """A solution drawn in the format that the path's suffix names."""
     if path.suffix == ".html":
-        content = domain.render_html(instance, solution).encode()
-    elif path.suffix == ".txt":
-        content = (domain.render_text(instance, solution) + "\n").encode()
-    else:
-        content = _png(domain, instance, solution)
-    write_file(path, content)
+        return domain.render_html(instance, solution).encode()
+    if path.suffix == ".txt":
+        return (domain.render_text(instance, solution) + "\n").encode()
+    return _png(domain, instance, solution)
 
 
 def _png(domain: Domain[Any, Any], instance: Any, solution: Any) -> bytes:

@@ -61,10 +61,18 @@ class Bar(Drawn):
         self._bar.update(self._task, advance=1, description=words)
 
 
+class _Output(Console):
+    """The output, of which a reader that leaves is what it is for everything printed there."""
+
+    def on_broken_pipe(self) -> None:
+        """Called where a BrokenPipeError is handled; rich's own would end with status 1."""
+        raise
+
+
 def wide_console() -> Console:
     """As wide as the terminal; wide where the output is none, so that nothing is cut off."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDE)
+    console = _Output()
+    return console if console.is_terminal else _Output(width=WIDE)
 
 
 def _solver_table(view: View) -> Table:

@@ -7,8 +7,6 @@ import gzip
 import json
 import os
 import re
-import resource
-import sys
 import time
 from pathlib import Path  # noqa: TC003 - annotations of fixtures
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ import pytest
 from graphsched.cli.main import main
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import domain_names, get_domain
+from tests.fuzz.judging import peak_bytes
 from tests.mutations import get, paths, put
 
 if TYPE_CHECKING:
@@ -42,13 +41,6 @@ def document(name: str) -> dict[str, Any]:
     instance = get_domain(name).generators[generator](np.random.default_rng(0), SMALL[name])
     found: dict[str, Any] = json.loads(json.dumps(instance.to_json()))
     return found
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-        1 if sys.platform == "darwin" else 1024
-    )
 
 
 @pytest.fixture

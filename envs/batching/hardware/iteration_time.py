@@ -54,6 +54,7 @@ PREFILL_LAUNCH_S, PREFILL_ROW_S = 0.437e-3, 1.30e-6
 MATRIX_EFFICIENCY, STREAM_EFFICIENCY, LAYER_LAUNCH_S = 0.70, 0.80, 2.0e-5
 TILE = 128  # tokens of a matrix kernel's tile
 SWAP_CALL_S = 2.0e-5  # a copy between host and GPU, whatever its size
+MOST = 1e9  # tokens and milliseconds of a profile
 HOP_LATENCY_S = 1.0e-3  # setting up a transfer between replicas
 
 
@@ -113,12 +114,14 @@ def read_profile(path: Path) -> tuple[Floats, Floats]:
     """Tokens and milliseconds of a profile CSV; raises InputError with file and row."""
     rows = read_rows(path, ("tokens", "linear_ms"))
     tokens, times = np.array(
-        [[real(row[name], where) for name in ("tokens", "linear_ms")] for where, row in rows]
+        [[real(row[n], where, 0.0, MOST) for n in ("tokens", "linear_ms")] for where, row in rows]
     ).T
     if not (len(tokens) > 1 and (np.diff(tokens) > 0).all() and (tokens > 0).all()):
         raise InputError(path, "expected two rows at least, tokens > 0 and rising")
     if not (times > 0).all():
         raise InputError(path, "expected linear_ms > 0")
+    if times[-1] < times[0]:  # longer batches would take less than no time
+        raise InputError(path, "expected the last linear_ms not below the first")
     return tokens, times
 
 

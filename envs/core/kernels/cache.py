@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import shutil
 import sys
 import tempfile
 import time
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from filelock import BaseFileLock, FileLock
 from numba import config
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 
 from graphsched.envs.core.clock import paused
 from graphsched.envs.core.kernels.compiling import is_compiling, package_of
@@ -36,6 +38,7 @@ KEPT = 8  # states of a module's sources, the ones used last
 KEPT_S = 30 * 24 * 3600.0  # and none that was not used for so long
 PATIENCE_S = 300.0  # for another process that compiles or writes the same
 WAITED_S = 0.05  # more than taking a free lock takes
+DIGEST_BYTES = 32  # of SHA-256
 
 _log = logging.getLogger("graphsched")
 
@@ -123,8 +126,37 @@ class _Results(CompileResultCacheImpl):
         self._filename_base = self.get_filename_base(*names)  # type: ignore[no-untyped-call]
 
 
+class _DataFile(IndexDataCacheFile):
+    """Numba's files of a kernel, whose code is checked before LLVM gets it.
+
+    LLVM ends the process where code is damaged, with zeros of a power cut, say; and it would do so
+    again at each start.
+    """
+
+    def _save_data(self, name: str, data: Any) -> None:
+        dumped = self._dump(data)  # type: ignore[no-untyped-call]
+        path = self._data_path(name)  # type: ignore[no-untyped-call]
+        with self._open_for_write(path) as file:
+            file.write(sha256(dumped).digest() + dumped)
+
+    def _load_data(self, name: str) -> Any:
+        whole = Path(self._data_path(name)).read_bytes()  # type: ignore[no-untyped-call]
+        digest, dumped = whole[:DIGEST_BYTES], whole[DIGEST_BYTES:]
+        if sha256(dumped).digest() != digest:
+            raise ValueError(f"{name}: damaged")
+        return pickle.loads(dumped)
+
+
 class _Files(FunctionCache):
     _impl_class = _Results
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self._cache_file = _DataFile(
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=self._impl.locator.get_source_stamp(),
+        )  # type: ignore[no-untyped-call]
 
 
 class _Turn:
@@ -178,7 +210,7 @@ class KernelCache:
         if not self._enabled:
             return None
         if self._opened is None and kernel_folder(self._function.__module__) is not None:
-            self._opened = _Files(self._function)  # type: ignore[no-untyped-call]
+            self._opened = _Files(self._function)
         return self._opened
 
     def load_overload(self, signature: Any, target: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 
 def refuse_empty(words: Sequence[str]) -> None:
@@ -26,6 +26,16 @@ def refuse_empty(words: Sequence[str]) -> None:
             raise InputError(where, "is empty; expected a value")
 
 
+def refuse_repeated(words: Sequence[str], options: Container[str]) -> None:
+    """Raises InputError if one of the options is given twice: only the last would count."""
+    seen: set[str] = set()
+    for word in words:
+        name = word.partition("=")[0]
+        if name in options and name in seen:
+            raise InputError(name, "expected once, found twice")
+        seen.add(name)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's, whose complaints are InputErrors and whose options may be given once only."""
 
@@ -37,10 +47,7 @@ class Parser(argparse.ArgumentParser):
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Values of all options and arguments; raises InputError."""
         refuse_empty(words)
-        options = [word.partition("=")[0] for word in words if word.startswith("--")]
-        for option in options:
-            if options.count(option) > 1:
-                raise InputError(option, "expected once, found twice")
+        refuse_repeated(words, {w.partition("=")[0] for w in words if w.startswith("--")})
         return self.parse_args(list(words))
 
     def error(self, message: str) -> NoReturn:

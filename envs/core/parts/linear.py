@@ -133,7 +133,7 @@ def load_weights(schema: GraphSchema, path: Path) -> tuple[NDArray[np.float32], 
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"expected weights of the candidate features: {error!r}") from None
     if named:
-        raise InputError(path, f"weights of unknown features {sorted(named)}")
+        raise InputError(path, f"weights of unknown features {list(named)!r:.60}")
     names = [f"weights.{f.name}" for f in schema.candidate]
     weights = within(path, lambda: list(map(read_number, values, names)))
     return np.array(weights, np.float32), document

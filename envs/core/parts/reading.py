@@ -169,11 +169,17 @@ def parse_toml(text: str, where: object) -> dict[str, Any]:
 
 
 def within(path: Path, make: Callable[[], T]) -> T:
-    """What `make` makes; its InputError names the file as well."""
+    """What `make` makes; its InputError names the file as well.
+
+    Lists in lists may be as many as a parser just takes, and too many for whoever goes through
+    them or shows them in a message.
+    """
     try:
         return make()
     except InputError as error:
         raise InputError(path, str(error)) from None
+    except RecursionError:
+        raise InputError(path, "nested too deeply") from None
 
 
 def numbered(path: Path, text: str, most: int = MAX_LINES) -> Iterator[tuple[str, str]]:

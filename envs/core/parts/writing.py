@@ -29,10 +29,12 @@ CANT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCE
 def write_files(files: Mapping[Path, bytes]) -> None:
     """Replace files, all or none: written beside them, flushed to disk, renamed over them.
 
-    Folders are made. Raises NotWritten if a file can't be written; then all are as they were.
+    Folders are made. Raises NotWritten if a file can't be written; then all are as they were, and
+    there is no folder that wasn't there.
     """
     fresh: dict[Path, Path] = {}  # what is to be replaced: by what
     through: dict[Path, bytes] = {}
+    made: list[Path] = []
     try:
         for path, data in files.items():
             with naming(path):
@@ -40,8 +42,9 @@ def write_files(files: Mapping[Path, bytes]) -> None:
                     through[path] = data
                 else:
                     target = _target(path)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    fresh[target] = _written_beside(target, data)
+                    _make_folder(target.parent, made)
+                    fresh[target] = _beside(target)  # noted first: an interrupt may come any time
+                    _write_beside(target, fresh[target], data)
         for target, temporary in fresh.items():
             with naming(target):
                 temporary.replace(target)
@@ -49,6 +52,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
         for temporary in fresh.values():
             with suppress(OSError):
                 temporary.unlink()
+        _remove_empty(made)
     for folder in {target.parent for target in fresh}:
         _sync_folder(folder)
     for path, data in through.items():
@@ -83,26 +87,38 @@ def replace_folder(path: Path | str, files: Mapping[str, bytes]) -> None:
     A folder can't be renamed over another, so the old one steps aside for the moment between two
     renames. A writer killed in that moment leaves it where `find_folder` still finds it.
     """
-    with naming(Path(path)):
-        path = _target(Path(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = _beside(path)
+    made: list[Path] = []
+    try:
+        with naming(Path(path)):
+            path = _target(Path(path))
+            _make_folder(path.parent, made)
+            _replace_folder(path, files)
+            _sync_folder(path.parent)
+            shutil.rmtree(_aside(path), ignore_errors=True)
+    finally:
+        _remove_empty(made)
+
+
+def _replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Fill a new folder and put it in the place of the old one, which is aside then."""
+    fresh, aside = _beside(path), _aside(path)
+    try:
         fresh.mkdir()
-        try:
-            if path.exists():
-                fresh.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
-            for name, data in files.items():
-                _write_new(fresh / name, data, 0o666)
-            _sync_folder(fresh)
-            if path.exists():
-                shutil.rmtree(_aside(path), ignore_errors=True)
-                path.rename(_aside(path))
-            fresh.rename(path)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
-        _sync_folder(path.parent)
-        shutil.rmtree(_aside(path), ignore_errors=True)
+        if path.exists():
+            fresh.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
+        for name, data in files.items():
+            _write_new(fresh / name, data, 0o666)
+        _sync_folder(fresh)
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+        fresh.rename(path)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if aside.exists() and not path.exists():
+            with suppress(OSError):
+                aside.rename(path)
+        raise
 
 
 def find_folder(path: Path | str) -> Path:
@@ -145,7 +161,8 @@ def prepare_file(path: Path) -> Path:
 
 
 def _probe(folder: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+    # Without a name where the system can do that: nothing is left, whatever interrupts.
+    with tempfile.TemporaryFile(dir=folder, prefix=".writable-"):
         pass
 
 
@@ -185,19 +202,28 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:32]}.{secrets.token_hex(4)}.tmp")
 
 
-def _written_beside(target: Path, data: bytes) -> Path:
-    """A new file with the mode of the one that it shall replace."""
-    temporary = _beside(target)
-    try:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        _write_new(temporary, data, 0o666 if mode is None else 0o600)
-        if mode is not None:
-            temporary.chmod(mode)
-    except BaseException:
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those that it is in; notes the new ones, the innermost last."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    made += reversed(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_empty(made: list[Path]) -> None:
+    """Remove the folders that were made, if nothing came into them."""
+    for folder in reversed(made):
         with suppress(OSError):
-            temporary.unlink()
-        raise
-    return temporary
+            folder.rmdir()
+
+
+def _write_beside(target: Path, temporary: Path, data: bytes) -> None:
+    """Make a new file with the mode of the one that it shall replace."""
+    if target.is_dir():  # or renaming fails, when other files are replaced already
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    _write_new(temporary, data, 0o666 if mode is None else 0o600)
+    if mode is not None:
+        temporary.chmod(mode)
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:

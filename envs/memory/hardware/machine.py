@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.documents import check_names, read_name
 from graphsched.envs.core.parts.values import count, number, python_scalars
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
@@ -81,17 +79,11 @@ def machine_from_json(document: Any) -> Machine:
     """Inverse of `Machine.to_json`, or a preset by its name; raises InputError naming the field."""
     if isinstance(document, str):
         if document not in PRESETS:
-            raise InputError("machine", f"{document!r} is not one of {', '.join(PRESETS)}")
+            raise InputError("machine", f"{document!r:.40} is not one of {', '.join(PRESETS)}")
         return PRESETS[document]
     if not isinstance(document, dict):
         raise InputError("machine", "expected an object or the name of a preset")
-    return _from_fields(document)
-
-
-def _from_fields(document: Mapping[str, Any]) -> Machine:
-    known = {field.name for field in fields(Machine)}
-    unknown, missing = sorted(set(document) - known), sorted(known - set(document) - {"alignment"})
-    if unknown or missing:
-        problem = f"unknown field {unknown[0]!r}" if unknown else "missing"
-        raise InputError(f"machine.{(unknown or missing)[0]}", problem)
+    needed = [field.name for field in fields(Machine) if field.default is MISSING]
+    check_names(document, needed, ("alignment",), "machine.")
+    read_name(document["name"], "machine.name")
     return Machine(**document)

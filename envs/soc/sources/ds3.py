@@ -89,7 +89,7 @@ def read_soc(path: Path) -> tuple[Platform, list[dict[str, float]]]:
             current.capacity = _capacity(_words(words, 2, where)[1], where)
         elif not current.memory:
             current.times[words[0]] = _time(words, where)
-    return _platform(path, resources, band)
+    return within(path, lambda: _platform(path.stem, resources, band))
 
 
 def _capacity(word: str, where: str) -> int:
@@ -107,13 +107,15 @@ def _time(words: list[str], where: str) -> float:
 
 
 def _platform(
-    path: Path, resources: dict[int, _Resource], band: dict[tuple[int, int], float]
+    name: str, resources: dict[int, _Resource], band: dict[tuple[int, int], float]
 ) -> tuple[Platform, list[dict[str, float]]]:
     """Between PEs without a link of their own data goes through the memory: the slower half counts."""
     ids = [i for i, resource in sorted(resources.items()) if not resource.memory]
     memory = next((i for i, resource in resources.items() if resource.memory), None)
     if not ids:
-        raise InputError(path, "expected add_new_resource lines, found none")
+        raise InputError("add_new_resource", "expected lines of it, found none")
+    if len(ids) > MAX_SERVERS:
+        raise InputError("add_new_resource", f"expected at most {MAX_SERVERS}, found {len(ids)}")
 
     def link(p: int, q: int) -> float | None:
         return band.get((p, q), band.get((q, p)))
@@ -128,13 +130,12 @@ def _platform(
                 halves = (link(p, memory), link(q, memory))
                 direct = None if None in halves else min(h for h in halves if h is not None)
             if direct is None:
-                problem = f"no comm_band between resources {p} and {q}, expected one"
-                raise InputError(path, problem)
+                raise InputError(f"resource {p}", f"no comm_band between resources {p} and {q}")
             bandwidth[a, b] = direct
     chosen = [resources[i] for i in ids]
     watts = [r.watts for r in chosen if r.watts is not None]
     platform = Platform(
-        path.stem,
+        name,
         tuple(r.name for r in chosen),
         bandwidth,
         np.array([r.capacity for r in chosen], float),
@@ -218,5 +219,7 @@ def _read_job(
     for i, before in enumerate(preds):
         for j in before:
             if not 0 <= j < len(names):
-                raise InputError(path, f"task {names[i]!r} follows task {j}, which does not exist")
+                raise InputError(
+                    path, f"task {names[i]!r:.40} follows task {j}, which does not exist"
+                )
     return names, preds, volumes, title

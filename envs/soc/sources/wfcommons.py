@@ -68,7 +68,7 @@ def from_workflow(document: Mapping[str, Any], name: str) -> SocInstance:
     )
     seconds = np.array([task.seconds for task in tasks])
     job = Job(
-        str(document.get("name", name)),
+        read_name(document.get("name", name), "name"),
         tuple(task.name for task in tasks),
         seconds[:, None] / np.array(WFCOMMONS_PES),
         np.array(list(volumes), np.int64).reshape(-1, 2).T.copy(),
@@ -117,14 +117,15 @@ def _whole_tasks(workflow: dict[str, Any]) -> list[_Task]:
     key = "jobs" if "jobs" in workflow else "tasks"
     rows = list(_rows(workflow.get(key), f"workflow.{key}"))
     names = [_name(row, at) for row, at in rows]
-    known = dict(zip((str(row.get("name")) for row, _ in rows), names, strict=True))
+    titles = [row.get("name") for row, _ in rows]
+    known = {t: name for t, name in zip(titles, names, strict=True) if isinstance(t, str)}
     known |= {name: name for name in names}
     out = []
     for (row, at), name in zip(rows, names, strict=True):
         files: dict[str, dict[str, float]] = {"input": {}, "output": {}}
         for file, where in _rows(row.get("files", []), f"{at}.files"):
             link = file.get("link")
-            if link not in files:
+            if not isinstance(link, str) or link not in files:
                 raise InputError(f"{where}.link", f"expected input or output, found {link!r:.40}")
             size = _number(file, "sizeInBytes" if "sizeInBytes" in file else "size", where)
             files[link][_name(file, where)] = size

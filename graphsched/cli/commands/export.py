@@ -11,7 +11,7 @@ import tyro
 from graphsched.cli.arguments import parse
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
-from graphsched.envs.core.parts.writing import prepare_folder
+from graphsched.envs.core.parts.writing import prepare_file, prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,4 +49,7 @@ def _check_target(out: Path) -> None:
         raise InputError(out, "is a file, expected a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / "config.json").exists():
         raise InputError(out, "a folder that is neither empty nor a bundle; choose another")
-    prepare_folder(out.parent)
+    if out.is_dir():
+        prepare_folder(out.parent)
+    else:
+        prepare_file(out)  # makes nothing: the folders come with the bundle

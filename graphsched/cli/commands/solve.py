@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from graphsched.cli.arguments import DomainWord, InstanceWord, parse
-from graphsched.cli.pictures import check_picture, write_picture
+from graphsched.cli.pictures import check_picture, picture
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.writing import prepare_file, write_json
+from graphsched.envs.core.parts.writing import json_text, prepare_file, write_files
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instance
 from graphsched.eval.judging.wording import duration
@@ -93,10 +93,12 @@ def main(argv: Sequence[str]) -> int:
         "feasible": not violations,
         "seconds": seconds,
     }
+    files = {}
     if arguments.out is not None:
-        write_json(arguments.out, solution.to_json())
+        files[arguments.out] = json_text(solution.to_json()).encode()
     if arguments.gantt is not None:
-        write_picture(domain, instance, solution, arguments.gantt)
+        files[arguments.gantt] = picture(domain, instance, solution, arguments.gantt)
+    write_files(files)
     print(json.dumps(facts) if arguments.json else _page(domain, facts))
     return _verdict(violations)
 

@@ -26,6 +26,8 @@ NETWORKS = Networks(
     decoder_width=16,
 )
 
+EIGHT_BITS = b'{"decoder.a": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}'
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -115,6 +117,24 @@ def test_config_is_a_pipe_that_nobody_writes_to(path: Path) -> None:
     refused(path, "config.json", "is empty")
 
 
+def test_long_names_are_shortened(path: Path) -> None:
+    good = (path / "config.json").read_text()
+    long = "n" * 3000
+    changes: list[dict[str, object]] = [
+        {"schema": long},
+        {"domain": long},
+        {"graph_schema": {long: 1}},
+        {"simulator_options": {long: 1}},
+    ]
+    for change in changes:
+        (path / "config.json").write_text(good)
+        edit(path, lambda config, change=change: config.update(change))  # type: ignore[misc]
+        for domain in (DOMAIN, None):
+            with pytest.raises(InputError) as caught:
+                read_bundle(path, domain)
+            assert len(str(caught.value).replace(str(path), "")) < 600
+
+
 def test_unknown_version(path: Path) -> None:
     edit(path, lambda config: config.update(schema=99))
     refused(path, "config.json", "schema 99", "expected 1")
@@ -154,6 +174,7 @@ def test_wrong_width(path: Path, width: object) -> None:
         (b"garbage", "not a safetensors file"),
         (save({"encoder.a": np.ones(1)}), "no decoder"),
         (save({"decoder.a": np.array([np.nan])}), "decoder.a is not finite"),
+        (len(EIGHT_BITS).to_bytes(8, "little") + EIGHT_BITS + b"1", "numpy's types"),
     ],
 )
 def test_wrong_parameters(path: Path, data: bytes, word: str) -> None:

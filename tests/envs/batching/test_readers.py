@@ -88,6 +88,17 @@ def test_mooncake_hashes_become_shared_prefixes(tmp_path):
             r"trace.csv, line 1, output_length",
         ),
         (MOON.replace("[7]", '"7"'), r"trace.csv, line 3, hash_ids"),
+        (AZURE.replace(",8\n", ",200001\n"), r"trace.csv, line 3, GeneratedTokens.*200000"),
+        (BURST.replace("276", "200001"), r"trace.csv, line 4, Response tokens.*200000"),
+        (LENGTHS.replace("156", "200001"), r"trace.csv, line 3, num_decode_tokens.*200000"),
+        (
+            MOON.replace('"output_length": 5', '"output_length": 200001'),
+            r"trace.csv, line 1, output_length.*200000",
+        ),
+        (
+            AZURE.replace("2023-11-16 18:17:04", "2063-11-16 18:17:04"),
+            r"trace.csv, line 3: .*1e\+09 s",
+        ),
         (MOON.replace("[7]", '[7, "8"]'), r"trace.csv, line 3, hash_ids"),
         ("a,b\n1,2\n", "expected an Azure"),
     ],
@@ -130,6 +141,10 @@ def test_a_profile_stands_for_a_gpu(tmp_path):
     assert table[1] == pytest.approx(0.010)
     assert table[512] == pytest.approx(0.200)
     assert Replica(str(path)).gpu == str(path)
+    with pytest.raises(InputError, match=r"huge.csv, line 3: expected a number in"):
+        read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n9,1e308\n", "huge.csv"))
+    with pytest.raises(InputError, match=r"falls.csv: expected the last linear_ms not below"):
+        read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n64,3\n", "falls.csv"))
     with pytest.raises(InputError, match="rising"):
         read_profile(written(tmp_path, "tokens,linear_ms\n8,10\n8,11\n", "bad.csv"))
 
@@ -302,3 +317,11 @@ def test_line_ends_marks_and_zips_make_no_difference(tmp_path, text, zipped):
     path = tmp_path / "trace.csv"
     path.write_bytes(gzip.compress(other) if zipped else other)
     assert READERS["auto"](path).to_json() == plain
+
+
+def test_a_long_value_is_shortened(tmp_path):
+    document = GENERATORS["toy"](np.random.default_rng(0), "").to_json() | {
+        "max_tokens": ["x" * 999]
+    }
+    with pytest.raises(InputError, match=r"i.json: max_tokens: .{1,90}$"):
+        READERS["json"](written(tmp_path, json.dumps(document), "i.json"))

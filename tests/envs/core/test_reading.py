@@ -195,3 +195,18 @@ def test_what_is_no_number_in_range_is_refused(word):
 def test_json_in_a_line_is_named_by_the_line():
     with pytest.raises(InputError, match=r"^a, line 7: expected JSON"):
         parse_json('{"a"', "a, line 7")
+
+
+def test_nested_deeply_for_whoever_shows_it_is_one_line(tmp_path):
+    """A parser takes lists in lists that those who are called by others can't go through."""
+    path = tmp_path / "a.json"
+
+    def refuse(document, calls=50):
+        if calls:
+            refuse(document, calls - 1)
+        raise InputError("field", f"found {document!r:.40}")
+
+    for depth in range(800, 1000):
+        path.write_text('{"a":' * depth + "1" + "}" * depth)
+        with pytest.raises(InputError, match=r"a.json: (field: found|.*nested too deeply)"):
+            read_object(path, refuse)

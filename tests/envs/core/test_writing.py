@@ -251,3 +251,44 @@ def test_a_document_that_is_no_json_leaves_the_old_file(tmp_path: Path) -> None:
         write_json(path, {"a": float("nan")})
     assert parse_json(read_text(path), path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cant_be_put_in_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bundle"
+    replace_folder(path, {"a": b"old"})
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name.endswith(".tmp"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(InputError, match="bundle: can't be written: Input/output error"):
+        replace_folder(path, {"a": b"new"})
+    assert (path / "a").read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_folder_in_a_file_s_place_keeps_the_other_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InputError, match="b: can't be written: Is a directory"):
+        write_files({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_what_cant_be_written_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="disk full"):
+        write_file(tmp_path / "new" / "deep" / "x", b"1")
+    with pytest.raises(InputError, match="disk full"):
+        replace_folder(tmp_path / "new" / "bundle", {"a": b"1"})
+    assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from graphsched.envs.core.domain import SolverOptions
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import (
     linear_costs,
     linear_solver,
@@ -107,6 +110,11 @@ def test_weights_survive_a_file_and_refuse_other_features(tmp_path):
     for damage in ('"duration"', '"weights"'):
         file.write_text(save_weights(SCHEMA, weights).replace(damage, '"other"'))
         with pytest.raises(ValueError, match="weights"):
+            load_weights(SCHEMA, file)
+    pairs = [[f.name, 1] for f in SCHEMA.candidate]
+    for more in ([["x" * 3000, 1]], [[7, 1], ["x", 1]]):
+        file.write_text(json.dumps({"schema": 1, "weights": pairs + more}))
+        with pytest.raises(InputError, match=r"weights.json: weights of unknown features .{1,60}$"):
             load_weights(SCHEMA, file)
 
 

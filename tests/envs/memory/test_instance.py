@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,3 +158,38 @@ def test_a_program_without_buffers_has_nothing_to_decide():
     machine = Machine("m", 1.0, 1.0, 1.0, 1.0, 4)
     instance = MemoryInstance("i", (Buffer("b", 0),), (Instruction("x", 3.0),), machine)
     assert instance.num_accesses == 0
+
+
+def test_a_long_chain_of_aliases_is_followed_once():
+    """Each buffer is the next one's view; going down from each of them would take a minute."""
+    size = 30_000
+    buffers = [Buffer("b", 1, alias=i + 1) for i in range(size - 1)] + [Buffer("b", 1, "input")]
+    for order in (
+        buffers,
+        [Buffer("b", 1, "input")] + [Buffer("b", 1, alias=i) for i in range(size)],
+    ):
+        began = time.perf_counter()
+        instance = MemoryInstance("i", tuple(order), (Instruction("x", 3.0),), MACHINE)
+        assert instance.num_storages == 1
+        assert time.perf_counter() - began < 5.0
+
+
+@pytest.mark.parametrize("name", [None, 3, []])
+def test_a_machine_has_a_name(name):
+    with pytest.raises(InputError, match=r"machine.name: expected a name"):
+        machine_from_json(MACHINE.to_json() | {"name": name})
+
+
+def test_long_names_are_shortened():
+    long = "x" * 999
+    document = MemoryInstance("i", (Buffer(long, 1),), (Instruction("x", 3.0),), MACHINE).to_json()
+    changes: list[dict[str, Any]] = [
+        {"machine": long},
+        {"machine": MACHINE.to_json() | {long: 1}},
+        {"buffers": [{"size": 1, "kind": long}]},
+        {"instructions": [{"reads": [0]}]},
+    ]
+    for change in changes:
+        with pytest.raises(InputError) as caught:
+            instance_from_json(document | change)
+        assert len(str(caught.value)) < 300

@@ -13,36 +13,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
 from graphsched.envs.soc.readers import READERS
-
-JOB = """# a comment
-job_name Demo
-add_new_tasks 3
-first 0
-first HEAD
-first earliest_start 0 deadline 2 input_vol 0 output_vol 0
-second 1 0
-third 2 0 1
-third TAIL
-comm_vol 0 1 18
-comm_vol 0 2 12
-comm_vol 1 2 7
-"""
-SOC = """
-add_new_resource resource_type CPU resource_name P1 resource_ID 0 capacity 2 num_supported_functionalities 3 DVFS_mode performance
-opp 1000 900
-trip_freq -1 -1 -1
-power_profile 1000 0.1 0.2
-first 14
-second 13
-third 11
-add_new_resource resource_type ACC resource_name P2 resource_ID 1 capacity 1 num_supported_functionalities 1 DVFS_mode none
-second 3
-add_new_resource resource_type MEM resource_name M1 resource_ID 2 capacity 1 num_supported_functionalities 1 DVFS_mode none
-None 0
-comm_band_self 10000
-comm_band 0 2 2
-comm_band 1 2 4
-"""
+from tests.envs.soc.files import JOB, SOC
 
 
 def folder(tmp_path, job=JOB, soc=SOC):
@@ -80,6 +51,10 @@ def test_a_ds3_job_is_read_with_the_soc_beside_it(tmp_path, name):
         (JOB, SOC.replace("second 3", "second nan"), r"SoC.demo.txt, line 10: .*nan"),
         (JOB, SOC.replace("second 3", "second"), r"SoC.demo.txt, line 10: .*cut"),
         (JOB, SOC.replace("comm_band 1 2 4", "comm_band 1 2 0"), "bandwidth > 0"),
+        (JOB, SOC.replace("comm_band 0 2 2", "comm_band 0 1 5e-324"), "SoC.demo.txt: .*1e-12"),
+        (JOB, SOC.replace("comm_band 0 2 2", "comm_band 0 1 1e300"), "SoC.demo.txt: .*1e\\+300"),
+        (JOB, SOC.replace("second 3", "power_profile 1 1e300\nsecond 3"), "SoC.demo.txt: .*power"),
+        (JOB, SOC.replace("capacity 2 ", "capacity 1024 "), "SoC.demo.txt: .*at most 1024"),
         (JOB, SOC.replace("comm_band 1 2 4", ""), "no comm_band between resources 0 and 1"),
         ("", SOC, "is empty"),
         (JOB, "first 3\n", "add_new_resource first"),
@@ -201,6 +176,7 @@ def test_a_dependency_may_be_told_by_either_end(tmp_path, by):
         (("specification", "tasks", 1, "id"), None, r"tasks\[1\].id: expected a name"),
         (("specification", "files", 0, "sizeInBytes"), "9", "sizeInBytes: expected a number"),
         (("execution", "tasks", 1, "runtimeInSeconds"), -1, "runtimeInSeconds: expected a number"),
+        (("specification", "tasks", 1, "id"), [], r"tasks\[1\].id: expected a name"),
         (("execution", "tasks", 1), 7, r"execution.tasks\[1\]: expected an object"),
     ],
 )
@@ -221,3 +197,51 @@ def test_a_broken_workflow_names_what_is_missing(tmp_path):
     path.write_text(json.dumps({"workflow": {"specification": {"tasks": []}}}))
     with pytest.raises(InputError, match=r"w\.json: workflow\.execution: expected an object"):
         READERS["auto"](path)
+
+
+def test_a_platform_of_many_pes_is_refused_before_their_links_are_looked_at(tmp_path):
+    line = "add_new_resource resource_type {} resource_name P resource_ID {}\n"
+    pes = "".join(line.format("CPU", i) + f"comm_band {i} 99999 1\n" for i in range(20_000))
+    with pytest.raises(InputError, match=r"SoC.demo.txt: .*at most 1024, found 20000"):
+        READERS["ds3"](folder(tmp_path, soc=line.format("MEM", 99999) + pes))
+
+
+@pytest.mark.parametrize("link", [[], {}, 1, None, "both"])
+def test_a_link_of_an_older_workflow_is_input_or_output(tmp_path, link):
+    document = _whole("1.3")
+    document["workflow"]["tasks"][0]["files"][0]["link"] = link
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"w.json: .*files\[0\].link: expected input or output"):
+        READERS["auto"](path)
+
+
+@pytest.mark.parametrize("name", [None, 7, ["x" * 999]])
+def test_a_workflow_has_a_name_or_none_at_all(tmp_path, name):
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(WORKFLOW | {"name": name}))
+    with pytest.raises(InputError, match=r"w.json: name: expected a name, found .{1,60}$"):
+        READERS["auto"](path)
+    path.write_text(json.dumps({"workflow": WORKFLOW["workflow"]}))
+    assert READERS["auto"](path).jobs[0].name == "w"
+
+
+@pytest.mark.parametrize(
+    ("where", "key", "value"),
+    [
+        ("platform", "bandwidth", [[0, 5e-324], [1, 0]]),
+        ("platform", "busy_power", [1e15, 1]),
+        ("stream", "mix", [1.0] * 300),
+        ("stream", "fill", "x" * 999),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_nothing_can_be_worked_out_with_are_named_shortly(tmp_path, where, key, value):
+    document = get_domain("soc").generators["ds3gym"](np.random.default_rng(0), "").to_json()
+    names, links = ["a", "b"], [[0, 1], [1, 0]]
+    document["platform"] = {"name": "two", "pe_names": names, "bandwidth": links}
+    document[where][key] = value
+    path = tmp_path / "i.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"i.json: {where}.{key}.*: .{{1,120}}$"):
+        READERS["json"](path)
