@@ -138,6 +138,8 @@ class Policy:
         self._encoder = _session(encoder, networks.encoder_onnx)
         check_inputs(encoder, self._encoder, encoder_columns(self._schema))
         self._decoder = _decoder(bundle, backend)
+        self._width = networks.width
+        self._blind = _is_blind(networks.params, self._schema, networks.width)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its bundle's content: other processes open sessions of their own."""
@@ -145,6 +147,8 @@ class Policy:
 
     def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:
         """Node embeddings (rows, width), graph after graph."""
+        if self._blind:  # no weight looks at embeddings, so none need be computed
+            return np.zeros((sum(g.num_nodes for g in graphs), self._width), np.float32)
         arrays = collate_arrays(self._schema, graphs)
         (rows,) = self._encoder.run(None, encoder_inputs(self._schema, arrays))
         return np.asarray(rows[arrays.rows], np.float32)
@@ -262,6 +266,15 @@ def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
         if name.startswith("decoder.")
     }
     return DecoderKernel(schema, params)
+
+
+def _is_blind(params: Mapping[str, NDArray[Any]], schema: GraphSchema, width: int) -> bool:
+    """Whether a decoder gives no weight to embeddings."""
+    names = [f"decoder.candidate_refs.{k}.weight" for k in range(len(schema.candidate_nodes))]
+    names += ["decoder.resource_ref.weight"] if schema.resource_node else []
+    pooled = params["decoder.context_in.weight"]
+    columns = pooled[:, pooled.shape[1] - width :]
+    return not (columns.any() or any(params[name].any() for name in names))
 
 
 def _session(path: Path, model: bytes) -> onnxruntime.InferenceSession:

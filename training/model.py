@@ -142,4 +142,5 @@ def _widths(config: TrainConfig) -> dict[str, Any]:
         "width": network.width,
         "layers": network.layers,
         "decoder_width": network.decoder_width,
+        "embeddings": network.embeddings,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from graphsched.envs.core.registry import get_domain
 from graphsched.training.model import check_device
 from graphsched.training.running.callbacks import METRICS, run_callbacks
 from graphsched.training.running.curves import curves, told_once
+from graphsched.training.running.imitation import IMITATION, imitate
 from graphsched.training.running.lock import LOCK, alone_in, is_unused, made_for_run
 from graphsched.training.running.outcome import RunResult, export_run, result_of
 from graphsched.training.running.progress import Bar, Silence
@@ -113,6 +115,10 @@ def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool
             restore(run, state)
     write_file(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
     _begin(run, anew=state is None)
+    if not run.history:
+        run.budget.start()  # what was built and compiled before isn't training
+        if config.teacher.data:
+            imitate(run, _told if show else lambda epoch, loss: None)
     _learn(run, show, signals)
     norms = json.dumps(run.gradient_norms).encode()
     write_file(folder / GRADIENT_NORMS, norms)
@@ -160,7 +166,7 @@ def free_folder(config: TrainConfig) -> Path:
 
 def _begin(run: Run, anew: bool) -> None:
     """Drop what was recorded after the checkpoint, and what writers that were killed left."""
-    for name in (CHECKPOINT, CONFIG, METRICS, GRADIENT_NORMS):
+    for name in (CHECKPOINT, CONFIG, METRICS, GRADIENT_NORMS, IMITATION):
         for leftover in run.folder.glob(f".{name}.*"):
             if leftover.is_dir() and leftover.name != f".{CHECKPOINT}.old":
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -173,16 +179,18 @@ def _begin(run: Run, anew: bool) -> None:
     run.model.set_logger(curves(run.folder / "tensorboard", first_step))
 
 
+def _told(epoch: int, loss: float) -> None:
+    print(f"teacher: epoch {epoch + 1}, cross-entropy {loss:.4f}", file=sys.stderr)
+
+
 def _learn(run: Run, show: bool, signals: Stopping) -> None:
     model, steps = run.model, run.config.steps
     bar: AbstractContextManager[Display] = (
         Bar(run.config.domain, run.validation) if show else nullcontext(Silence())
     )
     with told_once(), closing(model.logger), bar as display, BackgroundWriter() as writer:
-        if not run.history:
-            run.budget.start()  # what was built and compiled before isn't training
         signals.told = display.stopping
-        remaining = max(0, (steps or ENDLESS) - model.num_timesteps)
+        remaining = max(0, (ENDLESS if steps is None else steps) - model.num_timesteps)
         model.learn(
             remaining,
             callback=run_callbacks(run, writer, display, signals),

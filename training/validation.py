@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.agents.learning.actor import Actor
 from graphsched.training.instances import validation_instances
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def play(
         part = list(instances[first : first + MAX_SLOTS])
         sim = domain.simulator(len(part), options)
         sim.reset(range(len(part)), part, range(first, first + len(part)))
-        actor = Actor(policy.encoder, policy.decoder)
+        actor = policy.actor()
         while len((obs := sim.observe())["slot"]):
             actor.encode(sim.store, obs["graph"])
             sim.step(actor.act(obs, rng.random(len(obs["slot"])), greedy).actions)

@@ -31,9 +31,10 @@ class Actor:
     Make a new one when the weights have changed.
     """
 
-    def __init__(self, encoder: GraphEncoder, decoder: Decoder) -> None:
-        """Args: encoder, decoder: whose weights are used."""
+    def __init__(self, encoder: GraphEncoder | None, decoder: Decoder) -> None:
+        """Args: encoder, decoder: whose weights are used; no encoder embeds all nodes as zero."""
         self._encoder = encoder
+        self._width = decoder.embedding_width
         params = {name: tensor.cpu().numpy() for name, tensor in decoder.state_dict().items()}
         self._kernel = DecoderKernel(decoder.schema, params)
         self._embeddings = EmbeddingTable(self._embed)
@@ -58,6 +59,9 @@ class Actor:
 
     @torch.no_grad()
     def _embed(self, graphs: Sequence[StaticGraph]) -> Iterator[NDArray[np.float32]]:
+        if self._encoder is None:
+            yield from (np.zeros((g.num_nodes, self._width), np.float32) for g in graphs)
+            return
         device = self._encoder.output.weight.device
         for portion in _portions(graphs):
             batch = collate(self._encoder.schema, portion).to(device)

@@ -48,6 +48,7 @@ class GraphPolicy(ActorCriticPolicy):
         width: int = 32,
         layers: int = 3,
         decoder_width: int = 32,
+        embeddings: bool = True,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
         use_sde: bool = False,
@@ -63,6 +64,7 @@ class GraphPolicy(ActorCriticPolicy):
             width: of the embeddings.
             layers: message rounds of the encoder.
             decoder_width: of the decoder.
+            embeddings: whether the decoder sees them; without, the encoder is left alone.
             optimizer_class: of the optimizer.
             optimizer_kwargs: of the optimizer, besides the learning rate.
             use_sde: not available; raises InputError if set.
@@ -84,6 +86,7 @@ class GraphPolicy(ActorCriticPolicy):
         self.width = width
         self.layers = layers
         self.decoder_width = decoder_width
+        self.embeddings = embeddings
         self.bonus: Bonus | None = None
         self._actors: WeakKeyDictionary[GraphStore, Actor] = WeakKeyDictionary()
         self._stamp = -1
@@ -93,6 +96,9 @@ class GraphPolicy(ActorCriticPolicy):
         # Simulators speak in single precision, whatever torch's default is at the moment.
         self.encoder = GraphEncoder(self.schema, self.width, self.layers).float()
         self.decoder = Decoder(self.schema, self.width, self.decoder_width).float()
+        if not self.embeddings:  # their projections start at zero and stay there
+            self.encoder.requires_grad_(False)
+            self.decoder.references().requires_grad_(False)
         make: Any = self.optimizer_class
         self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
@@ -104,17 +110,22 @@ class GraphPolicy(ActorCriticPolicy):
             "width": self.width,
             "layers": self.layers,
             "decoder_width": self.decoder_width,
+            "embeddings": self.embeddings,
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
         }
 
-    def _decode(self, obs: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+    def decode(self, obs: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probabilities (C,), the block of each candidate (C,) and values (N,)."""
-        if "graphs" not in obs:
+        if not self.embeddings:
+            obs, table = without_nodes(obs, self.width)
+        elif "graphs" in obs:
+            table = self.encoder(obs["graphs"])
+        else:
             raise InputError(
                 "observation", "expected tensors with graphs: call obs_to_tensor first"
             )
-        logits, values = self.decoder(obs, self.encoder(obs["graphs"]))
+        logits, values = self.decoder(obs, table)
         ptr = obs["candidate_ptr"]
         block = ragged.block_index(ptr, len(logits))
         return ragged.log_softmax(logits, block, len(ptr) - 1), block, values
@@ -123,7 +134,7 @@ class GraphPolicy(ActorCriticPolicy):
         self, obs: Mapping[str, Any], deterministic: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log-probabilities, each (N,)."""
-        log_probs, block, values = self._decode(obs)
+        log_probs, block, values = self.decode(obs)
         ptr = obs["candidate_ptr"]
         if deterministic:
             actions = ragged.argmax(log_probs, ptr, block)
@@ -136,7 +147,7 @@ class GraphPolicy(ActorCriticPolicy):
         self, obs: Mapping[str, Any], actions: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Values, log-probabilities of the actions and entropies (or `bonus`), each (N,)."""
-        log_probs, block, values = self._decode(obs)
+        log_probs, block, values = self.decode(obs)
         ptr = obs["candidate_ptr"]
         taken = log_probs[ptr[:-1] + actions]
         entropies = ragged.entropy(log_probs, block, len(ptr) - 1)
@@ -144,7 +155,7 @@ class GraphPolicy(ActorCriticPolicy):
 
     def predict_values(self, obs: Mapping[str, Any]) -> Tensor:  # type: ignore[override]
         """Values (N,)."""
-        return self._decode(obs)[2]
+        return self.decode(obs)[2]
 
     def get_distribution(self, obs: object) -> NoReturn:
         """Not available: raises NotImplementedError."""
@@ -217,6 +228,10 @@ class GraphPolicy(ActorCriticPolicy):
         uniforms = torch.rand(len(observation["slot"]), dtype=torch.float64).numpy()
         return actor.act(observation, uniforms, deterministic).actions, state  # type: ignore[arg-type]
 
+    def actor(self) -> Actor:
+        """Decides with the present weights, for one simulator."""
+        return Actor(self.encoder if self.embeddings else None, self.decoder)
+
     def _actor(self, store: GraphStore) -> Actor:
         """Embeddings by store and graph id, forgotten as soon as a weight changes."""
         stamp = sum(weight._version for weight in self.parameters())  # noqa: SLF001
@@ -224,11 +239,23 @@ class GraphPolicy(ActorCriticPolicy):
             self._actors.clear()
             self._stamp = stamp
         if store not in self._actors:
-            self._actors[store] = Actor(self.encoder, self.decoder)
+            self._actors[store] = self.actor()
         return self._actors[store]
 
     def _tensors(self, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
         return {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
+
+
+def without_nodes(obs: Mapping[str, Any], width: int) -> tuple[dict[str, Any], Tensor]:
+    """The observation with references to no node, and a table of embeddings that says nothing."""
+    blocks = len(obs["candidate_ptr"]) - 1
+    like = obs["candidate_ptr"]
+    out = dict(obs)
+    for key in ("candidate_node", "resource_node"):
+        out[key] = torch.full_like(obs[key], -1)
+    out["graph_ptr"] = torch.arange(blocks + 1, device=like.device)
+    out["graph_start"], out["graph_size"] = like.new_zeros(blocks), like.new_ones(blocks)
+    return out, obs["candidate"].new_zeros(1, width)
 
 
 def _store_of(observation: object) -> GraphStore:

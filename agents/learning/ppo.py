@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from stable_baselines3 import PPO
 
-from graphsched.agents.learning.actor import Actor
 from graphsched.agents.learning.advantage import best_of_groups, group_advantages
 from graphsched.agents.learning.buffer import GraphRolloutBuffer
 from graphsched.agents.learning.policy import GraphPolicy
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
     from torch import Tensor
 
+    from graphsched.agents.learning.actor import Actor
     from graphsched.envs.core.graph import PackedObs
 
 SUSPICIOUS_ERROR = 1e-4
@@ -172,7 +172,7 @@ class GraphPPO(PPO):
         endless = self.rollout.mode == "steps"
         if not endless and not env.fresh:
             env.restart()
-        actor = Actor(self.policy.encoder, self.policy.decoder)
+        actor = self.policy.actor()
         entropies: list[NDArray[np.float32]] = []
         step = 0
         while not endless or step < n_rollout_steps:

@@ -68,15 +68,19 @@ class Decoder(nn.Module):
         Exploration is unbiased at first, and the embeddings of an encoder that knows nothing yet
         don't drown the features: they enter as their projections learn.
         """
-        for project in (*self.candidate_refs, self.resource_ref):
-            if project is not None:
-                nn.init.zeros_(project.weight)
+        for project in self.references():
+            nn.init.zeros_(project.weight)
         with torch.no_grad():
             self.context_in.weight[:, -self.embedding_width :] = 0.0
         nn.init.normal_(self.candidate_kind.weight, std=0.1)
         nn.init.normal_(self.context_kind.weight, std=0.1)
         nn.init.normal_(self.score_out.weight, std=0.01)
         nn.init.zeros_(self.linear_out.weight)
+
+    def references(self) -> nn.ModuleList:
+        """Projections of the embeddings of nodes that candidates and resources refer to."""
+        own = [] if self.resource_ref is None else [self.resource_ref]
+        return nn.ModuleList([*self.candidate_refs, *own])
 
     def forward(self, obs: Mapping[str, Tensor], table: Tensor) -> tuple[Tensor, Tensor]:
         """Score all candidates.

@@ -42,5 +42,7 @@ class Budget:
 
     def progress(self, steps: int) -> float:
         """Used share of the budget, in [0, 1], after that many decisions."""
-        share = steps / self.steps if self.steps is not None else 0.0
+        share = 0.0
+        if self.steps is not None:
+            share = steps / self.steps if self.steps else 1.0
         return min(1.0, max(share, self.time_share()))

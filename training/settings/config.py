@@ -62,6 +62,8 @@ class NetworkConfig:
         width: of the encoder's embeddings.
         layers: message rounds of the encoder.
         decoder_width: of the decoder.
+        embeddings: whether the decoder sees the embeddings of the static graph; without them the
+            encoder is left alone, and an update takes a fraction of the time.
         linear_rule: file of a linear rule, as ``graphsched tune`` writes it, that the policy
             starts from instead of indifference; relative to the domain's presets.
         linear_scale: multiplies the rule's weights: the larger, the surer of itself it starts.
@@ -70,6 +72,7 @@ class NetworkConfig:
     width: int = 32
     layers: int = 3
     decoder_width: int = 32
+    embeddings: bool = True
     linear_rule: str | None = None
     linear_scale: float = 1.0
 
@@ -157,6 +160,33 @@ class PPOConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """Whom a run imitates before it learns from its own rollouts.
+
+    Attributes:
+        data: folders that ``graphsched teach`` wrote; none: the run has no teacher.
+        epochs: passes over their decisions.
+        batch_size: decisions in a minibatch.
+        learning_rate, weight_decay: of AdamW; the rate falls to zero along a cosine.
+        average: decay per step of the average over the later half of the weights, which is kept.
+    """
+
+    data: tuple[str, ...] = ()
+    epochs: int = 8
+    batch_size: int = 512
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    average: float = 0.995
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        _at_least(self, epochs=1, batch_size=1, weight_decay=0)
+        _at_most(self, epochs=MOST, batch_size=MOST)
+        _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
+        _check(0 <= self.average < 1, "average", self.average, "a number in [0, 1)")
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """What a run is judged by while it goes on: random instances of its own.
 
@@ -211,10 +241,11 @@ class TrainConfig:
         domain, preset: what is trained, and the preset that this grew from.
         seed: of all random streams of training.
         minutes, steps: budget of wall-clock time, of decisions, or both: the first to run out.
+            No steps at all leave what was learned from teachers.
         simulator: options of the domain's simulator.
         instances: weight of each kind of training instance, GENERATOR:SIZE.
         curriculum: stages that replace them later on.
-        network, ppo, validation: see there.
+        network, teacher, ppo, validation: see there.
         checkpoint_every: share of the budget between checkpoints.
         device: ``auto``, ``cpu``, ``cuda``.
         out: folder of the run; chosen under ``runs/`` if None.
@@ -231,6 +262,7 @@ class TrainConfig:
     instances: Mapping[str, float] = field(default_factory=lambda: {"toy:": 1.0})
     curriculum: tuple[Stage, ...] = ()
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     checkpoint_every: float = 0.02
@@ -240,7 +272,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, seed=0, threads=1, steps=1)
+        _at_least(self, seed=0, threads=1, steps=0 if self.teacher.data else 1)
         _at_most(self, seed=LARGEST_SEED, threads=1024, steps=MOST_STEPS, minutes=MOST_MINUTES)
         good = DEVICES.fullmatch(self.device) is not None
         _check(good, "device", self.device, "auto, cpu, cuda or cuda:NUMBER")

@@ -16,7 +16,7 @@ from graphsched.envs.jobshop.search.shop import (
 )
 
 if TYPE_CHECKING:
-    from graphsched.envs.jobshop.search.shop import Ints, Rows, Shop
+    from graphsched.envs.jobshop.search.shop import Flags, Ints, Rows, Shop
 
 MASK = 2**32 - 1
 
@@ -67,11 +67,14 @@ def _note(moves: Rows, count: int, u: int, v: int, forward: bool, allowed: bool)
 
 
 @kernel(entry=False)
-def _split(links: Rows, path: Rows, length: int, bounds: Ints) -> int:
-    """Fill where in a critical path its blocks begin, and its length; returns their number."""
+def _split(links: Rows, fixed: Flags, path: Rows, length: int, bounds: Ints) -> int:
+    """Fill where in a critical path its blocks begin, and its length; returns their number.
+
+    A fixed operation is a block of its own, in which there is nothing to move.
+    """
     blocks = 0
     for i in range(length):
-        if i == 0 or links[path[i - 1] + PREVIOUS] != path[i]:
+        if i == 0 or links[path[i - 1] + PREVIOUS] != path[i] or fixed[path[i] >> 2]:
             bounds[blocks] = i
             blocks += 1
     bounds[blocks] = length
@@ -133,7 +136,14 @@ def _towards_start(
 
 @kernel
 def list_moves(
-    times: Ints, links: Rows, job: Ints, path: Rows, length: int, bounds: Ints, moves: Rows
+    times: Ints,
+    links: Rows,
+    job: Ints,
+    fixed: Flags,
+    path: Rows,
+    length: int,
+    bounds: Ints,
+    moves: Rows,
 ) -> int:
     """Moves within the blocks of a critical path; returns how many there are.
 
@@ -148,12 +158,13 @@ def list_moves(
         times: of the schedule.
         links: of the schedule.
         job: (N,) every operation's.
+        fixed: (N,) operations to leave where they are.
         path: (N,) from the last operation to the first.
         length: of the path.
         bounds: (N + 1,) scratch.
         moves: (4 N, 3) filled with rows (u, v, forward).
     """
-    blocks = _split(links, path, length, bounds)
+    blocks = _split(links, fixed, path, length, bounds)
     count = _towards_end(times, links, job, path, bounds, blocks, moves)
     return _towards_start(times, links, job, path, bounds, blocks, moves, count)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.jobshop.instance import JobShopInstance
 
+    Flags = NDArray[np.bool_]
     Ints = NDArray[np.int64]
     Rows = NDArray[np.uint32]
 
@@ -46,6 +47,7 @@ class Shop(NamedTuple):
     first: Ints  # (J,) each job's first operation
     last: Rows  # (J,) the row of each job's last operation
     newest: Ints  # (M + 1,) scratch
+    fixed: Flags  # (N,) operations that no move displaces: the first ones of machines
 
 
 def shop_of(instance: JobShopInstance) -> Shop:
@@ -72,6 +74,7 @@ def shop_of(instance: JobShopInstance) -> Shop:
         first=first.copy(),
         last=(4 * last).astype(np.uint32),
         newest=np.zeros(instance.num_machines + 1, np.int64),
+        fixed=np.zeros(n, np.bool_),
     )
 
 

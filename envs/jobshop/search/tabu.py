@@ -105,7 +105,8 @@ def _choose(shop: Shop, m: Memory, count: int) -> int:
 def _step(shop: Shop, m: Memory, tenure: int) -> None:
     """One move, if the critical path has any."""
     length = critical_path(shop, m.facts[CURRENT], m.random, m.path)
-    count = list_moves(shop.times, shop.links, shop.job, m.path, length, m.bounds, m.moves)
+    times, links, job = shop.times, shop.links, shop.job
+    count = list_moves(times, links, job, shop.fixed, m.path, length, m.bounds, m.moves)
     if count == 0:
         return
     i = _choose(shop, m, count)

@@ -146,7 +146,9 @@ def fill_opinions(state: State, b: int, rules: int, desk: Desk, rows: Floats) ->
         unit *= 2
     count, left, mean = state.num_candidates[b], state.operations_left[b], state.mean_duration[b]
     for r in range(rules):
-        play_forward(state, b, left - 1, FORWARD[r], unit, desk.orders, desk.scratch, desk.makespan[r])
+        play_forward(
+            state, b, left - 1, FORWARD[r], unit, desk.orders, desk.scratch, desk.makespan[r]
+        )
     first = CAND.forward_least
     wide = rows[:count, first : first + FIRST_RULE + NUM_RULES]
     _summarise(count, rules, mean, desk.makespan, desk.sorted, wide)

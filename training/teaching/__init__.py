@@ -1,0 +1,1 @@
+"""Learning from teachers: what searches and solvers make of instances, and imitating it."""

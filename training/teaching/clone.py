@@ -1,0 +1,171 @@
+"""Imitation: a policy is fitted to the choices of a teacher."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from graphsched.agents.learning.repack import rebase, select
+from graphsched.agents.networks.encoder import collate
+from graphsched.envs.core.errors import InputError
+from graphsched.training.teaching.scaling import Scaling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from graphsched.agents.learning.policy import GraphPolicy
+    from graphsched.training.settings.config import TeacherConfig
+    from graphsched.training.teaching.replay import Examples
+
+AVERAGED = 0.5  # share of the steps, the last ones, whose weights are averaged
+
+
+def cross_entropy(log_probs: Tensor, targets: Tensor, blocks: int) -> Tensor:
+    """Mean over decisions of the cross-entropy; log_probs, targets: (C,) of so many blocks."""
+    return -(targets * log_probs).sum() / blocks
+
+
+class Lessons:
+    """A teacher's decisions, ready to be drawn in minibatches."""
+
+    def __init__(self, examples: Examples, embeddings: bool) -> None:
+        """Args: examples: of the teacher. embeddings: whether the policy sees static graphs."""
+        self.examples = examples
+        self.embeddings = embeddings
+        self._first = examples.obs["candidate_ptr"]
+
+    def __len__(self) -> int:
+        """Number of decisions."""
+        return len(self.examples.obs["kind"])
+
+    def batch(self, index: NDArray[np.int64], policy: GraphPolicy) -> tuple[dict[str, Any], Tensor]:
+        """Observation of some decisions as the policy takes it, and the targets of its candidates.
+
+        Args:
+            index: (M,) decisions, rising.
+            policy: of which the device is taken.
+        """
+        obs = select(self.examples.obs, index)
+        spans = zip(self._first[index], self._first[index + 1], strict=True)
+        targets = np.concatenate([self.examples.targets[a:b] for a, b in spans])
+        packed: Mapping[str, Any] = obs
+        tensors: dict[str, Any] = {}
+        if self.embeddings:
+            packed, ids = rebase(obs, self.examples.store)
+            graphs = map(self.examples.store.graph, ids.tolist())
+            tensors["graphs"] = collate(policy.schema, graphs).to(policy.device)
+        tensors |= {k: torch.from_numpy(v).to(policy.device) for k, v in packed.items()}
+        return tensors, torch.from_numpy(targets).to(policy.device)
+
+    def shuffled(self, rng: np.random.Generator, size: int) -> Iterator[NDArray[np.int64]]:
+        """Minibatches of about so many decisions, all of them once.
+
+        Where graphs must be encoded, a minibatch has all decisions of a few episodes, so that an
+        epoch encodes each graph once.
+        """
+        if not self.embeddings:
+            count = max(1, round(len(self) / size))
+            for part in np.array_split(rng.permutation(len(self)), count):
+                yield np.sort(part)
+            return
+        slots = self.examples.obs["slot"]
+        episodes = rng.permutation(np.unique(slots))
+        order = np.argsort(slots, kind="stable")
+        starts = np.searchsorted(slots[order], np.arange(slots.max() + 2))
+        count = max(1, min(len(episodes), round(len(self) / size)))
+        for part in np.array_split(episodes, count):
+            yield np.sort(np.concatenate([order[starts[e] : starts[e + 1]] for e in part]))
+
+
+def clone(
+    policy: GraphPolicy,
+    examples: Examples,
+    config: TeacherConfig,
+    seed: int,
+    watch: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> list[float]:
+    """Fit a policy to a teacher's decisions; the result is an average over the later steps.
+
+    Args:
+        policy: to fit, from its present weights on.
+        examples: of the teacher.
+        config: how.
+        seed: of the order of the examples.
+        watch: told of each epoch's number and mean cross-entropy in nats.
+
+    Returns:
+        Mean cross-entropy of each epoch.
+
+    Raises:
+        InputError: there is nothing to learn from, or the weights diverged.
+    """
+    if not len(examples.obs["kind"]):
+        raise InputError("teacher", "expected decisions with a choice, found none")
+    scaling = Scaling(examples.obs)
+    lessons = Lessons(examples._replace(obs=scaling.standardised(examples.obs)), policy.embeddings)
+    policy.set_training_mode(True)
+    scaling.unfold(policy.decoder)
+    try:
+        losses = _fit(policy, lessons, config, np.random.default_rng(seed), watch)
+    finally:
+        scaling.fold(policy.decoder)
+        policy.set_training_mode(False)
+    return losses
+
+
+def _fit(
+    policy: GraphPolicy,
+    lessons: Lessons,
+    config: TeacherConfig,
+    rng: np.random.Generator,
+    watch: Callable[[int, float], None],
+) -> list[float]:
+    weights = [w for w in policy.parameters() if w.requires_grad]
+    optimizer = torch.optim.AdamW(weights, config.learning_rate, weight_decay=config.weight_decay)
+    steps = config.epochs * len(list(lessons.shuffled(rng, config.batch_size)))
+    average: list[Tensor] | None = None
+    step, losses = 0, []
+    for epoch in range(config.epochs):
+        total, seen = 0.0, 0
+        for index in lessons.shuffled(rng, config.batch_size):
+            rate = 0.5 * config.learning_rate * (1.0 + math.cos(math.pi * step / steps))
+            optimizer.param_groups[0]["lr"] = rate
+            loss = imitation_loss(policy, lessons, index)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            step += 1
+            total, seen = total + loss.item() * len(index), seen + len(index)
+            if step >= AVERAGED * steps:
+                average = _mixed(average, weights, config.average)
+        losses.append(total / seen)
+        if not math.isfinite(losses[-1]):
+            problem = "the imitation diverged; a smaller teacher.learning_rate may help"
+            raise InputError("teacher", problem)
+        watch(epoch, losses[-1])
+    with torch.no_grad():
+        for weight, mean in zip(weights, average or weights, strict=True):
+            weight.copy_(mean)
+    return losses
+
+
+def imitation_loss(policy: GraphPolicy, lessons: Lessons, index: NDArray[np.int64]) -> Tensor:
+    """Mean cross-entropy in nats over some decisions, (M,), with gradients."""
+    obs, targets = lessons.batch(index, policy)
+    log_probs, _, _ = policy.decode(obs)
+    return cross_entropy(log_probs, targets, len(index))
+
+
+@torch.no_grad()
+def _mixed(average: list[Tensor] | None, weights: list[Any], decay: float) -> list[Tensor]:
+    if average is None:
+        return [w.detach().clone() for w in weights]
+    for mean, weight in zip(average, weights, strict=True):
+        mean.lerp_(weight, 1.0 - decay)
+    return average
