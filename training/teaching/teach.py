@@ -207,6 +207,8 @@ def _shard(
     for number in numbers:
         instances.append(teacher.instance(number))
         solutions.append(teacher.solve(instances[-1]))
+        if number == numbers[0]:
+            _try(lesson, instances[0], solutions[0])
         tell(instances[-1].name)
     found = follow(domain, lesson.options, instances, solutions, numbers)
     pairs = zip(instances, solutions, strict=True)
@@ -223,6 +225,14 @@ def _shard(
         "seconds": cpu_s() - began,
     }
     return found.episodes, figures
+
+
+def _try(lesson: Lesson, instance: Any, solution: Any) -> None:
+    """Raise InputError if such solutions can't be followed, before many more are found."""
+    assert lesson.domain.follow is not None
+    sim = lesson.domain.simulator(1, lesson.options)
+    sim.reset([0], [instance], [0])
+    lesson.domain.follow(sim, np.zeros(1, np.int64), [solution])
 
 
 def _mean_pct(costs: Any, reference: Any) -> float:
