@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Lessons:
 
     def __len__(self) -> int:
         """Number of decisions."""
-        return len(self.examples.obs["kind"])
+        return len(self.examples)
 
     def batch(self, index: NDArray[np.int64], policy: GraphPolicy) -> tuple[dict[str, Any], Tensor]:
         """Observation of some decisions as the policy takes it, and the targets of its candidates.
@@ -105,10 +106,10 @@ def clone(
     Raises:
         InputError: there is nothing to learn from, or the weights diverged.
     """
-    if not len(examples.obs["kind"]):
+    if not len(examples):
         raise InputError("teacher", "expected decisions with a choice, found none")
     scaling = Scaling(examples.obs)
-    lessons = Lessons(examples._replace(obs=scaling.standardised(examples.obs)), policy.embeddings)
+    lessons = Lessons(replace(examples, obs=scaling.standardised(examples.obs)), policy.embeddings)
     policy.set_training_mode(True)
     scaling.unfold(policy.decoder)
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.testing.play import (
     TOLERANCE,
     Episode,
@@ -108,6 +109,42 @@ def check_batching(cases: Cases) -> None:
         alone.reset([0], [cases.instances[slot]], [cases.seed + slot])
         found = play(cases, alone, Player([slot], cases.seed))[0]
         assert_same(found, first[slot], f"slot {slot} alone and in a batch")
+
+
+def check_following(cases: Cases) -> None:
+    """Following what the simulator made leads to the same cost by decisions that are all exact.
+
+    Of domains that have `Domain.follow`, and of instances whose solutions can be followed.
+    """
+    follow = cases.domain.follow
+    if follow is None:
+        return
+    for slot, instance in enumerate(cases.instances):
+        sim = cases.simulator(PLAYS)
+        episodes = play(
+            cases, _begun(cases, sim, instance), Player(range(PLAYS), slot), keep_blocks=False
+        )
+        solutions, slots = [episodes[b].solution for b in range(PLAYS)], np.arange(PLAYS)
+        _begun(cases, sim, instance)
+        try:
+            follow(sim, slots, solutions)
+        except InputError:
+            continue
+        while len(slots):
+            actions, exact = follow(sim, slots, [solutions[b] for b in slots.tolist()])
+            assert actions.shape == exact.shape == slots.shape, f"{instance.name}: {actions.shape}"
+            assert exact.all(), f"{instance.name}: {(~exact).sum()} decisions are not exact"
+            result = sim.step(actions)
+            slots = result.slots[~result.dones]
+        costs = [episodes[b].cost for b in range(PLAYS)]
+        assert_same(sim.costs().tolist(), costs, f"{instance.name}: costs of what was followed")
+
+
+def _begun(cases: Cases, sim: BatchSim[Any, Any], instance: Instance) -> BatchSim[Any, Any]:
+    """The simulator with the same episode in every slot."""
+    slots = range(sim.num_slots)
+    sim.reset(slots, [instance] * len(slots), [cases.seed] * len(slots))
+    return sim
 
 
 def check_refusals(cases: Cases) -> None:
