@@ -190,6 +190,10 @@ class Domain(Generic[InstanceT, SolutionT]):
             the candidate that comes closest to what the solution does at the pending decision,
             and (N,) bool whether it is just that. Raises InputError for solutions that can't be
             followed. None where a solution doesn't tell its decisions.
+        finish: (simulator, a slot with an episode, its instance, a solution of that, moves, seed)
+            -> the best solution found, by so many moves of a search, that goes on from the slot's
+            situation, setting out from what the given one makes of the rest. Teachers label a
+            policy's decisions by it. None where there is no such search.
     """
 
     name: str
@@ -225,6 +229,7 @@ class Domain(Generic[InstanceT, SolutionT]):
     perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
     cost_ratios: bool = True
     follow: Follow[SolutionT] | None = None
+    finish: Callable[[BatchSim[Any, Any], int, InstanceT, SolutionT, int, int], SolutionT] | None = None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled by name, if the name leads here: other processes have the same domains."""

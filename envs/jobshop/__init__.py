@@ -15,6 +15,7 @@ from graphsched.envs.jobshop.library import LIBRARY, best_known, group
 from graphsched.envs.jobshop.options import JobShopOptions
 from graphsched.envs.jobshop.readers import READERS
 from graphsched.envs.jobshop.render import render_html, render_rgb, render_text
+from graphsched.envs.jobshop.search.rest import finish
 from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.solution import JobShopSolution, solution_from_json
 from graphsched.envs.jobshop.sources.perturb import perturb
@@ -56,4 +57,5 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     measures=measure,
     perturb=perturb,
     follow=follow,
+    finish=finish,
 )
