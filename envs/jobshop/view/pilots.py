@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.jobshop.view.pilot import DURATION, FAR, LOAD, SCALE, TAIL, _copy, _orders, _play
+from graphsched.envs.jobshop.view.pilot import (
+    DURATION,
+    FAR,
+    LOAD,
+    SCALE,
+    TAIL,
+    _copy,
+    _orders,
+    _play,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
