@@ -69,8 +69,9 @@ class OnnxDecoder:
     """The decoder by onnxruntime."""
 
     def __init__(self, schema: GraphSchema, session: onnxruntime.InferenceSession) -> None:
-        """Args: schema: of the observations. session: of the exported decoder."""
+        """Args: schema: that the decoder was made for. session: of the exported decoder."""
         self._inputs = decoder_inputs(schema)
+        self._columns = len(schema.candidate)  # observations may have newer ones behind these
         self._session = session
 
     def project(self, table: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -93,6 +94,7 @@ class OnnxDecoder:
         if not len(obs["kind"]):
             return np.empty(0, np.float32), np.empty(0, np.float32)
         given = {name: obs[name] for name in self._inputs}  # type: ignore[literal-required]
+        given["candidate"] = np.ascontiguousarray(obs["candidate"][:, : self._columns])
         logits, values = self._session.run(None, {**given, "table": tables})
         return logits, values
 
@@ -256,8 +258,8 @@ def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
     if backend == "onnx":
         path = bundle.path / "decoder.onnx"
         session = _session(path, networks.decoder_onnx)
-        check_inputs(path, session, decoder_columns(schema, networks.width))
-        return OnnxDecoder(schema, session)
+        check_inputs(path, session, decoder_columns(bundle.schema, networks.width))
+        return OnnxDecoder(bundle.schema, session)
     from graphsched.agents.networks.kernel import DecoderKernel
 
     params = {

@@ -19,7 +19,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from graphsched.agents.bundles.provenance import git_hash, versions
-from graphsched.agents.bundles.shapes import MAX_LAYERS, MAX_WIDTH
+from graphsched.agents.bundles.shapes import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    first_difference,
+    older_schema,
+    with_newer_columns,
+)
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import MIB, parse_json, read_bytes
 from graphsched.envs.core.parts.values import shown
@@ -68,6 +74,8 @@ class Bundle:
     Attributes:
         path: of the folder.
         domain: that it belongs to.
+        schema: what its ONNX models take; of an older bundle it lacks the newest candidate columns,
+            for which the parameters have zeros.
         networks: the policy.
         simulator_options: instance of ``domain.options``, as trained with.
         config, metrics: the JSON documents.
@@ -75,6 +83,7 @@ class Bundle:
 
     path: Path
     domain: Domain[Any, Any]
+    schema: GraphSchema
     networks: Networks
     simulator_options: Any
     config: Mapping[str, Any] = field(repr=False)
@@ -172,20 +181,21 @@ def _read(folder: Path, domain: Domain[Any, Any] | None) -> Bundle:
         raise InputError(folder, "no such bundle; expected a folder with a config.json")
     config = _json(folder / "config.json", read_bytes(folder / "config.json", MAX_BYTES))
     _check_version(folder, config)
-    domain = _domain(folder, config, domain)
+    domain, where = _domain(folder, config, domain), folder / "config.json"
+    schema = _schema(where, domain, config.get("graph_schema"))
     files = {name: _verified(folder / name, config) for name in FILES}
-    where = folder / "config.json"
     sizes = {key: _size(where, config, key) for key in MAX_SIZES}
     weights = folder / "model.safetensors"
+    newer = len(domain.schema.candidate) - len(schema.candidate)
     networks = Networks(
-        _params(weights, files[weights.name]),
+        with_newer_columns(_params(weights, files[weights.name]), newer),
         files["encoder.onnx"],
         files["decoder.onnx"],
         **sizes,
     )
     options = _options(where, domain, config.get("simulator_options"))
     metrics = _json(folder / "metrics.json", files["metrics.json"])
-    return Bundle(folder, domain, networks, options, config, metrics)
+    return Bundle(folder, domain, schema, networks, options, config, metrics)
 
 
 def schema_json(schema: GraphSchema) -> dict[str, Any]:
@@ -249,30 +259,16 @@ def _domain(
             raise InputError(folder / "config.json", str(error)) from None
     if name != wanted.name:
         raise InputError(folder, f"a bundle of domain {name!r:.40}, expected {wanted.name!r}")
-    difference = _difference(config.get("graph_schema"), schema_json(wanted.schema))
-    if difference:
-        where = folder / "config.json"
-        raise InputError(where, f"the domain's features have changed: graph_schema{difference}")
     return wanted
 
 
-def _difference(found: Any, expected: Any) -> str | None:
-    """The first place where two JSON documents differ, or None."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        for key in sorted({*found, *expected}):
-            inner = _difference(found.get(key), expected.get(key))
-            if inner:
-                return f".{key:.60}{inner}"
-        return None
-    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        pairs = enumerate(zip(found, expected, strict=True))
-        inner_all = ((i, _difference(f, e)) for i, (f, e) in pairs)
-        return next((f"[{i}]{inner}" for i, inner in inner_all if inner), None)
-    if found == expected:
-        return None
-    if isinstance(found, list) and isinstance(expected, list):
-        return f": {len(found)} entries, expected {len(expected)}"
-    return f": {found!r:.60}, expected {expected!r:.60}"
+def _schema(where: Path, domain: Domain[Any, Any], document: Any) -> GraphSchema:
+    """What the networks were made for: the domain's schema, perhaps without its newest columns."""
+    schema = older_schema(domain.schema, document)
+    difference = first_difference(document, schema_json(schema))
+    if difference:
+        raise InputError(where, f"the domain's features have changed: graph_schema{difference}")
+    return schema
 
 
 def _verified(path: Path, config: Mapping[str, Any]) -> bytes:

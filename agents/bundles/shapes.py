@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from graphsched.agents.networks.packing import decoder_inputs, has_resources
 from graphsched.envs.core.errors import InputError
@@ -16,6 +19,32 @@ if TYPE_CHECKING:
     from graphsched.envs.core.graph import GraphSchema
 
 MAX_WIDTH, MAX_LAYERS = 4096, 64  # of networks: what is trained can be read again
+PER_CANDIDATE_COLUMN = ("decoder.candidate_in.weight", "decoder.linear_out.weight")
+
+
+def older_schema(schema: GraphSchema, document: Any) -> GraphSchema:
+    """The schema with as many candidate columns as a document of one has, if it has some of them.
+
+    Columns are added at the end only, so a policy that is older than some of them still knows what
+    the others mean. Whether the document is this schema's is for `first_difference` to tell.
+    """
+    columns = document.get("candidate") if isinstance(document, dict) else None
+    if not isinstance(columns, list) or not 0 < len(columns) < len(schema.candidate):
+        return schema
+    return replace(schema, candidate=schema.candidate[: len(columns)])
+
+
+def with_newer_columns(params: Mapping[str, NDArray[Any]], count: int) -> dict[str, NDArray[Any]]:
+    """Parameters with zero weights for so many more candidate columns at the end.
+
+    What has another number of axes is left alone, for `check_decoder` to refuse.
+    """
+    wide = {
+        name: np.pad(params[name], ((0, 0), (0, count)))
+        for name in PER_CANDIDATE_COLUMN
+        if count and name in params and params[name].ndim == 2
+    }
+    return {**params, **wide}
 
 
 def decoder_shapes(schema: GraphSchema, embedding: int, width: int) -> dict[str, tuple[int, ...]]:
@@ -97,3 +126,22 @@ def check_inputs(where: Path, session: Any, columns: Mapping[str, int | None]) -
         found = inputs[name][place] if inputs[name] else None
         if size is not None and isinstance(found, int) and found != size:
             raise InputError(where, f"input {name!r}: expected {size} columns, found {found}")
+
+
+def first_difference(found: Any, expected: Any) -> str | None:
+    """The first place where two JSON documents differ, or None."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in sorted({*found, *expected}):
+            inner = first_difference(found.get(key), expected.get(key))
+            if inner:
+                return f".{key:.60}{inner}"
+        return None
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        pairs = enumerate(zip(found, expected, strict=True))
+        inner_all = ((i, first_difference(f, e)) for i, (f, e) in pairs)
+        return next((f"[{i}]{inner}" for i, inner in inner_all if inner), None)
+    if found == expected:
+        return None
+    if isinstance(found, list) and isinstance(expected, list):
+        return f": {len(found)} entries, expected {len(expected)}"
+    return f": {found!r:.60}, expected {expected!r:.60}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.parts.values import python_scalars
+from graphsched.envs.core.parts.values import python_scalars, shown
+from graphsched.envs.jobshop.features import NUM_RULES
 
-LOOKS = ("none", "bounds", "rules")
+Look = Literal["none", "bounds", "rules"]
+LOOKS: tuple[Look, ...] = get_args(Look)
 CANDIDATE_RULES = {"nondelay": 0.0, "active": 1.0}
 
 MAX_STEPS = 10**6  # more operations than an instance has play no part
@@ -21,15 +24,22 @@ class JobShopOptions:
         delay_window: which operations may compete for the focus machine: 0 is ``nondelay``, 1 is
             ``active``, values between admit a machine's idling for part of an operation.
         pilot_steps: operations that the pilot features look ahead; 0 looks at the candidate alone.
+        look_ahead: how far the other features look. COSTS
+            ``none``: no further than the short pilots of ``pilot_steps``;
+            ``bounds``: one-machine bounds of all machines as well, after each candidate;
+            ``rules``: these, and pilots that go on to the end instead of the short ones.
+        rules: forward pilots under ``rules``, and as many backward, 1 to 12; time is proportional.
+
+    Columns of a look that isn't taken are 0.
     """
 
     delay_window: float = 0.3
     pilot_steps: int = 120
-    look_ahead: str = "none"
-    rules: int = 12
+    look_ahead: Look = "none"
+    rules: int = NUM_RULES
 
     def __post_init__(self) -> None:
-        """Accept the rules' names as well; raises InputError outside [0, 1]."""
+        """Accept the rules' names as well; raises InputError naming the option."""
         python_scalars(self)
         given: object = self.delay_window
         window = CANDIDATE_RULES.get(str(given), given)
@@ -40,3 +50,8 @@ class JobShopOptions:
         if type(self.pilot_steps) is not int or not 0 <= self.pilot_steps <= MAX_STEPS:
             problem = f"expected a count in [0, {MAX_STEPS}], found {self.pilot_steps!r:.40}"
             raise InputError("pilot_steps", problem)
+        if self.look_ahead not in LOOKS:
+            problem = f"expected one of {', '.join(LOOKS)}, found {shown(self.look_ahead)}"
+            raise InputError("look_ahead", problem)
+        if type(self.rules) is not int or not 1 <= self.rules <= NUM_RULES:
+            raise InputError("rules", f"expected 1 to {NUM_RULES}, found {shown(self.rules)}")

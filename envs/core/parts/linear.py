@@ -125,15 +125,21 @@ def save_weights(schema: GraphSchema, weights: NDArray[np.float32], **facts: Any
 
 
 def load_weights(schema: GraphSchema, path: Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Weights in the schema's order, and the document; raises InputError if features differ."""
+    """Weights in the schema's order, and the document; raises InputError if features differ.
+
+    Columns of candidates are added at the end only: those that a file lacks there, being older, weigh
+    nothing.
+    """
     document = parse_json(read_text(path), path)
+    columns = [feature.name for feature in schema.candidate]
     try:
         named = dict(document["weights"])
-        values = [named.pop(f.name) for f in schema.candidate]
+        known = max((i + 1 for i, name in enumerate(columns) if name in named), default=1)
+        values = [named.pop(name) for name in columns[:known]] + [0] * (len(columns) - known)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"expected weights of the candidate features: {error!r}") from None
     if named:
         raise InputError(path, f"weights of unknown features {list(named)!r:.60}")
-    names = [f"weights.{f.name}" for f in schema.candidate]
+    names = [f"weights.{name}" for name in columns]
     weights = within(path, lambda: list(map(read_number, values, names)))
     return np.array(weights, np.float32), document

@@ -67,6 +67,10 @@ BACKWARD = (
 )
 LEAST, QUARTILE, AVERAGE, WINS, FIRST_RULE = range(5)  # places of a direction's columns
 
+# Operations left x jobs up to which pilots go to the end: one takes time in proportion to it, and
+# with more than this a schedule of 100x20 would take minutes instead of a second.
+REACH = 50_000
+
 
 class Desk(NamedTuple):
     """Scratch space for looking ahead. J jobs."""
@@ -91,6 +95,12 @@ def empty_desk(jobs: int, machines: int, operations: int) -> Desk:
         np.empty((NUM_RULES, jobs)),
         np.empty(NUM_RULES),
     )
+
+
+@kernel(entry=False)
+def within_reach(state: State, b: int) -> bool:
+    """Whether pilots go to the end of slot b's schedule; beyond reach the short ones look instead."""
+    return bool(state.operations_left[b] * state.num_jobs[b] <= REACH)
 
 
 @kernel(entry=False)

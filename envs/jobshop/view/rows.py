@@ -8,8 +8,9 @@ import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.jobshop.features import CAND, CTX, RES, SCHEMA
+from graphsched.envs.jobshop.options import LOOKS
 from graphsched.envs.jobshop.view.onemachine import fill_conflict, lookahead, one_machine
-from graphsched.envs.jobshop.view.opinions import fill_bounds, fill_opinions
+from graphsched.envs.jobshop.view.opinions import fill_bounds, fill_opinions, within_reach
 from graphsched.envs.jobshop.view.pilot import BOUND, JOBS, MACHINES, OUTCOMES, RULES, look_ahead
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 (OPERATION,) = range(len(SCHEMA.candidate_nodes))  # columns of candidate_node
 FOCUS, NEXT = range(len(SCHEMA.candidate_resources))  # columns of candidate_resource
+BOUNDS, PILOTS = LOOKS.index("bounds"), LOOKS.index("rules")
 PILOT_BOUND = (CAND.pilot_over_best_1, CAND.pilot_over_best_2, CAND.pilot_over_best_3)  # by rule
 PILOT_MACHINES = (
     CAND.pilot_machines_over_best_1,
@@ -225,7 +227,7 @@ def fill_rows(
     state: State,
     slots: NDArray[np.int64],  # (N,)
     pilot_steps: int,
-    look: int,  # 0 none, 1 bounds, 2 rules
+    look: int,  # place in `LOOKS`
     rules: int,
     desk: Desk,
     first_row: NDArray[np.int64],  # (B,) node-table row of each slot's first operation
@@ -281,11 +283,12 @@ def fill_rows(
             candidate_node[row, OPERATION] = first_row[b] + state.next_operation[b, j]
             candidate_resource[row, FOCUS] = 0
             candidate_resource[row, NEXT] = place_of[following] if following >= 0 else -1
-        if look > 0:
+        if look >= BOUNDS:
             fill_bounds(state, b, desk, wide)
-        if look > 1:
+        far = look >= PILOTS and within_reach(state, b)
+        if far:
             fill_opinions(state, b, rules, desk, wide)
-        for rule in range(len(RULES) if pilot_steps >= 0 else 0):
+        for rule in range(0 if far else len(RULES)):
             look_ahead(state, b, pilot_steps, RULES[rule], owner, desk.scratch, outcome)
             for c in range(num):
                 wide[c, PILOT_BOUND[rule]] = outcome[c, BOUND]

@@ -34,6 +34,9 @@ SHOP = JobShopInstance.from_jobs(
     [3, 2, 2, 3],
 )
 MEAN = 17 / 7
+FURTHER = [  # columns of looks that aren't taken here, see `test_looks`
+    f.name for f in CANDIDATE if f.name.startswith(("bounds", "forward", "backward"))
+]
 
 
 def _assert_columns(features, rows, expected):
@@ -123,6 +126,7 @@ def test_candidates(sim):
             "pilot_machines_over_best_2": [0, (25 / 3 - 8) / MEAN, (25 / 3 - 8) / MEAN],
             "pilot_over_best_3": [2 / MEAN, 0, 4 / MEAN],
             "pilot_machines_over_best_3": [(24 - 23) / 3 / MEAN, 0, (27 - 23) / 3 / MEAN],
+            **dict.fromkeys(FURTHER, [0, 0, 0]),
         },
     )
 
