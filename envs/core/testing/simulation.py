@@ -146,7 +146,8 @@ def _followed(
     follow = cases.domain.follow
     if follow is None:
         raise InputError(cases.domain.name, "has no way to follow solutions")
-    sim, slots = _begun(cases, instance), np.arange(len(solutions))
+    sim = _begun(cases, instance)
+    slots = sim.observe()["slot"]
     wrong, decisions = np.zeros(len(solutions), np.int64), 0
     while len(slots):
         actions, exact = follow(sim, slots, [solutions[slot] for slot in slots.tolist()])
