@@ -162,8 +162,8 @@ def _episode(row: Any, where: str, domain: Domain[Any, Any], path: Path) -> Epis
     )
 
 
-def begin_dataset(folder: Path, card: Card, domain: Domain[Any, Any]) -> Card:
-    """Make a folder for a dataset, or go on with the one that is there.
+def find_dataset(folder: Path, card: Card, domain: Domain[Any, Any]) -> Card:
+    """What there is of a dataset already; nothing is written.
 
     Args:
         folder: of the dataset.
@@ -171,22 +171,33 @@ def begin_dataset(folder: Path, card: Card, domain: Domain[Any, Any]) -> Card:
         domain: of the card.
 
     Returns:
-        The card, with the shards that are there already.
+        The card, with the shards that are there.
 
     Raises:
-        InputError: something else is there, or another dataset; it can't be written there.
+        InputError: something else is there, or another dataset.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(folder, "is a file; expected a folder")
     if (folder / CARD).exists():
         found = load_card(folder, domain)
         within(folder / CARD, lambda: check_same(found, card))
-        _drop_leftovers(prepare_folder(folder), found)
         return found
     if folder.exists() and not all(_is_leftover(path.name) for path in folder.iterdir()):
         raise InputError(folder, "not empty, and there is no dataset; choose another folder")
-    write_json(prepare_folder(folder) / CARD, card.to_json())
     return card
+
+
+def begin_dataset(folder: Path, card: Card, domain: Domain[Any, Any]) -> Card:
+    """Make a folder for a dataset, or go on with the one that is there; see `find_dataset`.
+
+    Raises:
+        InputError: as `find_dataset`, or it can't be written there.
+    """
+    found = find_dataset(folder, card, domain)
+    _drop_leftovers(prepare_folder(folder), found)
+    if not (folder / CARD).exists():
+        write_json(folder / CARD, found.to_json())
+    return found
 
 
 def _is_leftover(name: str) -> bool:

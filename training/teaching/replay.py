@@ -59,8 +59,7 @@ def replay(
         InputError: actions, targets or cost of an episode aren't what the simulator has there.
     """
     store = GraphStore()
-    nothing = np.zeros(1, np.int64)
-    parts = [blank_obs(domain.schema, nothing[:0], nothing, nothing)]
+    parts = [_no_decisions(domain)]
     targets: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
     for first in range(0, len(episodes), slots):
         group = _Group(domain, options, episodes[first : first + slots], first, store)
@@ -68,6 +67,11 @@ def replay(
         parts.append(obs)
         targets.append(wanted)
     return Examples(join(parts), np.concatenate(targets), store)
+
+
+def _no_decisions(domain: Domain[Any, Any]) -> PackedObs:
+    zero = np.zeros(1, np.int64)
+    return blank_obs(domain.schema, zero[:0], zero, zero)
 
 
 class _Group:
@@ -82,6 +86,7 @@ class _Group:
         store: GraphStore,
     ) -> None:
         self._episodes, self._first, self._store = episodes, first, store
+        self._nothing = _no_decisions(domain)
         self._sim: BatchSim[Any, Any] = domain.simulator(len(episodes), options)
         instances, seeds = [e.instance for e in episodes], [e.seed for e in episodes]
         self._sim.reset(range(len(episodes)), instances, seeds)
@@ -92,7 +97,7 @@ class _Group:
 
     def play(self) -> tuple[PackedObs, NDArray[np.float32]]:
         """All decisions with a choice and their targets, episode after episode."""
-        seen = []
+        seen = [self._nothing]
         while len((obs := self._sim.observe())["slot"]):
             counts = np.diff(obs["candidate_ptr"])
             actions = self._actions(obs["slot"], counts)

@@ -141,7 +141,7 @@ def follow(
     assert domain.follow is not None
     sim = domain.simulator(len(instances), options)
     sim.reset(range(len(instances)), instances, seeds)
-    slots, inexact = np.arange(len(instances)), 0
+    slots, inexact = sim.observe()["slot"], 0  # all that have anything to decide
     actions: list[list[int]] = [[] for _ in instances]
     while len(slots):
         chosen, exact = domain.follow(sim, slots, [solutions[slot] for slot in slots.tolist()])
@@ -232,7 +232,8 @@ def _try(lesson: Lesson, instance: Any, solution: Any) -> None:
     assert lesson.domain.follow is not None
     sim = lesson.domain.simulator(1, lesson.options)
     sim.reset([0], [instance], [0])
-    lesson.domain.follow(sim, np.zeros(1, np.int64), [solution])
+    slots = sim.observe()["slot"]
+    lesson.domain.follow(sim, slots, [solution] * len(slots))
 
 
 def _mean_pct(costs: Any, reference: Any) -> float:

@@ -32,7 +32,9 @@ ROUNDING = 1e-9
 class Plan(NamedTuple):
     """A schedule as it was planned, N tasks."""
 
-    lane: Ints  # (N,)
+    lane: Ints  # (N,) where a PE has several, they are told apart by guess
+    first: Ints  # (N,) lane of the PE
+    last: Ints  # (N,) lane of the PE
     start: Floats  # (N,) with expected durations, everything as early as its lane's order lets it
     rank: Ints  # (N,) place among all starts
 
@@ -53,11 +55,15 @@ def plan_of(instance: SocInstance, solution: SocSolution) -> Plan:
     lane = _lanes(tasks, order, pe, begin, end)
     rank = np.empty(size, np.int64)
     rank[order] = np.arange(size)
-    duration = tasks.duration[np.arange(size), lane]
-    links = (tasks.pred_ptr, tasks.pred, tasks.pred_volume, tasks.slowness, tasks.ticks)
-    start = np.empty(size)
-    execute(lane, rank.astype(np.float64), duration, *links, start, np.empty(size))
-    return Plan(lane, start, rank)
+    first = np.searchsorted(tasks.lane_pe, pe)
+    last = np.searchsorted(tasks.lane_pe, pe, "right") - 1
+    start = begin
+    if instance.noise.kind != "none" or len(tasks.lane_pe) == instance.platform.num_pes:
+        duration = tasks.duration[np.arange(size), lane]
+        links = (tasks.pred_ptr, tasks.pred, tasks.pred_volume, tasks.slowness, tasks.ticks)
+        start = np.empty(size)
+        execute(lane, rank.astype(np.float64), duration, *links, start, np.empty(size))
+    return Plan(lane, first, last, start, rank)
 
 
 def _lanes(tasks: Tasks, order: Ints, pe: Ints, begin: Floats, end: Floats) -> Ints:
@@ -95,24 +101,30 @@ def _keeps(state: PlanState, b: int, c: int, lane: Ints, start: Floats, rank: In
 def _choose(
     state: PlanState,
     slots: Ints,  # (N,) that wait
-    lane: Ints,  # (N, T) of each task in the plan to follow
+    lane: Ints,  # (N, T) of each task in the plan to follow, see `Plan`
+    first: Ints,  # (N, T)
+    last: Ints,  # (N, T)
     start: Floats,  # (N, T)
     rank: Ints,  # (N, T)
     actions: Ints,  # (N,) out
     exact: NDArray[np.bool_],  # (N,) out
 ) -> None:
-    """The first task of the plan that goes where it belongs; else on its lane; else the first."""
+    """The first task of the plan that goes where it belongs; else on its PE; else the first."""
     for n in range(len(slots)):
         b = slots[n]
-        best, best_class, best_rank = 0, 3, 0
+        best, best_grade, best_rank = 0, 3, 0
         for c in range(state.num_candidates[b]):
-            i = state.task[b, c]
+            i, p = state.task[b, c], state.where[b, c]
             grade = 2
-            if state.where[b, c] == lane[n, i]:
-                grade = 0 if _keeps(state, b, c, lane[n], start[n], rank[n]) else 1
-            if (grade, rank[n, i]) < (best_class, best_rank):
-                best, best_class, best_rank = c, grade, rank[n, i]
-        actions[n], exact[n] = best, best_class == 0
+            if first[n, i] <= p <= last[n, i]:
+                off = abs(state.at[b, c] - start[n, i])
+                fits = off <= ROUNDING * (1.0 + start[n, i])
+                if not fits and p == lane[n, i]:
+                    fits = _keeps(state, b, c, lane[n], start[n], rank[n])
+                grade = 0 if fits else 1
+            if (grade, rank[n, i]) < (best_grade, best_rank):
+                best, best_grade, best_rank = c, grade, rank[n, i]
+        actions[n], exact[n] = best, best_grade == 0
 
 
 def follow(
@@ -131,12 +143,11 @@ def follow(
             )
             raise InputError(f"instance {instance.name!r:.60}", problem)
     plans = [plan_of(*pair) for pair in zip(instances, solutions, strict=True)]
-    width = max((len(plan.lane) for plan in plans), default=0)
-    lane, rank = np.zeros((2, len(slots), width), np.int64)
-    start = np.zeros((len(slots), width))
+    shape = len(slots), max((len(plan.lane) for plan in plans), default=0)
+    tables = Plan(*(np.zeros(shape, float if f == "start" else int) for f in Plan._fields))
     for k, plan in enumerate(plans):
-        for table, row in ((lane, plan.lane), (start, plan.start), (rank, plan.rank)):
+        for table, row in zip(tables, plan, strict=True):
             table[k, : len(row)] = row
     actions, exact = np.empty(len(slots), np.int64), np.empty(len(slots), np.bool_)
-    _choose(simulator.state.plan, slots, lane, start, rank, actions, exact)
+    _choose(simulator.state.plan, slots, *tables, actions, exact)
     return actions, exact
