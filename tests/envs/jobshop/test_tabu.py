@@ -145,7 +145,8 @@ def test_listed_moves_keep_every_promise(
     moves, scratch = np.zeros((4 * n, 3), np.uint32), np.zeros(n, np.int64)
     path = 4 * np.array(_path(instance, shop), np.uint32)
     bounds = np.zeros(n + 1, np.int64)
-    count = list_moves(shop.times, shop.links, shop.job, path, len(path), bounds, moves)
+    facts = shop.times, shop.links, shop.job, shop.fixed
+    count = list_moves(*facts, path, len(path), bounds, moves)
     for u, v, forward in moves[:count]:
         assert instance.machine[u // 4] == instance.machine[v // 4]
         assert instance.job[u // 4] != instance.job[v // 4]
