@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphsched.training.running.run import Run
+    from graphsched.training.teaching.card import Card
     from graphsched.training.teaching.replay import Examples
 
 IMITATION = "imitation.json"
@@ -32,8 +33,13 @@ def examples_of(run: Run) -> tuple[Examples, list[dict[str, Any]]]:
     for folder in run.config.teacher.data:
         card, found = read_dataset(Path(folder), run.domain, options)
         episodes += found
-        lines.append({"data": folder, **card.summary()})
+        lines.append({"data": folder, **_line(card)})
     return replay(run.domain, options, episodes), lines
+
+
+def _line(card: Card) -> dict[str, Any]:
+    names = ("instances", "teacher", "time_limit_s", "policy", "seed", "episodes")
+    return {name: getattr(card, name) for name in names} | card.quality
 
 
 def imitate(run: Run, watch: Callable[[int, float], None]) -> None:

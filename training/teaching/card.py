@@ -25,7 +25,16 @@ MOST_EPISODES = 10**6
 MOST_DECISIONS = 10**9  # of a shard
 _SHARD = re.compile(r"shard-[0-9]{5}\.json\.gz")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ASKED = ("domain", "simulator", "instances", "teacher", "time_limit_s", "seed", "count")
+_ASKED = (
+    "domain",
+    "simulator",
+    "instances",
+    "teacher",
+    "time_limit_s",
+    "policy",
+    "seed",
+    "count",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,8 @@ class Shard:
         episodes: in it.
         sha256: of the file.
         decisions: of all of its episodes.
-        inexact: those of them that are not just what the teacher did, see `Domain.follow`.
+        inexact: those of them that are not just what the teacher did, see `Domain.follow`; in
+            episodes of a policy, where it departed from its teacher.
         teacher_gap_pct, replay_gap_pct: mean cost above the lower bound, of the teacher's
             solutions and of what their decisions lead to in the simulator.
         excess_pct: mean cost of the decisions above that of the teacher's solutions.
@@ -65,6 +75,7 @@ class Card:
         instances: what they are: kinds with weights, or the specification of given ones.
         teacher: word of the solver.
         time_limit_s: that it was given for each instance; None: as long as it takes.
+        policy: whose episodes the teacher labelled, and how; None: it labelled its own.
         seed: of instances and teacher.
         count: episodes asked for; fewer are there while the dataset isn't finished.
         versions, git: of the software that began it, as in bundles.
@@ -78,6 +89,7 @@ class Card:
     time_limit_s: float | None
     seed: int
     count: int
+    policy: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     git: str | None = None
     shards: tuple[Shard, ...] = ()
@@ -113,7 +125,7 @@ def read_card(document: dict[str, Any], domain: str) -> Card:
     """
     names = [f.name for f in fields(Card) if f.name != "domain"]
     check_head(document, domain, (*names, "quality", "domain", "schema"), (), (SCHEMA,), "card")
-    limit, git = document["time_limit_s"], document["git"]
+    limit, git, policy = document["time_limit_s"], document["git"], document["policy"]
     keys = [f.name for f in fields(Shard)]
     entries = read_entries(document["shards"], "shards", keys)
     card = Card(
@@ -124,6 +136,7 @@ def read_card(document: dict[str, Any], domain: str) -> Card:
         time_limit_s=None if limit is None else read_number(limit, "time_limit_s", 0.0),
         seed=read_integer(document["seed"], "seed", 0),
         count=read_integer(document["count"], "count", 1, MOST_EPISODES),
+        policy=None if policy is None else read_name(policy, "policy"),
         versions={
             name: read_name(version, f"versions.{name:.40}")
             for name, version in _table(document["versions"], "versions").items()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.domain import Domain
 
 ROUND = 4  # digits of a target that are kept
+MOST_MOVES = 10**9
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,15 @@ class Relabelling:
         if self.policy.domain.finish is None:
             problem = "no search goes on from a partial solution: it has no `Domain.finish`"
             raise InputError(f"domain {self.policy.domain.name!r}", problem)
-        if self.moves < 0:
-            raise InputError("--moves", f"expected at least 0, found {self.moves}")
+        if not 0 <= self.moves <= MOST_MOVES:
+            raise InputError("--moves", f"expected 0 to {MOST_MOVES}, found {self.moves}")
+
+    @property
+    def words(self) -> str:
+        """All of it, for the card of a dataset."""
+        files = self.policy.config["files"]
+        weights = f"SHA-256 {files['model.safetensors']:.16}"
+        return f"{self.policy.name} ({weights}), {self.moves} moves, softness {self.softness:g}"
 
 
 class Labeller:

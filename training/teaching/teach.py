@@ -16,12 +16,14 @@ from graphsched.eval.solvers.request import Request, request_contender
 from graphsched.training.instances import InstanceSource
 from graphsched.training.teaching.card import MOST_EPISODES, Card, options_table
 from graphsched.training.teaching.dataset import Episode, add_shard, begin_dataset
+from graphsched.training.teaching.relabel import relabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from graphsched.envs.core.domain import Domain
+    from graphsched.training.teaching.relabel import Relabelling
 
 TEACH_STREAM = 0x746561  # sets instances to teach with apart from every other stream
 SHARD = 60  # episodes of a file: what an interrupt costs at most
@@ -42,6 +44,7 @@ class Lesson:
         count: episodes.
         seed: of instances and teacher.
         shard: episodes of a file.
+        relabelling: of a policy's episodes; None: those of the teacher's solutions are kept.
     """
 
     domain: Domain[Any, Any]
@@ -54,6 +57,7 @@ class Lesson:
     count: int = 720
     seed: int = 0
     shard: int = SHARD
+    relabelling: Relabelling | None = None
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
@@ -169,6 +173,7 @@ def ask(lesson: Lesson, teacher: Teacher) -> Card:
         time_limit_s=teacher.time_limit_s,
         seed=lesson.seed,
         count=lesson.count,
+        policy=None if lesson.relabelling is None else lesson.relabelling.words,
         versions=versions(),
         git=git_hash(),
     )
@@ -210,7 +215,7 @@ def _shard(
         if number == numbers[0]:
             _try(lesson, instances[0], solutions[0])
         tell(instances[-1].name)
-    found = follow(domain, lesson.options, instances, solutions, numbers)
+    found = _play(lesson, instances, solutions, numbers)
     pairs = zip(instances, solutions, strict=True)
     taught = np.array([domain.cost(instance, solution) for instance, solution in pairs])
     reached = np.array([episode.cost for episode in found.episodes])
@@ -225,6 +230,16 @@ def _shard(
         "seconds": cpu_s() - began,
     }
     return found.episodes, figures
+
+
+def _play(
+    lesson: Lesson, instances: list[Any], solutions: list[Any], seeds: Sequence[int]
+) -> Followed:
+    """Episodes of the solutions, or of the policy that is to be taught."""
+    what = lesson.domain, lesson.options
+    if lesson.relabelling is None:
+        return follow(*what, instances, solutions, seeds)
+    return Followed(*relabel(*what, lesson.relabelling, instances, solutions, seeds))
 
 
 def _try(lesson: Lesson, instance: Any, solution: Any) -> None:

@@ -19,14 +19,17 @@ from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.specs import parse_instances
 from graphsched.eval.judging.wording import duration
+from graphsched.eval.solvers.policies import open_policy
 from graphsched.training.running.lock import alone_in, made_for_run
 from graphsched.training.settings.config import load_config
 from graphsched.training.teaching.dataset import CARD, find_dataset
+from graphsched.training.teaching.relabel import Relabelling
 from graphsched.training.teaching.teach import Lesson, Teacher, ask, teach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from graphsched.envs.core.domain import Domain
     from graphsched.training.settings.config import TrainConfig
     from graphsched.training.teaching.card import Card
 
@@ -61,6 +64,11 @@ class TeachArguments:
     """Of instances and teacher."""
     preset: str | None = None
     """Training preset whose simulator options and instances are used; `default` by default."""
+    policy: str | None = None
+    """Bundle, or name of a shipped policy, whose own episodes the teacher labels; where the policy
+    departs from it, a search of --moves moves finishes the policy's partial solution."""
+    moves: int = 2000
+    """Of that search."""
     set: tuple[str, ...] = ()
     """Other simulator options, such as delay_window=1.0; may be given again."""
 
@@ -110,7 +118,15 @@ def _lesson(arguments: TeachArguments) -> Lesson:
         spec=arguments.given or "",
         count=count,
         seed=arguments.seed,
+        relabelling=_relabelling(arguments, domain),
     )
+
+
+def _relabelling(arguments: TeachArguments, domain: Domain[Any, Any]) -> Relabelling | None:
+    if arguments.policy is None:
+        return None
+    _, policy = open_policy(domain, arguments.policy)
+    return Relabelling(policy, arguments.moves)
 
 
 def _given(arguments: TeachArguments) -> list[Any]:
@@ -148,6 +164,8 @@ def _show(card: Card, folder: Path) -> None:
     cells = [f"{card.episodes:,}", f"{quality['decisions']:,}", *gaps, *shares]
     console = wide_console()
     title = f"{card.domain}: gaps are mean costs above the lower bound"
+    if card.policy is not None:
+        title += f"; episodes of {card.policy}"
     for table in fitting_tables(title, columns, [Row(card.teacher, cells)], console.width):
         console.print(table)
     print(f"dataset: {folder}")

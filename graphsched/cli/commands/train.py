@@ -43,6 +43,9 @@ class TrainArguments:
     """Folder of the run; by default a new one under runs/."""
     resume: bool = False
     """Go on with the run in --out."""
+    teacher: tuple[str, ...] = ()
+    """Datasets of `graphsched teach` that the policy imitates first; may be given again. With
+    --steps 0 that is all it learns from."""
     device: str | None = None
     """auto, cpu or cuda."""
     set: tuple[str, ...] = ()
@@ -109,7 +112,7 @@ def _resumed(arguments: TrainArguments) -> TrainConfig:
 
     fixed = ("preset", "config", "seed", "refine", "device")
     given = [name for name in fixed if getattr(arguments, name) is not None]
-    given += ["set"] if arguments.set else []
+    given += [name for name in ("set", "teacher") if getattr(arguments, name)]
     if given:
         raise InputError(f"--{given[0]}", "can't change in a run that goes on")
     if arguments.out is None:
@@ -129,6 +132,9 @@ def _overrides(arguments: TrainArguments) -> dict[str, Any]:
         value = getattr(arguments, name)
         if value is not None:
             out[name] = value
+    if arguments.teacher:
+        folders = [str(Path(folder).resolve()) for folder in arguments.teacher]
+        out.setdefault("teacher", {})["data"] = folders
     if arguments.out is not None:
         out["out"] = str(arguments.out)
     return out
