@@ -98,7 +98,8 @@ class GraphPolicy(ActorCriticPolicy):
         self.decoder = Decoder(self.schema, self.width, self.decoder_width).float()
         if not self.embeddings:  # their projections start at zero and stay there
             self.encoder.requires_grad_(False)
-            self.decoder.references().requires_grad_(False)
+            for weight in self.decoder.references():
+                weight.requires_grad_(False)
         make: Any = self.optimizer_class
         self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 

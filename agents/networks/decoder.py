@@ -68,8 +68,8 @@ class Decoder(nn.Module):
         Exploration is unbiased at first, and the embeddings of an encoder that knows nothing yet
         don't drown the features: they enter as their projections learn.
         """
-        for project in self.references():
-            nn.init.zeros_(project.weight)
+        for weight in self.references():
+            nn.init.zeros_(weight)
         with torch.no_grad():
             self.context_in.weight[:, -self.embedding_width :] = 0.0
         nn.init.normal_(self.candidate_kind.weight, std=0.1)
@@ -77,10 +77,10 @@ class Decoder(nn.Module):
         nn.init.normal_(self.score_out.weight, std=0.01)
         nn.init.zeros_(self.linear_out.weight)
 
-    def references(self) -> nn.ModuleList:
-        """Projections of the embeddings of nodes that candidates and resources refer to."""
-        own = [] if self.resource_ref is None else [self.resource_ref]
-        return nn.ModuleList([*self.candidate_refs, *own])
+    def references(self) -> list[nn.Parameter]:
+        """Weights that project the embeddings of nodes that candidates and resources refer to."""
+        projections = [*self.candidate_refs, *([self.resource_ref] if self.resource_ref else [])]
+        return [weight for project in projections for weight in project.parameters()]
 
     def forward(self, obs: Mapping[str, Tensor], table: Tensor) -> tuple[Tensor, Tensor]:
         """Score all candidates.

@@ -229,7 +229,9 @@ class Domain(Generic[InstanceT, SolutionT]):
     perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
     cost_ratios: bool = True
     follow: Follow[SolutionT] | None = None
-    finish: Callable[[BatchSim[Any, Any], int, InstanceT, SolutionT, int, int], SolutionT] | None = None
+    finish: (
+        Callable[[BatchSim[Any, Any], int, InstanceT, SolutionT, int, int], SolutionT] | None
+    ) = None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled by name, if the name leads here: other processes have the same domains."""

@@ -42,7 +42,7 @@ class Scaling:
         """The observation with standardised columns."""
         out = dict(obs)
         for name, (mean, deviation, _) in self.columns.items():
-            out[name] = (obs[name] - mean.numpy()) / deviation.numpy()  # type: ignore[literal-required]
+            out[name] = (obs[name] - mean.numpy()) / deviation.numpy()
         return cast("PackedObs", out)
 
     @torch.no_grad()

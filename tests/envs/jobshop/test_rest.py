@@ -61,6 +61,7 @@ def test_a_good_schedule_is_kept_where_its_own_decisions_were_taken():
     sim.reset([0], [instance], [0])
     _, whole = after(instance, rng, 0)
     best = finish(sim, 0, instance, whole, 3000, 0)
+    assert DOMAIN.follow is not None
     decisions = 0
     while len(sim.observe()["slot"]):
         actions, exact = DOMAIN.follow(sim, np.zeros(1, np.int64), [best])

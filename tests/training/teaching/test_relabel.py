@@ -1,0 +1,157 @@
+"""A policy's own episodes carry what a teacher would have done at each of its decisions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from graphsched.agents.runtime import load_policy
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.registry import get_domain
+from graphsched.training.teaching.dataset import CARD, read_dataset
+from graphsched.training.teaching.relabel import Relabelling, relabel
+from graphsched.training.teaching.replay import replay
+from graphsched.training.teaching.teach import Lesson, Teacher, teach
+from graphsched.training.train import train
+from tests.training.runs import small_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from graphsched.agents.runtime import Policy
+    from graphsched.training.teaching.dataset import Episode
+
+JOBSHOP = get_domain("jobshop")
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    """The shipped one."""
+    return load_policy("default", "jobshop")
+
+
+def labelled(policy: Policy, rule: str, moves: int, number: int = 6) -> tuple[list[Episode], int]:
+    """Episodes on small shops, the teacher setting out from a rule's solutions."""
+    rng = np.random.default_rng(1)
+    instances = [JOBSHOP.generators["uniform"](rng, "6x5") for _ in range(number)]
+    solutions = [JOBSHOP.baseline(rule)(instance) for instance in instances]
+    how = Relabelling(policy, moves)
+    options = policy.simulator_options
+    return relabel(JOBSHOP, options, how, instances, solutions, range(number))
+
+
+def test_episodes_are_the_policys_own_and_can_be_replayed(policy: Policy) -> None:
+    episodes, departures = labelled(policy, "mwkr", 100)
+    examples = replay(JOBSHOP, policy.simulator_options, episodes)
+    assert len(examples) > 50
+    from graphsched.agents.decoding.search import policy_solver
+
+    for episode in episodes:
+        own = policy_solver(JOBSHOP, policy)(episode.instance)
+        assert JOBSHOP.cost(episode.instance, own) == episode.cost
+    soft = (examples.targets > 0) & (examples.targets < 1)
+    assert 0 < departures < len(examples)
+    assert soft.any()
+
+
+def test_a_teacher_that_is_worse_than_the_policy_leaves_the_policys_choices(policy: Policy) -> None:
+    """Without a search, departing from a poor solution costs little or gains."""
+    poor, _ = labelled(policy, "spt", 0)
+    good, _ = labelled(policy, "tabu", 500)
+
+    def share(episodes: list[Episode]) -> float:
+        examples = replay(JOBSHOP, policy.simulator_options, episodes)
+        first, own = examples.obs["candidate_ptr"][:-1], []
+        taken = np.concatenate([e.actions for e in episodes])
+        assert len(taken) == len(first)
+        own = examples.targets[first + taken]
+        return float((own > 0.5).mean())
+
+    assert share(poor) > 0
+    assert share(good) < 1
+
+
+def test_datasets_of_a_policys_episodes(policy: Policy, tmp_path: Path) -> None:
+    lesson = Lesson(
+        JOBSHOP,
+        policy.simulator_options,
+        "mwkr",
+        kinds={"uniform:5x4": 1.0},
+        count=4,
+        shard=2,
+        relabelling=Relabelling(policy, 50),
+    )
+    teach(lesson, Teacher(lesson), tmp_path / "data")
+    card, episodes = read_dataset(tmp_path / "data", JOBSHOP, policy.simulator_options)
+    assert card.policy is not None
+    assert "50 moves" in card.policy
+    assert len(episodes) == 4
+    assert all(e.targets is not None for e in episodes)
+    replay(JOBSHOP, policy.simulator_options, episodes)
+    other = Lesson(**{**lesson.__dict__, "relabelling": Relabelling(policy, 51)})
+    with pytest.raises(InputError, match="policy: the dataset there has"):
+        teach(other, Teacher(other), tmp_path / "data")
+
+
+def test_what_is_refused(policy: Policy) -> None:
+    with pytest.raises(InputError, match="--moves: expected 0"):
+        Relabelling(policy, -1)
+    with pytest.raises(InputError, match=r"no `Domain.finish`"):
+        Relabelling(load_policy("static", "soc"))
+
+
+def run_config(tmp_path: Path, **changes: Any) -> Any:
+    """A run that imitates a rule, and nothing else."""
+    folder = tmp_path / "data"
+    if not folder.exists():
+        lesson = Lesson(
+            JOBSHOP, JOBSHOP.options(), "tail", kinds={"uniform:5x4": 1.0}, count=20, shard=10
+        )
+        teach(lesson, Teacher(lesson), folder)
+    teacher = {"data": [str(folder)], "epochs": 3, "batch_size": 64, "learning_rate": 0.01}
+    return small_config(tmp_path / "run", **{"teacher": teacher, "steps": 0, **changes})
+
+
+def test_a_run_imitates_first(tmp_path: Path) -> None:
+    """Alone it makes a bundle; what was imitated is on record."""
+    result = train(run_config(tmp_path))
+    assert result.steps == 0
+    assert [row["steps"] for row in result.history] == [0]
+    document = json.loads((tmp_path / "run" / "imitation.json").read_text())
+    losses = document["cross_entropy"]
+    assert losses[-1] < losses[0]
+    assert document["teachers"][0]["episodes"] == 20
+    assert load_policy(result.bundle).domain.name == "jobshop"
+
+
+def test_a_run_goes_on_from_what_it_imitated(tmp_path: Path) -> None:
+    result = train(run_config(tmp_path, steps=500))
+    assert result.steps >= 500
+    assert result.history[0]["steps"] == 0
+    untaught = train(run_config(tmp_path, steps=500, teacher={}, out=str(tmp_path / "other")))
+    assert result.history[0]["gap_pct"] < untaught.history[0]["gap_pct"]
+
+
+def test_no_steps_without_a_teacher_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="steps: expected at least 1"):
+        run_config(tmp_path, teacher={})
+
+
+@pytest.mark.parametrize("damage", ["options", "cut", "gone"])
+def test_a_teacher_that_does_not_fit_costs_nothing(damage: str, tmp_path: Path) -> None:
+    """One line; the folder of the run is as it was."""
+    config = run_config(tmp_path)
+    data = tmp_path / "data"
+    if damage == "options":
+        config = run_config(tmp_path, simulator={"delay_window": 0.7})
+    elif damage == "cut":
+        (data / "shard-00001.json.gz").unlink()
+    else:
+        (data / CARD).unlink()
+    with pytest.raises(InputError) as caught:
+        train(config)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "bundle").exists()
