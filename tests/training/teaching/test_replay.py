@@ -34,8 +34,8 @@ def random_episodes(name, number, seed=0, soft=False):
             actions.append(int(rng.integers(count)))
             targets.append(rng.dirichlet(np.ones(count)))
             sim.step(np.array(actions[-1:]))
-        flat = np.concatenate(targets).astype(np.float32) if soft else None
-        out.append(Episode(instance, k, np.array(actions), flat, float(sim.costs()[0])))
+        flat = np.concatenate([np.zeros(0), *targets]).astype(np.float32) if soft else None
+        out.append(Episode(instance, k, np.array(actions, np.int64), flat, float(sim.costs()[0])))
     return out
 
 
