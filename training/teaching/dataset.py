@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ class Episode:
         targets: (candidates of all decisions,) float32, each decision's probabilities over its
             candidates, one decision after another; None: all on the actions.
         cost: that the actions lead to.
-        where: the place that it was read from, for messages.
+        where: the place that it was read from, for messages; none if it was made here.
     """
 
     instance: Any
@@ -68,7 +68,7 @@ class Episode:
     actions: NDArray[np.int64]
     targets: NDArray[np.float32] | None
     cost: float
-    where: str = field(default="episode", compare=False)
+    where: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A document that `read_dataset` reads back."""

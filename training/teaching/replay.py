@@ -155,8 +155,7 @@ class _Group:
                 raise self._wrong(slot, "cost", found)
 
     def _wrong(self, slot: int, name: str, problem: str) -> InputError:
-        episode = self._episodes[slot]
-        place = episode.where if ":" in episode.where else f"episode {self._first + slot}"
+        place = self._episodes[slot].where or f"episode {self._first + slot}"
         return InputError(f"{place}.{name}", f"doesn't fit the simulator: {problem}")
 
     def _moved(self, obs: PackedObs) -> PackedObs:

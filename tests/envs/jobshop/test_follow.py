@@ -73,7 +73,7 @@ def test_a_wider_window_follows_closer(seed):
     rng = np.random.default_rng(seed)
     instances = [GENERATORS["uniform"](rng, "8x8") for _ in range(4)]
     solve = DOMAIN.improvers["tabu"].search
-    excess = {0.0: [], 1.0: []}
+    excess: dict[float, list[float]] = {0.0: [], 1.0: []}
     for instance in instances:
         solution = solve(instance, [], 0.05, 0)
         for window, found in excess.items():

@@ -13,6 +13,7 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.generators import GENERATORS
 from graphsched.envs.memory.options import MemoryOptions
+from graphsched.envs.memory.physics.mapping import solve_order
 from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.view.follow import follow
 
@@ -59,6 +60,20 @@ def test_a_better_order_is_followed_as_far_as_it_is_on_offer():
         <= cost
         <= DOMAIN.cost(instance, DOMAIN.baseline("all-slow")(instance))
     )
+
+
+def test_what_is_not_on_offer_is_not_exact():
+    """An order begins with a storage that heads none of the simulator's; the next one is taken."""
+    instance = GENERATORS["random"](np.random.default_rng(3), "4@8")
+    sim = MemorySim(1, PRIORITY)
+    sim.reset([0], [instance], [0])
+    offered = sim.state.candidate[0, : sim.state.num_candidates[0]].tolist()
+    rest = [g for g in sim.state.lists[0, 0].tolist() if g >= 0 and g not in offered]
+    other = next(g for g in rest if g in solve_order(instance, np.array([g])).storage)
+    for order, exact in (([other, offered[1]], False), ([offered[1], other], True)):
+        solution = solve_order(instance, np.array(order))
+        actions, just = follow(sim, np.zeros(1, np.int64), [solution])
+        assert (actions.tolist(), just.tolist()) == ([1], [exact])
 
 
 def test_an_empty_order_is_never_exact():

@@ -34,8 +34,8 @@ def random_episodes(name, number, seed=0, soft=False):
             actions.append(int(rng.integers(count)))
             targets.append(rng.dirichlet(np.ones(count)))
             sim.step(np.array(actions[-1:]))
-        flat = np.concatenate(targets).astype(np.float32) if soft else None
-        out.append(Episode(instance, k, np.array(actions), flat, float(sim.costs()[0])))
+        flat = np.concatenate([np.zeros(0), *targets]).astype(np.float32) if soft else None
+        out.append(Episode(instance, k, np.array(actions, np.int64), flat, float(sim.costs()[0])))
     return out
 
 
@@ -130,7 +130,7 @@ def test_no_episodes_are_no_examples():
 def test_what_does_not_fit_is_named(change, told):
     """By the place that it was read from, or by its number."""
     domain, episodes = DOMAINS["jobshop"], random_episodes("jobshop", 3, soft=True)
-    for where, place in (("f.gz: episodes[2]", r"f\.gz: episodes\[2\]"), ("episode", "episode 2")):
+    for where, place in (("f.gz: episodes[2]", r"f\.gz: episodes\[2\]"), ("", "episode 2")):
         wrong = replace(episodes[2], where=where, **change(episodes[2]))
         with pytest.raises(InputError, match=rf"^{place}\.{told}"):
             replay(domain, domain.options(), [*episodes[:2], wrong], slots=2)
