@@ -10,7 +10,9 @@ operations of long jobs that feed busy machines. A random search over such rules
 instances found the weights of the first; the others differ from it, to give several opinions.
 
 Inside, times are multiplied by ``SCALE * unit``, with ``unit`` a power of two not below the number
-of jobs, so that one integer holds a job's key and its number: the least key names its job.
+of jobs, so that one integer holds a job's key and its number: the least key names its job. Several
+pilots are played side by side, each in a lane of its own: a step waits for what the one before it
+has found, so a processor has time for others in between.
 """
 
 from __future__ import annotations
@@ -28,41 +30,95 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Short = NDArray[np.int32] | NDArray[np.int64]
     Rule = tuple[int, int, int]
 
-FAR = np.int64(2**62)
-SCALE = 100  # of the rules' weights, which are integers
+SCALE = 100  # of the rules' weights, which are integers below it
 RULES = ((20, 6, 1), (0, 2, 0), (35, 12, 2))
 DURATION, TAIL, LOAD = range(3)  # what the weights of a rule are of
 BOUND, MACHINES, JOBS = range(3)  # of an outcome, see `look_ahead`
 OUTCOMES = 3
+LANES = 8  # pilots side by side, and room for one more
+BLOCK = 16  # jobs are filled up to a multiple of it by complete ones
 
 
 class Scratch(NamedTuple):
-    """A partial schedule to play with. J jobs, M machines."""
+    """Partial schedules to play with. L lanes, J jobs (a multiple of BLOCK), M machines."""
 
-    operation: Ints  # (J,) next operation
-    place: Ints  # (J,) its machine, -1 once the job is complete
-    order: Ints  # (J,) what the rule adds to the start, plus the job's number
-    key: Ints  # (J,) earliest start + order; FAR once the job is complete
-    ready: Ints  # (M,) end of the machine's last operation
-    load: Ints  # (M,) unscheduled work
-    ended: Ints  # (J,) end of each job that became complete
+    # of 32 or 64 bits
+    operation: Short  # (L, J) next operation
+    stop: Short  # (L, J) end of each job's operations
+    place: Short  # (L, J) machine of the next operation, -1 once the job is complete
+    order: Short  # (L, J) what the rule adds to the start, plus the job's number
+    key: Short  # (L, J) earliest start + order; the largest integer once the job is complete
+    ended: Short  # (L, J) end of each job that became complete
+    ready: Short  # (L, M) end of the machine's last operation
+    load: Short  # (L, M) unscheduled work
+    latest: Short  # (L,) end of the last job that is complete
+    now: Short  # (L,) end of the operation that was scheduled last
+    where: Short  # (L,) its machine
+    # of 64 bits
+    total: Ints  # (L,) sum of their ends
+    chosen: Ints  # (L,) the job to go next
+    orders: Ints  # (J,) what a rule adds to the start of each job's next operation
     nothing: Ints  # (J,) zeros
 
 
-def empty_scratch(jobs: int, machines: int) -> Scratch:
-    """Room for that many jobs and machines."""
+def unit_of(jobs: int) -> int:
+    """The least power of two that isn't below the number of jobs."""
+    return 1 << (jobs - 1).bit_length()
+
+
+def is_narrow(jobs: int, work: int) -> bool:
+    """Whether 32 bits hold all times of so many jobs that take so long one after the other."""
+    return SCALE * unit_of(jobs) * (work + 1) < 2**31
+
+
+def empty_scratch(jobs: int, machines: int, narrow: bool) -> Scratch:
+    """Room for that many jobs and machines; see `is_narrow`."""
+    kind, lanes, width = np.int32 if narrow else np.int64, LANES + 1, -(-jobs // BLOCK) * BLOCK
     return Scratch(
-        *(np.empty(jobs, np.int64) for _ in range(4)),
-        *(np.empty(machines, np.int64) for _ in range(2)),
-        np.zeros(jobs, np.int64),
+        *(np.empty((lanes, width), kind) for _ in range(6)),
+        *(np.empty((lanes, machines), kind) for _ in range(2)),
+        *(np.empty(lanes, kind) for _ in range(3)),
+        *(np.empty(lanes, np.int64) for _ in range(2)),
+        np.empty(jobs, np.int64),
         np.zeros(jobs, np.int64),
     )
 
 
 @kernel(entry=False)
-def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
+def far(key: Short) -> int:
+    """The key of a complete job, above all others."""
+    return 2**31 - 1 if key.itemsize == 4 else 2**62
+
+
+@kernel(entry=False)
+def padded(jobs: int) -> int:
+    """The jobs with those that fill them up."""
+    return (jobs + BLOCK - 1) // BLOCK * BLOCK
+
+
+@kernel(entry=False)
+def clear(state: State, b: int, lane: int, s: Scratch) -> None:
+    """Make all jobs of a lane complete, and their ends 0."""
+    s.latest[lane] = s.total[lane] = 0
+    for j in range(padded(state.num_jobs[b])):
+        s.place[lane, j], s.order[lane, j], s.key[lane, j] = -1, 0, far(s.key)
+        s.operation[lane, j] = s.stop[lane, j] = s.ended[lane, j] = 0
+
+
+@kernel(entry=False)
+def unit_of_slot(state: State, b: int) -> int:
+    """See `unit_of`."""
+    unit = 1
+    while unit < state.num_jobs[b]:
+        unit *= 2
+    return unit
+
+
+@kernel(entry=False)
+def set_orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
     """What the rule adds to the start of each unfinished job's next operation, (J,)."""
     for j in range(state.num_jobs[b]):
         o, last = state.next_operation[b, j], state.job_ptr[b, j + 1]
@@ -73,114 +129,157 @@ def _orders(state: State, b: int, rule: Rule, unit: int, orders: Ints) -> None:
             orders[j] = order * unit + j
 
 
-@kernel
-def _copy(state: State, b: int, orders: Ints, unit: int, scratch: Scratch) -> tuple[int, int]:
-    """Fill the scratch; returns the latest end and the sum of ends of complete jobs."""
-    latest = total = 0
+@kernel(entry=False)
+def _set_out(state: State, b: int, unit: int, lane: int, s: Scratch) -> None:
+    """Fill a lane with the slot's schedule; `set_orders` comes first."""
+    clear(state, b, lane, s)
     for m in range(state.num_machines[b]):
-        scratch.ready[m] = state.machine_ready[b, m] * SCALE * unit
-        scratch.load[m] = state.machine_load[b, m]
+        s.ready[lane, m] = state.machine_ready[b, m] * SCALE * unit
+        s.load[lane, m] = state.machine_load[b, m]
     for j in range(state.num_jobs[b]):
-        o = state.next_operation[b, j]
-        scratch.operation[j] = o
-        scratch.key[j] = FAR
-        scratch.order[j] = 0
-        scratch.place[j] = -1
+        o, last = state.next_operation[b, j], state.job_ptr[b, j + 1]
         ready = state.job_ready[b, j] * SCALE * unit
-        if o < state.job_ptr[b, j + 1]:
+        s.operation[lane, j], s.stop[lane, j] = o, last
+        if o < last:
             m = state.machine[b, o]
-            scratch.place[j] = m
-            scratch.order[j] = orders[j]
-            scratch.key[j] = max(ready, scratch.ready[m]) + orders[j]
+            s.place[lane, j], s.order[lane, j] = m, s.orders[j]
+            s.key[lane, j] = max(ready, np.int64(s.ready[lane, m])) + s.orders[j]
         else:
-            latest = max(latest, ready)
-            total += ready
-    return latest, total
+            s.latest[lane] = max(np.int64(s.latest[lane]), ready)
+            s.total[lane] += ready
 
 
 @kernel
-def _play(
+def play(
     first: int,
+    lanes: int,
     steps: int,
     jobs: int,
     unit: int,
     rule: Rule,
-    stop: Ints,  # (J,) end of each job's operations
-    offset: Ints,  # (J,) added to a complete job's end
-    ended: Ints,  # (J,) out: end of each job that became complete
     machine: Ints,  # (O,)
     duration: Ints,  # (O,)
     tails: Ints,  # (O,)
-    operation: Ints,  # the fields of Scratch
-    place: Ints,
-    order: Ints,
-    key: Ints,
-    ready: Ints,
-    load: Ints,
-    latest: int,
-    total: int,
-) -> tuple[int, int]:
-    """Schedule job ``first``, then ``steps`` operations by the rule, in the scratch arrays.
+    offset: Ints,  # (J,) added to a complete job's end
+    operation: Short,  # the fields of Scratch
+    stop: Short,
+    place: Short,
+    order: Short,
+    key: Short,
+    ended: Short,
+    ready: Short,
+    load: Short,
+    latest: Short,
+    total: Ints,
+    chosen: Ints,
+    now: Short,
+    where: Short,
+) -> None:
+    """Schedule so many operations by the rule in the lanes from ``first`` to ``lanes``.
 
     Plain arrays and one function: handing tuples of arrays to smaller ones made it six times
-    slower. The next job is the lowest one with the least key.
-
-    Returns:
-        ``latest`` and ``total`` with the ends of the jobs that became complete.
+    slower. The next job is the lowest one with the least key. Keys are written whether they change
+    or not, which is what makes vectors of the loop over jobs.
     """
-    chosen = np.int64(first)
-    for _ in range(steps + 1):
-        o, m = operation[chosen], place[chosen]
-        end = key[chosen] - order[chosen] + SCALE * unit * duration[o]
-        operation[chosen] = o + 1
-        ready[m] = end
-        load[m] -= duration[o]
-        last = stop[chosen]
-        if o + 1 < last:
-            following = machine[o + 1]
-            place[chosen] = following
-            added = rule[DURATION] * duration[o + 1] - rule[TAIL] * tails[o + 1]
-            if o + 2 < last:
-                added -= rule[LOAD] * load[machine[o + 2]]
-            order[chosen] = added * unit + chosen
-            key[chosen] = max(end, ready[following]) + order[chosen]
-        else:
-            place[chosen] = -1
-            key[chosen] = FAR
-            ended[chosen] = end
-            latest = max(latest, end + offset[chosen])
-            total += end + offset[chosen]
-        least = FAR
-        for j in range(jobs):  # those that wait for machine m can't start before ``end``
-            value = max(key[j], end + order[j]) if place[j] == m else key[j]
-            key[j] = value
-            least = min(least, value)
-        chosen = least & (unit - 1)
-    return latest, total
+    most, never = key.dtype.type(far(key)), key.dtype.type(0)
+    width = padded(jobs)
+    for _ in range(steps):
+        for lane in range(first, lanes):
+            c = chosen[lane]
+            o, m = operation[lane, c], place[lane, c]
+            end = key.dtype.type(key[lane, c] - order[lane, c] + SCALE * unit * duration[o])
+            now[lane], where[lane] = end, m
+            operation[lane, c] = o + 1
+            ready[lane, m] = end
+            load[lane, m] -= duration[o]
+            last = stop[lane, c]
+            if o + 1 < last:
+                following = machine[o + 1]
+                place[lane, c] = following
+                added = rule[DURATION] * duration[o + 1] - rule[TAIL] * tails[o + 1]
+                if o + 2 < last:
+                    added -= rule[LOAD] * load[lane, machine[o + 2]]
+                order[lane, c] = added * unit + c
+                key[lane, c] = max(end, ready[lane, following]) + order[lane, c]
+            else:
+                place[lane, c] = -1
+                key[lane, c] = most
+                ended[lane, c] = end
+                latest[lane] = max(latest[lane], key.dtype.type(end + offset[c]))
+                total[lane] += end + offset[c]
+        for lane in range(first, lanes):
+            least, end, m = most, now[lane], where[lane]
+            for j in range(width):  # those that wait for machine m can't start before ``end``
+                start = end if place[lane, j] == m else never
+                value = max(key[lane, j], key.dtype.type(start + order[lane, j]))
+                key[lane, j] = value
+                least = min(least, value)
+            chosen[lane] = least & (unit - 1)
+
+
+@kernel(entry=False)
+def play_lanes(
+    state: State, b: int, first: int, lanes: int, steps: int, unit: int, rule: Rule, s: Scratch
+) -> None:
+    """`play` forward, in lanes that have set out."""
+    play(
+        first,
+        lanes,
+        steps,
+        state.num_jobs[b],
+        unit,
+        rule,
+        state.machine[b],
+        state.duration[b],
+        state.tail[b],
+        s.nothing,
+        s.operation,
+        s.stop,
+        s.place,
+        s.order,
+        s.key,
+        s.ended,
+        s.ready,
+        s.load,
+        s.latest,
+        s.total,
+        s.chosen,
+        s.now,
+        s.where,
+    )
+
+
+@kernel(entry=False)
+def play_forward(
+    state: State, b: int, first: int, lanes: int, steps: int, unit: int, rule: Rule, s: Scratch
+) -> None:
+    """Schedule a candidate from ``first`` on in each lane, then go on by the rule."""
+    for lane in range(lanes):
+        _set_out(state, b, unit, lane, s)
+        s.chosen[lane] = state.candidate[b, first + lane]
+    play_lanes(state, b, 0, lanes, steps, unit, rule, s)
 
 
 @kernel
-def _judge(
-    state: State, b: int, unit: int, latest: int, total: int, scratch: Scratch, outcome: Floats
-) -> None:
-    """Bounds of the scratch schedule; see `look_ahead`."""
+def _judge(state: State, b: int, unit: int, lane: int, s: Scratch, outcome: Floats) -> None:
+    """Bounds of a lane's schedule; see `look_ahead`."""
     grain = SCALE * unit
     jobs, machines = state.num_jobs[b], state.num_machines[b]
-    bound = latest
-    job_sum = float(total)
+    bound = np.int64(s.latest[lane])
+    job_sum = float(s.total[lane])
     for j in range(jobs):
-        if scratch.place[j] >= 0:
-            o = scratch.operation[j]
-            need = scratch.key[j] - scratch.order[j]
+        if s.place[lane, j] >= 0:
+            o = s.operation[lane, j]
+            need = np.int64(s.key[lane, j]) - s.order[lane, j]
             need += grain * (state.duration[b, o] + state.tail[b, o])
             bound = max(bound, need)
             job_sum += need
     machine_sum = 0.0
     for m in range(machines):
-        need = scratch.ready[m] + grain * scratch.load[m]
+        need = s.ready[lane, m] + grain * np.int64(s.load[lane, m])
         for at in range(state.least_tail_at[b, m], state.machine_ptr[b, m + 1]):
             o = state.by_tail[b, at]
-            if o >= scratch.operation[state.job[b, o]]:
+            if o >= s.operation[lane, state.job[b, o]]:
                 need += grain * state.tail[b, o]
                 break
         bound = max(bound, need)
@@ -196,8 +295,7 @@ def look_ahead(
     b: int,
     steps: int,
     rule: Rule,
-    orders: Ints,  # (J,) scratch
-    scratch: Scratch,
+    s: Scratch,
     outcome: Floats,  # (C, OUTCOMES) out
 ) -> None:
     """Look from slot b after each of its C candidates, ``steps`` operations ahead by the rule.
@@ -205,35 +303,11 @@ def look_ahead(
     Outcomes are the makespan bound after the look, and the mean bounds of machines and of jobs,
     which tell candidates apart where the bound does not.
     """
-    jobs = state.num_jobs[b]
-    unit = 1
-    while unit < jobs:
-        unit *= 2
-    steps = min(steps, state.operations_left[b] - 1)
-    stop, machine = state.job_ptr[b, 1:], state.machine[b]
-    duration, tail = state.duration[b], state.tail[b]
-    _orders(state, b, rule, unit, orders)
-    for c in range(state.num_candidates[b]):
-        latest, total = _copy(state, b, orders, unit, scratch)
-        latest, total = _play(
-            state.candidate[b, c],
-            steps,
-            jobs,
-            unit,
-            rule,
-            stop,
-            scratch.nothing,
-            scratch.ended,
-            machine,
-            duration,
-            tail,
-            scratch.operation,
-            scratch.place,
-            scratch.order,
-            scratch.key,
-            scratch.ready,
-            scratch.load,
-            latest,
-            total,
-        )
-        _judge(state, b, unit, latest, total, scratch, outcome[c])
+    unit, count = unit_of_slot(state, b), state.num_candidates[b]
+    steps = min(steps + 1, state.operations_left[b])
+    set_orders(state, b, rule, unit, s.orders)
+    for first in range(0, count, LANES):
+        lanes = min(LANES, count - first)
+        play_forward(state, b, first, lanes, steps, unit, rule, s)
+        for lane in range(lanes):
+            _judge(state, b, unit, lane, s, outcome[first + lane])

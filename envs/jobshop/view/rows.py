@@ -289,7 +289,7 @@ def fill_rows(
         if far:
             fill_opinions(state, b, rules, desk, wide)
         for rule in range(0 if far else len(RULES)):
-            look_ahead(state, b, pilot_steps, RULES[rule], owner, desk.scratch, outcome)
+            look_ahead(state, b, pilot_steps, RULES[rule], desk.scratch, outcome)
             for c in range(num):
                 wide[c, PILOT_BOUND[rule]] = outcome[c, BOUND]
                 wide[c, PILOT_MACHINES[rule]] = outcome[c, MACHINES]
