@@ -127,6 +127,7 @@ class JobShopInstance:
     @cached_property
     def work(self) -> int:
         """Last release and all durations: a schedule without needless waiting ends by then."""
+        assert self.release_time is not None
         return int(self.duration.sum()) + int(np.max(self.release_time, initial=0))
 
     @classmethod

@@ -76,15 +76,11 @@ def is_narrow(jobs: int, work: int) -> bool:
 
 def empty_scratch(jobs: int, machines: int, narrow: bool) -> Scratch:
     """Room for that many jobs and machines; see `is_narrow`."""
-    kind, lanes, width = np.int32 if narrow else np.int64, LANES + 1, -(-jobs // BLOCK) * BLOCK
-    return Scratch(
-        *(np.empty((lanes, width), kind) for _ in range(6)),
-        *(np.empty((lanes, machines), kind) for _ in range(2)),
-        *(np.empty(lanes, kind) for _ in range(3)),
-        *(np.empty(lanes, np.int64) for _ in range(2)),
-        np.empty(jobs, np.int64),
-        np.zeros(jobs, np.int64),
-    )
+    lanes, width = LANES + 1, -(-jobs // BLOCK) * BLOCK
+    short = [(lanes, width)] * 6 + [(lanes, machines)] * 2 + [(lanes,)] * 3
+    kinds = [np.int32 if narrow else np.int64] * len(short) + [np.int64] * 4
+    shapes = [*short, (lanes,), (lanes,), (jobs,), (jobs,)]
+    return Scratch(*(np.zeros(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)))
 
 
 @kernel(entry=False)

@@ -151,7 +151,7 @@ def _makespan(state: State, b: int, c: int, unit: int, lane: int, s: Scratch) ->
     for m in range(state.num_machines[b]):
         if m != focus and s.ready[lane, m] > 0:
             latest = max(latest, s.ready[lane, m] + state.machine_ready[b, m] * grain)
-    return latest // grain
+    return np.int64(latest // grain)
 
 
 @kernel
