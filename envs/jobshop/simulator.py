@@ -23,7 +23,7 @@ from graphsched.envs.jobshop.physics.dispatch import (
 from graphsched.envs.jobshop.physics.state import State
 from graphsched.envs.jobshop.solution import JobShopSolution
 from graphsched.envs.jobshop.view.opinions import Desk, empty_desk
-from graphsched.envs.jobshop.view.pilot import is_narrow
+from graphsched.envs.jobshop.view.play import is_narrow
 from graphsched.envs.jobshop.view.rows import fill_rows, list_machines
 
 if TYPE_CHECKING:

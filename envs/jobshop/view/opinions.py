@@ -17,8 +17,8 @@ from graphsched.envs.jobshop.view.machines import (
     bound_machines,
     empty_lists,
 )
-from graphsched.envs.jobshop.view.pilot import Scratch, empty_scratch
 from graphsched.envs.jobshop.view.pilots import Mirror, backward, empty_mirror, forward, mirrored
+from graphsched.envs.jobshop.view.play import Scratch, empty_scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,7 @@ class Desk(NamedTuple):
 
 
 def empty_desk(jobs: int, machines: int, operations: int, narrow: bool) -> Desk:
-    """Room for that many jobs, machines and operations; see `pilot.is_narrow`."""
+    """Room for that many jobs, machines and operations; see `play.is_narrow`."""
     return Desk(
         empty_scratch(jobs, machines, narrow),
         empty_mirror(jobs, operations),

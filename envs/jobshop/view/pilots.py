@@ -3,7 +3,7 @@
 Forward, a rule schedules all that is left after the candidate. Backward, it builds the rest of the
 schedule from its end: jobs are read from their last operation on, and the candidate, which goes
 first on its machine, comes last there. Either way a complete schedule that begins with the
-candidate comes out, and its makespan is what the rule thinks of it. See `pilot` for the rules.
+candidate comes out, and its makespan is what the rule thinks of it. See `play` for the rules.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.jobshop.view.pilot import (
+from graphsched.envs.jobshop.view.play import (
     DURATION,
     LANES,
     LOAD,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.jobshop.physics.state import State
-    from graphsched.envs.jobshop.view.pilot import Rule, Scratch
+    from graphsched.envs.jobshop.view.play import Rule, Scratch
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

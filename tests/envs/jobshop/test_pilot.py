@@ -13,7 +13,8 @@ from graphsched.envs.jobshop.generators import irregular
 from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.options import JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
-from graphsched.envs.jobshop.view.pilot import RULES, SCALE, empty_scratch, look_ahead
+from graphsched.envs.jobshop.view.pilot import RULES, look_ahead
+from graphsched.envs.jobshop.view.play import SCALE, empty_scratch
 
 
 def plain(instance, state, first, steps, rule):
