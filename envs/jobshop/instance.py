@@ -99,9 +99,8 @@ class JobShopInstance:
         put(self, "release_time", self._per_job(release, "release_time"))
         if self.due_date is not None:
             put(self, "due_date", self._per_job(self.due_date, "due_date"))
-        work = int(self.duration.sum()) + int(np.max(release, initial=0))
-        if work * self.num_jobs > MAX_WORK:
-            problem = f"expected a sum below 2^54 / {self.num_jobs} jobs, found {work}"
+        if self.work * self.num_jobs > MAX_WORK:
+            problem = f"expected a sum below 2^54 / {self.num_jobs} jobs, found {self.work}"
             raise InputError("duration", problem)
 
     def _per_job(self, values: Any, where: str) -> NDArray[np.int64]:
@@ -124,6 +123,12 @@ class JobShopInstance:
     def job(self) -> NDArray[np.int64]:
         """(num_operations,) int64: the job of each operation."""
         return np.repeat(np.arange(self.num_jobs), np.diff(self.job_ptr))
+
+    @cached_property
+    def work(self) -> int:
+        """Last release and all durations: a schedule without needless waiting ends by then."""
+        assert self.release_time is not None
+        return int(self.duration.sum()) + int(np.max(self.release_time, initial=0))
 
     @classmethod
     def from_jobs(

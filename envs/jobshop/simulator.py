@@ -22,7 +22,8 @@ from graphsched.envs.jobshop.physics.dispatch import (
 )
 from graphsched.envs.jobshop.physics.state import State
 from graphsched.envs.jobshop.solution import JobShopSolution
-from graphsched.envs.jobshop.view.opinions import empty_desk
+from graphsched.envs.jobshop.view.opinions import Desk, empty_desk
+from graphsched.envs.jobshop.view.play import is_narrow
 from graphsched.envs.jobshop.view.rows import fill_rows, list_machines
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
         """Args: num_slots: episodes run side by side. options: defaults if None."""
         super().__init__(num_slots, empty(State, {"B": num_slots, "J": 1, "M": 1, "O": 1}))
         self.options = options or JobShopOptions()
+        self._narrow = True  # whether all instances so far are, see `is_narrow`
+        self._desk = (0, 0, 0, True), empty_desk(0, 0, 0, True)  # its sizes, and it
 
     @property
     def status(self) -> Ints:
@@ -115,6 +118,19 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
         visit, revisit = state.visit[slot, : instance.num_jobs], state.revisit[slot]
         fill_visits(instance.job_ptr, instance.machine, visit, revisit)
 
+    def _put(self, slot: int, instance: JobShopInstance | None, graphs: Ints) -> None:
+        super()._put(slot, instance, graphs)
+        if instance is not None and self._narrow:
+            self._narrow = is_narrow(instance.num_jobs, instance.work)
+
+    def _room(self) -> Desk:
+        """Scratch space of a size for all slots."""
+        (_, jobs, machines), operations = self.state.visit.shape, self.state.machine.shape[1]
+        sizes = jobs, machines, operations, self._narrow
+        if self._desk[0] != sizes:
+            self._desk = sizes, empty_desk(*sizes)
+        return self._desk[1]
+
     def _begin(self, slots: Ints) -> None:
         begin_slots(self.state, slots, self.options.delay_window)
 
@@ -145,7 +161,7 @@ class JobShopSim(SlotSim[JobShopInstance, JobShopSolution, State]):
             self.options.pilot_steps,
             LOOKS.index(self.options.look_ahead),
             self.options.rules,
-            empty_desk(*state.visit.shape[1:], state.machine.shape[1]),
+            self._room(),
             np.ascontiguousarray(self.first_row[:, 0]),
             candidate_ptr,
             resource_ptr,

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from graphsched.agents.networks.encoder import collate
 from graphsched.agents.networks.packing import with_graph_rows
 from graphsched.agents.runtime import BACKENDS, Policy, Session, load_policy
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.core.graph import GraphStore
+from graphsched.envs.core.graph import GraphStore, PackedObs, features
 from tests.agents.untrained import random_networks
 from tests.toy_domain import DOMAIN
 
@@ -101,6 +102,30 @@ def test_backends_agree_through_episodes_of_growing_graphs(bundle: Path) -> None
         steps += 1
     assert steps > 5
     assert len(graphs) > 8
+
+
+@pytest.mark.parametrize("backend", ["kernel", "onnx"])
+def test_an_older_policy_is_blind_to_newer_candidate_columns(bundle: Path, backend: str) -> None:
+    """With columns behind those that it knows, it says what it said, whatever these hold."""
+    newer = DOMAIN.schema.candidate + features("new", "newer", "newest")
+    later = replace(DOMAIN, schema=replace(DOMAIN.schema, candidate=newer))
+    before, now = load_policy(bundle, DOMAIN, backend), load_policy(bundle, later, backend)
+    sim = DOMAIN.simulator(4, DOMAIN.options())
+    rng = np.random.default_rng(2)
+    sim.reset(range(4), [DOMAIN.generators["random"](rng, "") for _ in range(4)], range(4))
+    sessions, steps = [Session(policy, sim.store) for policy in (before, now)], 0
+    while len((obs := sim.observe())["slot"]):
+        more = rng.normal(size=(len(obs["candidate"]), 3)).astype(np.float32)
+        seen = cast("PackedObs", {**obs, "candidate": np.hstack([obs["candidate"], more])})
+        expected, got = sessions[0].logits(obs), sessions[1].logits(seen)
+        for pair in zip(got, expected, strict=True):
+            np.testing.assert_allclose(*pair, rtol=1e-5, atol=1e-6)
+        uniforms = rng.random(len(obs["slot"]))
+        chosen = sessions[1].act(seen, uniforms).actions
+        np.testing.assert_array_equal(chosen, sessions[0].act(obs, uniforms).actions)
+        sim.step(chosen)
+        steps += 1
+    assert steps > 5
 
 
 @pytest.mark.parametrize("backend", ["kernel", "onnx"])

@@ -23,24 +23,25 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-FAR = np.int64(2**62)
 MOST, MEAN, POWER = range(3)  # of an outcome, see `bound_machines`
 OUTCOMES = 3
 
 
 class Lists(NamedTuple):
-    """Unscheduled operations by machine, each list by rising head. O operations, M machines."""
+    """Unscheduled operations by machine, each list by falling tail. O operations, M machines."""
 
     operation: Ints  # (O,)
+    duration: Ints  # (O,) in the lists' order
+    tail: Ints  # (O,) likewise
     stop: Ints  # (M,) end of each machine's list; it starts at machine_ptr
     head: Ints  # (O,) of each operation
-    rest: Ints  # (J,) scratch: work left of the available operations, by rising tail
-    tail: Ints  # (J,) scratch: their tails
+    begin: Ints  # (O,) scratch: when the machine is busy, times rising
+    end: Ints  # (O,)
 
 
 def empty_lists(operations: int, machines: int) -> Lists:
     """Room for that many operations and machines; a machine may have all operations."""
-    sizes = (operations, machines, operations, operations, operations)
+    sizes = (operations,) * 3 + (machines,) + (operations,) * 3
     return Lists(*(np.empty(size, np.int64) for size in sizes))
 
 
@@ -48,13 +49,15 @@ def empty_lists(operations: int, machines: int) -> Lists:
 def _list(state: State, b: int, lists: Lists) -> None:
     """All unscheduled operations of every machine."""
     for m in range(state.num_machines[b]):
-        end = state.machine_ptr[b, m]
-        for at in range(state.least_tail_at[b, m], state.machine_ptr[b, m + 1]):
+        stop = state.machine_ptr[b, m]
+        for at in range(state.machine_ptr[b, m + 1] - 1, state.least_tail_at[b, m] - 1, -1):
             o = state.by_tail[b, at]
             if o >= state.next_operation[b, state.job[b, o]]:
-                lists.operation[end] = o
-                end += 1
-        lists.stop[m] = end
+                lists.operation[stop] = o
+                lists.duration[stop] = state.duration[b, o]
+                lists.tail[stop] = state.tail[b, o]
+                stop += 1
+        lists.stop[m] = stop
 
 
 @kernel(entry=False)
@@ -73,43 +76,41 @@ def _push(state: State, b: int, j: int, end: np.int64, lists: Lists) -> None:
 
 
 @kernel(entry=False)
-def _jackson(state: State, b: int, m: int, skip: np.int64, lists: Lists) -> np.int64:
-    """Preemptive bound of machine m without operation ``skip``; 0 if nothing is left."""
-    operation, head, rest, tail = lists.operation, lists.head, lists.rest, lists.tail
-    first, stop = state.machine_ptr[b, m], lists.stop[m]
-    for i in range(first + 1, stop):  # heads have changed little since the last candidate's
-        o = operation[i]
-        at = i
-        while at > first and head[operation[at - 1]] > head[o]:
-            operation[at] = operation[at - 1]
-            at -= 1
-        operation[at] = o
-    clock, bound, count, i = np.int64(0), np.int64(0), 0, first
-    while i < stop or count > 0:
-        if i < stop and operation[i] == skip:
-            i += 1
+def _jackson(first: np.int64, skip: np.int64, stop: np.int64, lists: Lists) -> np.int64:
+    """Preemptive bound of a machine's list without operation ``skip``; 0 if nothing is left.
+
+    The operation with the longest tail runs as if it were alone, the next one where that leaves the
+    machine idle, and so on. A machine with much to do is busy in a few long stretches.
+    """
+    head, begin, end = lists.head, lists.begin, lists.end
+    bound, count = np.int64(0), 0
+    for at in range(first, stop):
+        o = lists.operation[at]
+        if o == skip:
             continue
-        if count == 0:
-            clock = max(clock, head[operation[i]])
-        while i < stop and head[operation[i]] <= clock:
-            o = operation[i]
-            i += 1
-            if o == skip:
-                continue
-            at = count
-            while at > 0 and tail[at - 1] > state.tail[b, o]:
-                rest[at], tail[at] = rest[at - 1], tail[at - 1]
-                at -= 1
-            rest[at], tail[at] = state.duration[b, o], state.tail[b, o]
-            count += 1
-        until = head[operation[i]] if i < stop else FAR
-        while count > 0 and clock < until:
-            run = min(rest[count - 1], until - clock)
-            clock += run
-            rest[count - 1] -= run
-            if rest[count - 1] == 0:
-                bound = max(bound, clock + tail[count - 1])
-                count -= 1
+        clock, left = head[o], lists.duration[at]
+        low = count
+        while low > 0 and end[low - 1] > clock:
+            low -= 1
+        opening, high = clock, low
+        if low < count and begin[low] <= clock:
+            opening, clock, high = begin[low], end[low], low + 1
+        while high < count and clock + left > begin[high]:
+            left -= begin[high] - clock
+            clock = end[high]
+            high += 1
+        clock += left
+        bound = max(bound, clock + lists.tail[at])
+        if lists.duration[at] == 0:
+            continue
+        if high == low:  # one stretch more
+            for i in range(count, low, -1):
+                begin[i], end[i] = begin[i - 1], end[i - 1]
+        elif high > low + 1:  # several that became one
+            for i in range(high, count):
+                begin[low + 1 + i - high], end[low + 1 + i - high] = begin[i], end[i]
+        count += 1 - (high - low)
+        begin[low], end[low] = opening, clock
     return bound
 
 
@@ -132,8 +133,8 @@ def bound_machines(state: State, b: int, lists: Lists, outcome: Floats) -> None:
         _push(state, b, j, end, lists)
         most, total, power = end + state.tail[b, o] - now, 0.0, 0.0
         for m in range(machines):
-            value = max(_jackson(state, b, m, o, lists), end if m == state.focus[b] else 0) - now
-            value = max(value, 0)
+            value = _jackson(state.machine_ptr[b, m], o, lists.stop[m], lists)
+            value = max(value, end if m == state.focus[b] else 0, now) - now
             most = max(most, value)
             total += value
             share = (value / horizon) ** 2

@@ -17,15 +17,8 @@ from graphsched.envs.jobshop.view.machines import (
     bound_machines,
     empty_lists,
 )
-from graphsched.envs.jobshop.view.pilot import SCALE, Scratch, empty_scratch
-from graphsched.envs.jobshop.view.pilots import (
-    Mirror,
-    empty_mirror,
-    mirrored,
-    play_backward,
-    play_forward,
-    play_freely,
-)
+from graphsched.envs.jobshop.view.pilots import Mirror, backward, empty_mirror, forward, mirrored
+from graphsched.envs.jobshop.view.play import Scratch, empty_scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,20 +71,20 @@ class Desk(NamedTuple):
     scratch: Scratch
     mirror: Mirror
     lists: Lists
-    orders: Ints  # (J,)
-    bounds: Floats  # (J, 3)
+    bounds: Floats  # (J, OUTCOMES)
+    free: Floats  # (J,)
     makespan: Floats  # (NUM_RULES, J)
     sorted: Floats  # (NUM_RULES,)
 
 
-def empty_desk(jobs: int, machines: int, operations: int) -> Desk:
-    """Room for that many jobs, machines and operations."""
+def empty_desk(jobs: int, machines: int, operations: int, narrow: bool) -> Desk:
+    """Room for that many jobs, machines and operations; see `play.is_narrow`."""
     return Desk(
-        empty_scratch(jobs, machines),
+        empty_scratch(jobs, machines, narrow),
         empty_mirror(jobs, operations),
         empty_lists(operations, machines),
-        np.empty(jobs, np.int64),
         np.empty((jobs, OUTCOMES)),
+        np.empty(jobs),
         np.empty((NUM_RULES, jobs)),
         np.empty(NUM_RULES),
     )
@@ -128,17 +121,18 @@ def _summarise(
     """Columns of a direction, rows (C, 4 + NUM_RULES) out, from makespans (rules, C)."""
     quarter = max(rules // 4, 1)
     rows[:] = 0.0
+    for r in range(rules):
+        least = makespan[r, :count].min()
+        for c in range(count):
+            rows[c, FIRST_RULE + r] = (makespan[r, c] - least) / mean
+            rows[c, WINS] += (makespan[r, c] == least) / rules
     for c in range(count):
         for r in range(rules):
-            value = makespan[r, c]
             at = r
-            while at > 0 and ordered[at - 1] > value:
+            while at > 0 and ordered[at - 1] > makespan[r, c]:
                 ordered[at] = ordered[at - 1]
                 at -= 1
-            ordered[at] = value
-            least = makespan[r, :count].min()
-            rows[c, FIRST_RULE + r] = (value - least) / mean
-            rows[c, WINS] += (value == least) / rules
+            ordered[at] = makespan[r, c]
         rows[c, LEAST] = ordered[0]
         rows[c, QUARTILE] = ordered[:quarter].mean()
         rows[c, AVERAGE] = ordered[:rules].mean()
@@ -151,27 +145,19 @@ def _summarise(
 @kernel(entry=False)
 def fill_opinions(state: State, b: int, rules: int, desk: Desk, rows: Floats) -> None:
     """Columns of so many rules of each direction, of all candidates."""
-    unit = 1
-    while unit < state.num_jobs[b]:
-        unit *= 2
-    count, left, mean = state.num_candidates[b], state.operations_left[b], state.mean_duration[b]
+    count, mean = state.num_candidates[b], state.mean_duration[b]
     for r in range(rules):
-        play_forward(
-            state, b, left - 1, FORWARD[r], unit, desk.orders, desk.scratch, desk.makespan[r]
-        )
+        forward(state, b, FORWARD[r], desk.scratch, desk.makespan[r])
     first = CAND.forward_least
     wide = rows[:count, first : first + FIRST_RULE + NUM_RULES]
     _summarise(count, rules, mean, desk.makespan, desk.sorted, wide)
-    mirrored(state, b, SCALE * unit, desk.mirror)
+    mirrored(state, b, desk.mirror)
     rows[:count, CAND.backward_behind] = 0.0
     for r in range(rules):
-        free = desk.makespan[r]
-        play_freely(state, b, BACKWARD[r], unit, desk.mirror, desk.scratch, free)
-        most = free[:count].max()
+        backward(state, b, BACKWARD[r], desk.mirror, desk.scratch, desk.makespan[r], desk.free)
+        most = desk.free[:count].max()
         for c in range(count):
-            rows[c, CAND.backward_behind] += (most - free[c]) / mean / rules
-    for r in range(rules):
-        play_backward(state, b, BACKWARD[r], unit, desk.mirror, desk.scratch, desk.makespan[r])
+            rows[c, CAND.backward_behind] += (most - desk.free[c]) / mean / rules
     first = CAND.backward_least
     wide = rows[:count, first : first + FIRST_RULE + NUM_RULES]
     _summarise(count, rules, mean, desk.makespan, desk.sorted, wide)

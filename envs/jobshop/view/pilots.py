@@ -3,7 +3,7 @@
 Forward, a rule schedules all that is left after the candidate. Backward, it builds the rest of the
 schedule from its end: jobs are read from their last operation on, and the candidate, which goes
 first on its machine, comes last there. Either way a complete schedule that begins with the
-candidate comes out, and its makespan is what the rule thinks of it. See `pilot` for the rules.
+candidate comes out, and its makespan is what the rule thinks of it. See `play` for the rules.
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.jobshop.view.pilot import (
+from graphsched.envs.jobshop.view.play import (
     DURATION,
-    FAR,
+    LANES,
     LOAD,
     SCALE,
     TAIL,
-    _copy,
-    _orders,
-    _play,
+    clear,
+    far,
+    play,
+    play_forward,
+    set_orders,
+    unit_of_slot,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.jobshop.physics.state import State
-    from graphsched.envs.jobshop.view.pilot import Rule, Scratch
+    from graphsched.envs.jobshop.view.play import Rule, Scratch
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -51,8 +54,9 @@ def empty_mirror(jobs: int, operations: int) -> Mirror:
 
 
 @kernel
-def mirrored(state: State, b: int, grain: np.int64, mirror: Mirror) -> None:
+def mirrored(state: State, b: int, mirror: Mirror) -> None:
     """Fill the mirror with what is unscheduled."""
+    grain = SCALE * unit_of_slot(state, b)
     for j in range(state.num_jobs[b]):
         first, last = state.next_operation[b, j], state.job_ptr[b, j + 1]
         place = state.job_ptr[b, j] + last - first
@@ -67,128 +71,122 @@ def mirrored(state: State, b: int, grain: np.int64, mirror: Mirror) -> None:
             before += state.duration[b, o]
 
 
-@kernel
-def _begin_backward(state: State, b: int, rule: Rule, unit: int, mirror: Mirror, s: Scratch) -> int:
-    """Fill the scratch with the situation at the end of time; returns the first job to go."""
+@kernel(entry=False)
+def _set_out_backward(
+    state: State, b: int, c: int, unit: int, rule: Rule, mirror: Mirror, lane: int, s: Scratch
+) -> None:
+    """Fill a lane with the end of time, without candidate c's operation; with all if it is -1."""
+    candidate = state.candidate[b, c] if c >= 0 else np.int64(-1)
     for m in range(state.num_machines[b]):
-        s.ready[m] = 0
-        s.load[m] = state.machine_load[b, m]
-    least = FAR
+        s.ready[lane, m] = 0
+        s.load[lane, m] = state.machine_load[b, m]
+    if c >= 0:
+        o = state.next_operation[b, candidate]
+        s.load[lane, state.focus[b]] -= state.duration[b, o]
+    clear(state, b, lane, s)
+    least = far(s.key)
     for j in range(state.num_jobs[b]):
-        r = state.job_ptr[b, j]
-        s.operation[j], s.key[j], s.order[j], s.place[j], s.ended[j] = r, FAR, 0, -1, 0
-        if r < mirror.stop[j]:
+        r, stop = state.job_ptr[b, j], mirror.stop[j] - (j == candidate)
+        s.operation[lane, j], s.stop[lane, j] = r, stop
+        if r < stop:
             order = rule[DURATION] * mirror.duration[r] - rule[TAIL] * mirror.tail[r]
-            if r + 1 < mirror.stop[j]:
-                order -= rule[LOAD] * s.load[mirror.machine[r + 1]]
-            s.place[j] = mirror.machine[r]
-            s.order[j] = s.key[j] = order * unit + j
-            least = min(least, s.key[j])
-    return least & (unit - 1)
+            if r + 1 < stop:
+                order -= rule[LOAD] * s.load[lane, mirror.machine[r + 1]]
+            order = order * unit + j
+            s.place[lane, j] = mirror.machine[r]
+            s.order[lane, j] = s.key[lane, j] = order
+            least = min(least, order)
+    s.chosen[lane] = least & (unit - 1)
 
 
-@kernel
-def _backward(
-    state: State, b: int, steps: int, rule: Rule, unit: int, mirror: Mirror, s: Scratch
-) -> np.int64:
-    """Schedule so many of the mirrored operations by the rule; returns the latest end with offsets."""
-    if steps == 0:
-        _begin_backward(state, b, rule, unit, mirror, s)
-        return np.int64(0)
-    first = _begin_backward(state, b, rule, unit, mirror, s)
-    latest, _ = _play(
+@kernel(entry=False)
+def _play_backward(
+    state: State,
+    b: int,
+    first: int,
+    lanes: int,
+    steps: int,
+    unit: int,
+    rule: Rule,
+    mirror: Mirror,
+    s: Scratch,
+) -> None:
+    """Schedule so many of the mirrored operations by the rule, in lanes that have set out."""
+    play(
         first,
-        steps - 1,
+        lanes,
+        steps,
         state.num_jobs[b],
         unit,
         rule,
-        mirror.stop,
-        mirror.offset,
-        s.ended,
         mirror.machine,
         mirror.duration,
         mirror.tail,
+        mirror.offset,
         s.operation,
+        s.stop,
         s.place,
         s.order,
         s.key,
+        s.ended,
         s.ready,
         s.load,
-        0,
-        0,
+        s.latest,
+        s.total,
+        s.chosen,
+        s.now,
+        s.where,
     )
-    return latest
+
+
+@kernel(entry=False)
+def _makespan(state: State, b: int, c: int, unit: int, lane: int, s: Scratch) -> np.int64:
+    """Of a lane's schedule put behind what is scheduled and candidate c."""
+    grain, focus = SCALE * unit, state.focus[b]
+    j = state.candidate[b, c]
+    start = max(state.job_ready[b, j], state.machine_ready[b, focus])
+    end = start + state.duration[b, state.next_operation[b, j]]
+    after = max(np.int64(s.ended[lane, j]), np.int64(s.ready[lane, focus]))
+    latest = max(np.int64(s.latest[lane]), after + end * grain)
+    for m in range(state.num_machines[b]):
+        if m != focus and s.ready[lane, m] > 0:
+            latest = max(latest, s.ready[lane, m] + state.machine_ready[b, m] * grain)
+    return np.int64(latest // grain)
 
 
 @kernel
-def play_backward(
-    state: State, b: int, rule: Rule, unit: int, mirror: Mirror, s: Scratch, outcome: Floats
+def backward(
+    state: State, b: int, rule: Rule, mirror: Mirror, s: Scratch, makespan: Floats, free: Floats
 ) -> None:
-    """Makespans, (C,) out, of schedules built backward in which each candidate goes first."""
-    grain = SCALE * unit
-    focus, left = state.focus[b], state.operations_left[b]
-    for c in range(state.num_candidates[b]):
-        j = state.candidate[b, c]
-        duration = state.duration[b, state.next_operation[b, j]]
-        mirror.stop[j] -= 1
-        state.machine_load[b, focus] -= duration
-        latest = _backward(state, b, left - 1, rule, unit, mirror, s)
-        mirror.stop[j] += 1
-        state.machine_load[b, focus] += duration
-        end = max(s.ended[j], s.ready[focus]) + grain * duration
-        start = max(state.job_ready[b, j], state.machine_ready[b, focus])
-        latest = max(latest, end + start * grain)
-        for m in range(state.num_machines[b]):
-            if m != focus and s.ready[m] > 0:
-                latest = max(latest, s.ready[m] + state.machine_ready[b, m] * grain)
-        outcome[c] = latest // grain
+    """Schedules built backward by the rule; `mirrored` comes first.
+
+    makespan: (C,) out: of one in which each candidate goes first.
+    free: (C,) out: time from each candidate's start to the end of one where none must.
+    """
+    unit, count, left = unit_of_slot(state, b), state.num_candidates[b], state.operations_left[b]
+    for first in range(0, count, LANES):
+        lanes = min(LANES, count - first)
+        for lane in range(lanes):
+            _set_out_backward(state, b, first + lane, unit, rule, mirror, lane, s)
+        extra = first == 0
+        if extra:
+            _set_out_backward(state, b, -1, unit, rule, mirror, lanes, s)
+        _play_backward(state, b, 0, lanes + extra, left - 1, unit, rule, mirror, s)
+        for lane in range(lanes):
+            makespan[first + lane] = _makespan(state, b, first + lane, unit, lane, s)
+        if extra:
+            _play_backward(state, b, lanes, lanes + 1, 1, unit, rule, mirror, s)
+            for c in range(count):
+                free[c] = s.ended[lanes, state.candidate[b, c]] // (SCALE * unit)
 
 
 @kernel
-def play_freely(
-    state: State, b: int, rule: Rule, unit: int, mirror: Mirror, s: Scratch, outcome: Floats
-) -> None:
-    """(C,) out: time from each candidate's start to the end, where no candidate must go first."""
-    _backward(state, b, state.operations_left[b], rule, unit, mirror, s)
-    for c in range(state.num_candidates[b]):
-        outcome[c] = s.ended[state.candidate[b, c]] // (SCALE * unit)
-
-
-@kernel
-def play_forward(
-    state: State,
-    b: int,
-    steps: int,
-    rule: Rule,
-    unit: int,
-    orders: Ints,  # (J,) scratch
-    s: Scratch,
-    outcome: Floats,
-) -> None:
+def forward(state: State, b: int, rule: Rule, s: Scratch, makespan: Floats) -> None:
     """Makespans, (C,) out, of what the rule makes of each candidate."""
-    stop = state.job_ptr[b, 1:]
-    _orders(state, b, rule, unit, orders)
-    for c in range(state.num_candidates[b]):
-        latest, total = _copy(state, b, orders, unit, s)
-        latest, _ = _play(
-            state.candidate[b, c],
-            steps,
-            state.num_jobs[b],
-            unit,
-            rule,
-            stop,
-            s.nothing,
-            s.ended,
-            state.machine[b],
-            state.duration[b],
-            state.tail[b],
-            s.operation,
-            s.place,
-            s.order,
-            s.key,
-            s.ready,
-            s.load,
-            latest,
-            total,
-        )
-        outcome[c] = latest // (SCALE * unit)
+    unit, count, left = unit_of_slot(state, b), state.num_candidates[b], state.operations_left[b]
+    set_orders(state, b, rule, unit, s.orders)
+    for first in range(0, count, LANES):
+        lanes = min(LANES, count - first)
+        play_forward(state, b, first, lanes, left, unit, rule, s)
+        for lane in range(lanes):
+            makespan[first + lane] = s.latest[lane] // (SCALE * unit)

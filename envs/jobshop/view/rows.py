@@ -11,7 +11,12 @@ from graphsched.envs.jobshop.features import CAND, CTX, RES, SCHEMA
 from graphsched.envs.jobshop.options import LOOKS
 from graphsched.envs.jobshop.view.onemachine import fill_conflict, lookahead, one_machine
 from graphsched.envs.jobshop.view.opinions import fill_bounds, fill_opinions, within_reach
-from graphsched.envs.jobshop.view.pilot import BOUND, JOBS, MACHINES, OUTCOMES, RULES, look_ahead
+from graphsched.envs.jobshop.view.pilot import (
+    OUTCOMES,
+    PILOT_BOUND,
+    PILOT_MACHINES,
+    fill_pilots,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,12 +30,6 @@ if TYPE_CHECKING:
 (OPERATION,) = range(len(SCHEMA.candidate_nodes))  # columns of candidate_node
 FOCUS, NEXT = range(len(SCHEMA.candidate_resources))  # columns of candidate_resource
 BOUNDS, PILOTS = LOOKS.index("bounds"), LOOKS.index("rules")
-PILOT_BOUND = (CAND.pilot_over_best_1, CAND.pilot_over_best_2, CAND.pilot_over_best_3)  # by rule
-PILOT_MACHINES = (
-    CAND.pilot_machines_over_best_1,
-    CAND.pilot_machines_over_best_2,
-    CAND.pilot_machines_over_best_3,
-)
 OVER_LEAST = (  # columns that are differences to the least of all candidates
     CAND.duration_above_least,
     CAND.push_over_best,
@@ -285,19 +284,9 @@ def fill_rows(
             candidate_resource[row, NEXT] = place_of[following] if following >= 0 else -1
         if look >= BOUNDS:
             fill_bounds(state, b, desk, wide)
-        far = look >= PILOTS and within_reach(state, b)
-        if far:
+        if look >= PILOTS and within_reach(state, b):
             fill_opinions(state, b, rules, desk, wide)
-        for rule in range(0 if far else len(RULES)):
-            look_ahead(state, b, pilot_steps, RULES[rule], owner, desk.scratch, outcome)
-            for c in range(num):
-                wide[c, PILOT_BOUND[rule]] = outcome[c, BOUND]
-                wide[c, PILOT_MACHINES[rule]] = outcome[c, MACHINES]
-                if rule == 0:
-                    bound = outcome[c, BOUND]
-                    wide[c, CAND.pilot] = min((bound - state.focus_start[b]) / horizon, 2.0)
-                    wide[c, CAND.pilot_jobs_over_best] = outcome[c, JOBS]
+        else:
+            fill_pilots(state, b, pilot_steps, desk.scratch, outcome, wide)
         _compare(wide[:num], mean)
-        for c in range(num):
-            for f in range(candidate.shape[1]):
-                candidate[candidate_ptr[i] + c, f] = wide[c, f]
+        candidate[candidate_ptr[i] : candidate_ptr[i] + num] = wide[:num]

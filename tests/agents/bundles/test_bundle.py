@@ -156,6 +156,51 @@ def test_changed_features(path: Path) -> None:
     refused(path, "graph_schema.context", "2 entries, expected 1", domain=shorter)
 
 
+# The toy domain as it may be later, with two candidate columns more.
+LATER = replace(
+    DOMAIN,
+    schema=replace(DOMAIN.schema, candidate=DOMAIN.schema.candidate + features("new", "newer")),
+)
+
+
+def test_weights_of_newer_candidate_columns_are_zero(path: Path) -> None:
+    known = len(DOMAIN.schema.candidate)
+    wide = {"decoder.candidate_in.weight": 16, "decoder.linear_out.weight": 1}
+    params = {name: np.ones((rows, known), np.float32) for name, rows in wide.items()}
+    odd = {"decoder.candidate_in.bias": np.ones((2, 2)), "encoder.linear_out.weight": np.ones(3)}
+    write_bundle(path, DOMAIN, replace(NETWORKS, params={**params, **odd}))
+    found = read_bundle(path, LATER)
+    assert found.schema == DOMAIN.schema
+    assert found.domain.schema == LATER.schema
+    for name, rows in wide.items():
+        array = found.networks.params[name]
+        assert array.dtype == np.float32
+        assert array.tolist() == [[1.0] * known + [0.0, 0.0]] * rows
+    for name, same in odd.items():
+        np.testing.assert_array_equal(found.networks.params[name], same)
+    write_bundle(path, LATER, replace(NETWORKS, params={**params, **odd}))
+    np.testing.assert_array_equal(
+        read_bundle(path, LATER).networks.params["decoder.linear_out.weight"], np.ones((1, known))
+    )
+
+
+def test_other_differences_of_candidate_columns_are_refused(path: Path) -> None:
+    """Only columns at the end may be newer, and only a candidate's."""
+    first, *rest = DOMAIN.schema.candidate
+    newer = features("new")
+    for candidate in ((*newer, first, *rest), (*rest, *newer), (*rest, first, *newer)):
+        schema = replace(DOMAIN.schema, candidate=candidate)
+        refused(path, "graph_schema.candidate", domain=replace(DOMAIN, schema=schema))
+    schema = replace(LATER.schema, context=DOMAIN.schema.context + newer)
+    refused(path, "graph_schema.context", domain=replace(DOMAIN, schema=schema))
+    write_bundle(path, LATER, NETWORKS)
+    entries = f"{len(LATER.schema.candidate)} entries, expected {len(DOMAIN.schema.candidate)}"
+    refused(path, "graph_schema.candidate", entries)
+    for found in ([], {}, None, 3, [[]]):
+        edit(path, lambda c, found=found: c["graph_schema"].update(candidate=found))  # type: ignore[misc]
+        refused(path, "graph_schema.candidate", domain=LATER)
+
+
 @pytest.mark.parametrize("options", [{"nonsense": 1}, [], None])
 def test_wrong_simulator_options(path: Path, options: object) -> None:
     edit(path, lambda config: config.update(simulator_options=options))

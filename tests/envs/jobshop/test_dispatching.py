@@ -118,6 +118,25 @@ def test_weights_survive_a_file_and_refuse_other_features(tmp_path):
             load_weights(SCHEMA, file)
 
 
+def test_newer_features_weigh_nothing(tmp_path):
+    """A file may lack the last features, which are newer than it; no others."""
+    file, size = tmp_path / "weights.json", len(SCHEMA.candidate)
+    known = {f.name: 1.0 for f in SCHEMA.candidate}
+    for count in (1, 34, size):
+        file.write_text(json.dumps({"weights": dict(list(known.items())[:count])}))
+        weights, _ = load_weights(SCHEMA, file)
+        assert weights.dtype == np.float32
+        assert weights.tolist() == [1.0] * count + [0.0] * (size - count)
+    lacking = [dict(list(known.items())[1:]), {k: 1.0 for k in known if k != "pilot"}, {}]
+    for named in lacking:
+        file.write_text(json.dumps({"weights": named}))
+        with pytest.raises(InputError, match=r"weights.json: expected weights of the candidate"):
+            load_weights(SCHEMA, file)
+    file.write_text(json.dumps({"weights": {"duration": 1.0, "new": 1.0}}))
+    with pytest.raises(InputError, match="unknown features"):
+        load_weights(SCHEMA, file)
+
+
 @pytest.mark.compiled
 def test_shipped_linear_rule_beats_every_rule():
     instances = [uniform(np.random.default_rng(100 + i), "15x10") for i in range(8)]

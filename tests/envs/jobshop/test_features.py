@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from graphsched.envs.jobshop.features import MACH, OP, SCHEMA, static_graph
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.options import JobShopOptions
+from graphsched.envs.jobshop.options import LOOKS, JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
 
 COLUMN = {f.name: i for i, f in enumerate(SCHEMA.candidate)}
 
 
-def observations(instance, seed, pilot_steps=7):
+def observations(instance, seed, look="none"):
     """All observations of a random episode."""
     rng = np.random.default_rng(seed)
-    sim = JobShopSim(1, JobShopOptions(pilot_steps=pilot_steps))
+    sim = JobShopSim(1, JobShopOptions(pilot_steps=7, look_ahead=look))
     sim.reset([0], [instance], [0])
     while len((obs := sim.observe())["slot"]):
         yield obs
@@ -27,10 +27,10 @@ def observations(instance, seed, pilot_steps=7):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6))
-def test_rows_are_finite_and_bounded(seed):
+@given(st.integers(0, 10**6), st.sampled_from(LOOKS))
+def test_rows_are_finite_and_bounded(seed, look):
     instance = irregular(np.random.default_rng(seed), "7x4")
-    for obs in observations(instance, seed):
+    for obs in observations(instance, seed, look):
         for name in ("candidate", "resource", "context"):
             assert np.isfinite(obs[name]).all()
         rows = obs["candidate"]
@@ -43,27 +43,27 @@ def test_rows_are_finite_and_bounded(seed):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 50))
-def test_rows_are_free_of_scale(seed, factor):
+@given(st.integers(0, 10**6), st.integers(2, 50), st.sampled_from(LOOKS))
+def test_rows_are_free_of_scale(seed, factor, look):
     instance = uniform(np.random.default_rng(seed), "6x4")
     larger = JobShopInstance(
         "scaled", instance.job_ptr, instance.machine, instance.duration * factor, 4
     )
-    pairs = zip(observations(instance, 0), observations(larger, 0), strict=True)
+    pairs = zip(observations(instance, 0, look), observations(larger, 0, look), strict=True)
     for one, other in pairs:
         for name in ("candidate", "resource", "context"):
             assert one[name] == pytest.approx(other[name], rel=1e-4, abs=1e-4)
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6))
-def test_rows_do_not_know_machine_labels(seed):
+@given(st.integers(0, 10**6), st.sampled_from(LOOKS))
+def test_rows_do_not_know_machine_labels(seed, look):
     rng = np.random.default_rng(seed)
     instance = uniform(rng, "6x4")
     relabelled = JobShopInstance(
         "relabelled", instance.job_ptr, rng.permutation(4)[instance.machine], instance.duration, 4
     )
-    pairs = zip(observations(instance, 0), observations(relabelled, 0), strict=True)
+    pairs = zip(observations(instance, 0, look), observations(relabelled, 0, look), strict=True)
     for one, other in pairs:
         for name in ("candidate", "resource", "context"):
             assert one[name] == pytest.approx(other[name], abs=1e-6)

@@ -13,7 +13,8 @@ from graphsched.envs.jobshop.generators import irregular
 from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.options import JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
-from graphsched.envs.jobshop.view.pilot import RULES, SCALE, empty_scratch, look_ahead
+from graphsched.envs.jobshop.view.pilot import RULES, look_ahead
+from graphsched.envs.jobshop.view.play import SCALE, empty_scratch
 
 
 def plain(instance, state, first, steps, rule):
@@ -71,8 +72,8 @@ def _bounds(instance, tails, upcoming, ready, free, load):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.integers(0, 30), st.sampled_from(RULES))
-def test_look_equals_a_plain_schedule(seed, steps, rule):
+@given(st.integers(0, 10**6), st.integers(0, 30), st.sampled_from(RULES), st.booleans())
+def test_look_equals_a_plain_schedule(seed, steps, rule, narrow):
     rng = np.random.default_rng(seed)
     instance = irregular(rng, "6x4")
     sim = JobShopSim(1, JobShopOptions(pilot_steps=0))
@@ -84,10 +85,9 @@ def test_look_equals_a_plain_schedule(seed, steps, rule):
     if not sim.waiting[0]:
         return
     state = sim.state
-    jobs = state.visit.shape[1]
     outcome = np.empty((state.num_candidates[0], 3))
-    scratch = empty_scratch(*state.visit.shape[1:])
-    look_ahead(state, 0, steps, rule, np.empty(jobs, np.int64), scratch, outcome)
+    _, jobs, machines = state.visit.shape
+    look_ahead(state, 0, steps, rule, empty_scratch(jobs, machines, narrow), outcome)
     for c, found in enumerate(outcome):
         expected = plain(instance, state, int(state.candidate[0, c]), steps, rule)
         assert found == pytest.approx(expected)

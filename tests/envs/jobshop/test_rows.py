@@ -126,7 +126,7 @@ def test_candidates(sim):
             "pilot_machines_over_best_2": [0, (25 / 3 - 8) / MEAN, (25 / 3 - 8) / MEAN],
             "pilot_over_best_3": [2 / MEAN, 0, 4 / MEAN],
             "pilot_machines_over_best_3": [(24 - 23) / 3 / MEAN, 0, (27 - 23) / 3 / MEAN],
-            **dict.fromkeys(FURTHER, [0, 0, 0]),
+            **{name: [0, 0, 0] for name in FURTHER},
         },
     )
 
