@@ -19,6 +19,7 @@ from graphsched.training.model import build_policy
 from graphsched.training.running.encoding import STATE
 from graphsched.training.running.outcome import export_run
 from graphsched.training.running.resume import CHECKPOINT
+from graphsched.training.running.run import Run
 from graphsched.training.settings.config import TrainConfig
 from graphsched.training.train import resumed_config, train
 from graphsched.training.validation import Validation, play
@@ -73,6 +74,28 @@ def test_with_samples_the_difference_is_that_of_the_scores() -> None:
     assert second.vs_best_pct == pytest.approx(second.score - first.score)
     assert second.vs_best_se is not None
     assert second.vs_best_rule_se is not None
+
+
+def test_the_incumbent_is_the_best_and_ties_keep_it(tmp_path: Path) -> None:
+    """Worse weights between two validations don't become what the second is compared with."""
+    run = Run(small_config(tmp_path / "run", validation={"count": 12}), tmp_path / "run")
+    small = run.average.module.state_dict()
+    good = {name: torch.zeros_like(tensor) for name, tensor in small.items()}
+    rows = []
+    for state in (small, good, small, good):
+        run.average.module.load_state_dict(state)
+        rows.append((*run.validate(), run.history[-1]))
+    gaps = [scores.gap_pct for scores, _, _ in rows]
+    assert gaps[0] != gaps[1]
+    better = min(gaps[:2])
+    assert [best for _, best, _ in rows] == [True, gaps[1] < gaps[0], False, False]
+    assert rows[2][0].vs_best_pct == pytest.approx(gaps[2] - better)
+    assert rows[3][0].vs_best_pct == pytest.approx(gaps[3] - better)
+    tie = rows[2] if gaps[0] < gaps[1] else rows[3]
+    assert (tie[0].vs_best_pct, tie[0].vs_best_se) == (0.0, 0.0)
+    gain = run.judged.improvement()
+    assert gain is not None
+    assert gain.pct == pytest.approx(gaps[0] - better)
 
 
 def test_rows_curves_and_the_outcome(tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def test_a_shipped_policy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ({"network": {"linear_rule": "x.json"}}, "network.linear_rule: expected none in a run"),
         ({"network": {"linear_scale": 2.0}}, "network.linear_scale: expected none in a run"),
         ({"simulator": {"delay_window": 0.5}}, r"simulator.delay_window: expected 0.17, as"),
+        ({"simulator": {"delay_windw": 0.17}}, "unknown key 'simulator.delay_windw'; did you mean"),
         ({"network": {"width": 8}, "simulator": {"delay_window": 0.17}}, ""),
     ],
 )

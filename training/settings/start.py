@@ -10,6 +10,7 @@ from graphsched.agents.bundles.shipped import find_policy
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.registry import get_domain
+from graphsched.training.settings.documents import check_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,8 @@ def refuse_contradictions(config: TrainConfig, layers: Mapping[str, Mapping[str,
             if network.get(name) is not None:
                 problem = "expected none in a run that starts from a bundle (init), found "
                 raise InputError(where, f"network.{name}: {problem}{shown(network[name])}")
+        for name in asked.get("simulator", {}):
+            check_key(name, list(config.simulator), where, "simulator")
         fixed = {name: getattr(config.network, name) for name in SIZES}
         for table, given, values in (
             ("network", network, fixed),

@@ -15,6 +15,7 @@ from graphsched.cli.commands import INTERRUPTED
 from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import require
 from graphsched.envs.core.parts.reading import parse_toml
+from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.config import TrainConfig, load_config
 
@@ -152,6 +153,8 @@ def _overrides(arguments: TrainArguments) -> dict[str, Any]:
 def _put_instances(out: dict[str, Any], arguments: TrainArguments) -> None:
     """The words in place of all instances of the configuration, validation's and stages' too."""
     checks = out.setdefault("validation", {})
+    if not isinstance(checks, dict):
+        raise InputError("--set validation", f"expected a table, found {shown(checks)}")
     for name, table in (("instances", out), ("curriculum", out), ("validation.instances", checks)):
         if name.rpartition(".")[2] in table:
             raise InputError("--instances", f"expected no --set {name} besides it")
