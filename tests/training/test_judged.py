@@ -79,10 +79,11 @@ def test_with_samples_the_difference_is_that_of_the_scores() -> None:
 def test_the_incumbent_is_the_best_and_ties_keep_it(tmp_path: Path) -> None:
     """Worse weights between two validations don't become what the second is compared with."""
     run = Run(small_config(tmp_path / "run", validation={"count": 12}), tmp_path / "run")
-    small = run.average.module.state_dict()
-    good = {name: torch.zeros_like(tensor) for name, tensor in small.items()}
+    first = {k: v.clone() for k, v in run.average.module.state_dict().items()}
+    torch.manual_seed(0)
+    other = {name: torch.randn_like(tensor) for name, tensor in first.items()}
     rows = []
-    for state in (small, good, small, good):
+    for state in (first, other, first, other):
         run.average.module.load_state_dict(state)
         rows.append((*run.validate(), run.history[-1]))
     gaps = [scores.gap_pct for scores, _, _ in rows]
