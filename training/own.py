@@ -7,6 +7,7 @@ under other names fall on the same side, and others that come or go leave it whe
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.domain import Domain
     from graphsched.training.settings.config import TrainConfig
+
+_log = logging.getLogger("graphsched")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ def own_pools(domain: Domain[Any, Any], config: TrainConfig) -> Pools:
     """Read all words of a configuration that aren't generators, and share their instances out.
 
     Raises:
-        InputError: a word names nothing, a file can't be read, or training, a stage of the
-            curriculum or validation is left without an instance.
+        InputError: a word names nothing, a file can't be read, or of these words training, a stage
+            of the curriculum or validation is left without an instance.
     """
     checks = config.validation
     stages = {"instances": config.instances}
@@ -76,6 +79,8 @@ def own_pools(domain: Domain[Any, Any], config: TrainConfig) -> Pools:
     for name, kinds in stages.items():
         _check(name, kinds, training, shared, checks.held_out)
     _check("validation.instances", judged, validation, shared, checks.held_out)
+    for side, pools in (("training", training), ("validation", validation)):
+        _tell_absent([w for w, pool in pools.items() if not pool and len(found[w]) > 1], side)
     sides = sorted(seen - held), sorted({d for kept in unseen.values() for d in kept})
     text = "\n".join([*sides[0], "", *sides[1]])
     counts = {"training": len(sides[0]), "validation": len(sides[1])}
@@ -96,6 +101,12 @@ def check_record(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
     raise InputError(where, f"{problem}, found others ({found})")
 
 
+def _tell_absent(words: Sequence[str], side: str) -> None:
+    if words:
+        told = ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
+        _log.info("no instance of %s fell to %s", told, side)
+
+
 def _check(
     name: str,
     kinds: Mapping[str, float],
@@ -103,11 +114,11 @@ def _check(
     shared: Iterable[str],
     held_out: float,
 ) -> None:
-    """Raises InputError if no kind of any weight has an instance."""
-    if any(weight > 0 and (word not in pools or pools[word]) for word, weight in kinds.items()):
+    """Raises InputError if there are words for files or the library, and no instance of any."""
+    own = [word for word, weight in kinds.items() if word in pools and weight > 0]
+    if not own or any(pools[word] for word in own):
         return
-    places = sorted(place(d) for d in shared)
-    words = ", ".join(word for word in kinds if word in pools)
+    places, words = sorted(place(d) for d in shared), ", ".join(own)
     problem = (
         f"expected an instance at least, but of the {len(places)} in {words:.100} that training "
         f"and validation share, held_out = {held_out:g} leaves none; "

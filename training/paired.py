@@ -104,7 +104,8 @@ class Improvement:
     def in_words(self) -> str:
         """One clause."""
         if self.se is None or self.low is None or self.high is None:
-            return f"{self.pct:+.2f} percent points, and one instance tells nothing"
+            return f"{self.pct:+.2f} percent points better than the start, but one instance tells nothing"
+        better = "better" if self.pct > 0 else "worse"
         amount = f"{abs(self.pct):.2f} ± {self.se:.2f} percent points"
         interval = f"95% interval {self.low:.2f} to {self.high:.2f}, {self.instances} instances"
         if self.excludes_zero:
@@ -114,11 +115,9 @@ class Improvement:
             return "no improvement: the weights decide as those of the start"
         if self.instances < FEWEST:
             few = f"fewer than {FEWEST} instances are too few to tell"
-            return f"{self.pct:+.2f} ± {self.se:.2f} percent points against the start, {few}"
-        return (
-            f"no improvement that can be told from noise: {self.pct:+.2f} ± {self.se:.2f} "
-            f"percent points ({interval})"
-        )
+            return f"{better} than the start by {amount}, but {few}"
+        change = f"{better} than the start by {amount}"
+        return f"no improvement that can be told from noise: {change} ({interval})"
 
 
 def improvement(start: NDArray[np.float64], now: NDArray[np.float64], kinds: Kinds) -> Improvement:
@@ -145,9 +144,10 @@ def quantile(degrees: float) -> float:
     return z + sum(term / v ** (i + 1) for i, term in enumerate(terms))
 
 
-def with_error(value: float, error: float | None) -> str:
+def with_error(value: float, error: float | None, signed: bool = False) -> str:
     """``12.31 ± 0.42``, or the number alone."""
-    return f"{value:.2f}" if error is None else f"{value:.2f} ± {error:.2f}"
+    number = f"{value:+.2f}" if signed else f"{value:.2f}"
+    return number if error is None else f"{number} ± {error:.2f}"
 
 
 def row_gap(row: Mapping[str, Any]) -> str:

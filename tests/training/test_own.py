@@ -126,8 +126,25 @@ def test_an_empty_side_says_what_would_do(tmp_path: Path) -> None:
     own_pools(DOMAIN, replace(config, validation=replace(low, held_out=share)))
     with pytest.raises(InputError, match=r"^instances: expected an instance .*held_out up to 0"):
         own_pools(DOMAIN, replace(config, validation=high))
-    with pytest.raises(InputError, match="name others for validation"):
-        own_pools(DOMAIN, config_of({"ft06": 1.0}))
+    for words in ({"ft06": 1.0}, {"ft06": 1.0, "uniform:4x4": 1.0}):
+        with pytest.raises(InputError, match="name others for validation"):
+            own_pools(DOMAIN, config_of(words))
+
+
+def test_a_word_without_an_instance_on_a_side_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beside others that have some; what only training names isn't held out at all."""
+    few, many = write(tmp_path / "few", range(202, 204)), write(tmp_path / "many", range(40))
+    with caplog.at_level("INFO", "graphsched"):
+        pools = own_pools(DOMAIN, config_of({str(few): 1.0, str(many): 1.0}))
+    sides = [len(pools.training[str(few)]), len(pools.validation[str(few)])]
+    assert sorted(sides) == [0, 2]
+    side = "training" if sides[0] == 0 else "validation"
+    assert f"no instance of {few} fell to {side}" in caplog.text
+    config = config_of({"ft06": 1.0})
+    checks = replace(config.validation, instances={"uniform:4x4": 1.0})
+    assert own_pools(DOMAIN, replace(config, validation=checks)).record["training"] == 1
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

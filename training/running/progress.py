@@ -110,7 +110,9 @@ class Bar(Drawn):
         extra = f", sampled {sampled:.2f}%" if sampled is not None else ""
         before = scores.vs_best_pct
         if before is not None:
-            extra += f", {with_error(before, scores.vs_best_se)} points to the best so far"
+            extra += (
+                f", {with_error(before, scores.vs_best_se, signed=True)} points to the best so far"
+            )
         star = " *" if best else ""
         line = f"{self._steps:>11,} decisions: {gap}{extra} ({self._rule}, {versus}){star}"
         self._console.print(line, highlight=False, soft_wrap=True)
