@@ -23,13 +23,19 @@ from graphsched.training.running.run import Run
 from graphsched.training.settings.config import TrainConfig
 from graphsched.training.train import resumed_config, train
 from graphsched.training.validation import Validation, play
-from tests.training.runs import small_config, state_of
+from tests.training.runs import small_config, state_of, without_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = {"uniform:4x3": 3.0, "uniform:6x5": 1.0}
 CHECKS = {"count": 12, "samples": 1, "every": 0.25}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles without ONNX."""
+    without_onnx(monkeypatch)
 
 
 def policies() -> list[Any]:

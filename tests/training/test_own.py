@@ -19,7 +19,7 @@ from graphsched.training.running.resume import read_run_config
 from graphsched.training.running.run import Run
 from graphsched.training.settings.config import TrainConfig, load_config
 from graphsched.training.train import resumed_config, train
-from tests.training.runs import small_config, state_of
+from tests.training.runs import small_config, state_of, without_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -187,6 +187,7 @@ def test_a_run_goes_on_from_elsewhere_with_the_same_instances(
     write(tmp_path / "here" / "own", range(30))
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+    without_onnx(monkeypatch)
     checks = {"instances": {"own": 1.0}, "held_out": 0.3}
     config = small_config(tmp_path / "run", instances={"own": 1.0}, validation=checks, steps=300)
     first = train(config)

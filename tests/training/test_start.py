@@ -19,7 +19,7 @@ from graphsched.training.running.resume import read_run_config
 from graphsched.training.running.run import Run
 from graphsched.training.settings.config import TrainConfig, load_config
 from graphsched.training.train import resumed_config, train
-from tests.training.runs import small_config, state_of
+from tests.training.runs import small_config, state_of, without_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,20 @@ if TYPE_CHECKING:
 CHECKS = {"count": 12, "samples": 1, "every": 0.5}
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles without ONNX."""
+    without_onnx(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """A run with simulator options and sizes that no preset has."""
     out = tmp_path_factory.mktemp("runs") / "first"
     simulator = {"delay_window": 0.17}
-    return train(small_config(out, steps=600, simulator=simulator, validation=CHECKS))
+    with pytest.MonkeyPatch.context() as patch:
+        without_onnx(patch)
+        return train(small_config(out, steps=600, simulator=simulator, validation=CHECKS))
 
 
 def going_on(first: RunResult, out: Path, **changes: Any) -> TrainConfig:
