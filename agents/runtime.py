@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,7 +15,7 @@ from graphsched.agents.bundles.shapes import (
     decoder_shapes,
     encoder_columns,
 )
-from graphsched.agents.bundles.shipped import DEFAULT, shipped_policies, shipped_policy
+from graphsched.agents.bundles.shipped import DEFAULT, find_policy
 from graphsched.agents.networks.choice import decide
 from graphsched.agents.networks.embeddings import EmbeddingTable
 from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
@@ -24,6 +23,7 @@ from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -244,10 +244,8 @@ def load_policy(
         path = DEFAULT
     if not str(path):
         raise InputError("policy", "expected a path or a name, found nothing")
-    # Names of shipped policies come first: a folder of that name is said with ./ before it.
-    if domain is not None and isinstance(path, str) and Path(path).name == path:
-        shipped = path in shipped_policies(domain.name) or not Path(path).is_dir()
-        path = shipped_policy(domain.name, path) if shipped else path
+    if domain is not None and isinstance(path, str):
+        path = find_policy(domain.name, path)
     return Policy(read_bundle(path, domain), backend)
 
 

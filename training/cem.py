@@ -12,7 +12,7 @@ from graphsched.envs.core.parts.linear import linear_costs
 from graphsched.training.instances import InstanceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -107,22 +107,24 @@ def search_rule(
     config: CemConfig | None = None,
     watch: Callable[[dict[str, float]], None] = lambda row: None,
     start: NDArray[np.float32] | None = None,
+    pools: Mapping[str, Sequence[Any]] | None = None,
 ) -> LinearRule:
     """Search until the time is up; the mean of the best validation is the result.
 
     Args:
         domain: to search a rule for.
         options: of its simulator.
-        instances: weight of each kind of training instance, GENERATOR:SIZE.
+        instances: weight of each kind of training instance, as in `TrainConfig`.
         validation: judges the mean.
         minutes: wall-clock time; at least one generation is searched.
         config: of the search.
         watch: told of each validation.
         start: (F,) weights to search around; none by default.
+        pools: training instances of the kinds that aren't drawn at random, see `own_pools`.
     """
     config = config or CemConfig()
     rng = np.random.default_rng([config.seed, 0x63656D])
-    source = InstanceSource(domain, instances)
+    source = InstanceSource(domain, instances, (), pools)
     size = len(domain.schema.candidate)
     search = Search(np.zeros(size), np.full(size, config.sigma))
     if start is not None:

@@ -1,4 +1,4 @@
-"""Random instances by weight: what a run trains on and what it is validated on."""
+"""Instances by weight, random ones and one's own: what a run trains on and is validated on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from graphsched.envs.core.domain import Domain
     from graphsched.training.settings.config import Stage
 
+    Draw = Callable[[np.random.Generator], Any]
+
 VALIDATION_STREAM = 0x76616C  # sets validation apart from every training stream
 
 
-def generator(domain: Domain[Any, Any], spec: str) -> Callable[[np.random.Generator], Any]:
+def is_generated(domain: Domain[Any, Any], spec: str) -> bool:
+    """Whether a word of a configuration means a generator, not files or the library.
+
+    Here a generator goes before a set of the library that has its name.
+    """
+    return spec.partition(":")[0] in domain.generators
+
+
+def generator(domain: Domain[Any, Any], spec: str) -> Draw:
     """Draws instances of a kind such as ``mixed:10x10-30x20``; raises InputError if malformed."""
     name, _, size = spec.partition(":")
     if name not in domain.generators:
@@ -40,14 +50,20 @@ class InstanceSource:
         domain: Domain[Any, Any],
         instances: Mapping[str, float],
         curriculum: Sequence[Stage] = (),
+        pools: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
-        """Args: see `TrainConfig`. Raises InputError for malformed kinds."""
+        """Args: see `TrainConfig`; pools: instances of the words that are no generators.
+
+        Raises InputError for malformed kinds.
+        """
         self.progress = 0.0
+        pools = pools or {}
         stages = [(0.0, instances), *((stage.start, stage.instances) for stage in curriculum)]
-        self._stages = [
-            (start, _shares(kinds), [generator(domain, spec) for spec in kinds])
-            for start, kinds in sorted(stages, key=lambda stage: stage[0])
-        ]
+        self._stages: list[tuple[float, np.ndarray, list[Draw]]] = []
+        for start, weights in sorted(stages, key=lambda stage: stage[0]):
+            kinds = filled(weights, pools)
+            draws = [_member(pools[k]) if k in pools else generator(domain, k) for k in kinds]
+            self._stages.append((start, _shares(kinds), draws))
 
     def __call__(self, rng: np.random.Generator) -> Any:
         """The next instance."""
@@ -56,14 +72,32 @@ class InstanceSource:
 
 
 def validation_instances(
-    domain: Domain[Any, Any], kinds: Sequence[str], count: int, seed: int
-) -> list[Any]:
-    """``count`` instances of each kind, in order; the same for the same seed."""
+    domain: Domain[Any, Any],
+    kinds: Sequence[str],
+    count: int,
+    seed: int,
+    pools: Mapping[str, Sequence[Any]] | None = None,
+) -> list[list[Any]]:
+    """Instances kind by kind: ``count`` random ones, the same for the same seed, or the pool's."""
+    pools = pools or {}
+    draws = [None if kind in pools else generator(domain, kind) for kind in kinds]
     return [
-        draw(np.random.default_rng([seed, VALIDATION_STREAM, number, i]))
-        for number, draw in enumerate([generator(domain, kind) for kind in kinds])
-        for i in range(count)
+        list(pools[kind])
+        if draw is None
+        else [draw(np.random.default_rng([seed, VALIDATION_STREAM, n, i])) for i in range(count)]
+        for n, (kind, draw) in enumerate(zip(kinds, draws, strict=True))
     ]
+
+
+def filled(
+    weights: Mapping[str, float], pools: Mapping[str, Sequence[Any]] | None
+) -> dict[str, float]:
+    """The kinds without those whose pool is empty."""
+    return {k: w for k, w in weights.items() if pools is None or k not in pools or pools[k]}
+
+
+def _member(pool: Sequence[Any]) -> Draw:
+    return lambda rng: pool[int(rng.integers(len(pool)))]
 
 
 def _shares(kinds: Mapping[str, float]) -> np.ndarray:

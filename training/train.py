@@ -19,6 +19,7 @@ from graphsched.envs.core.parts.reading import read_text
 from graphsched.envs.core.parts.writing import find_folder, write_file
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.model import check_device
+from graphsched.training.running.beginning import absolute, start_from_bundle
 from graphsched.training.running.callbacks import METRICS, run_callbacks
 from graphsched.training.running.curves import curves, told_once
 from graphsched.training.running.imitation import IMITATION, imitate
@@ -69,7 +70,7 @@ def train(
     """
     check_device(config.device)
     folder = Path(config.out) if config.out else free_folder(config)
-    config = replace(config, out=str(folder))
+    config = absolute(replace(config, out=str(folder)))
     if folder.is_dir() or resume:
         _check_folder(folder, resume)  # before anything is written, be it a lock
     with stopping() as signals, made_for_run(folder), alone_in(folder):
@@ -113,6 +114,8 @@ def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool
         state = read_checkpoint(folder, get_domain(config.domain).instance_from_json)
         if state is not None:
             restore(run, state)
+    if state is None and config.init is not None:
+        start_from_bundle(run)
     write_file(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
     _begin(run, anew=state is None)
     if not run.history:
@@ -125,7 +128,8 @@ def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool
     bundle, rules = folder / "bundle", run.validation.rules
     if export:
         return export_run(folder, bundle, rules=rules)
-    return result_of(folder, bundle, run.steps, run.history, rules)
+    gain = run.judged.improvement()
+    return result_of(folder, bundle, run.steps, run.history, rules, gain=gain)
 
 
 def resumed_config(

@@ -1,4 +1,4 @@
-"""Validation of a policy on random instances of its own, against the domain's rules."""
+"""Validation of a policy on instances of its own, against the domain's rules and its best so far."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.training.instances import validation_instances
+from graphsched.training.instances import filled, validation_instances
+from graphsched.training.paired import Kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +31,20 @@ class Scores:
         vs_best_rule_pct: greedy cost above the best rule's, instance by instance; negative is
             better than the rule.
         kinds: greedy gap for each kind of instance.
+        gap_se, vs_best_rule_se: standard errors of the two over instances; None of one instance.
+        vs_best_pct, vs_best_se: mean over instances of the difference to the best weights so far
+            in what weights are chosen by (relative cost in percent, as in `score`), and its standard
+            error; negative is better. None where nothing came before.
     """
 
     gap_pct: float
     sampled_gap_pct: float | None
     vs_best_rule_pct: float
     kinds: Mapping[str, float] = field(default_factory=dict)
+    gap_se: float | None = None
+    vs_best_rule_se: float | None = None
+    vs_best_pct: float | None = None
+    vs_best_se: float | None = None
 
     @property
     def score(self) -> float:
@@ -84,6 +93,8 @@ class Validation:
     positive bound.
 
     Attributes:
+        instances: I of them, kind by kind.
+        kinds: which instance is of which kind, and the kinds' weights.
         rules: weighted mean gap in percent of each rule.
         best_rule: the one with the least gap; None if the domain has no rules.
     """
@@ -96,22 +107,28 @@ class Validation:
         count: int,
         seed: int,
         samples: int = 0,
+        pools: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         """Draw the instances and run the rules.
 
         Args:
             domain: of the simulator.
             options: of the simulator.
-            weights: of each kind of instance, GENERATOR:SIZE.
-            count: instances of each kind.
+            weights: of each kind of instance.
+            count: instances of each kind that is drawn at random.
             seed: of their stream.
             samples: sampled runs of each instance.
+            pools: instances of the kinds that aren't; all of them count.
         """
         self._domain, self._options, self._samples = domain, options, samples
-        self._kinds = list(weights)
-        self.instances = validation_instances(domain, self._kinds, count, seed)
-        shares = np.repeat(np.array(list(weights.values()), np.float64), count)
-        self._shares: NDArray[np.float64] = shares / shares.sum()
+        groups = validation_instances(domain, list(weights), count, seed, pools)
+        self._names = list(filled(weights, pools))
+        self.instances = [instance for group in groups for instance in group]
+        sizes = [len(group) for group in groups if group]
+        amounts = np.array([weights[name] for name in self._names], np.float64)
+        labels = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
+        self.kinds = Kinds(labels, amounts / amounts.sum())
+        self._shares = self.kinds.shares
         costs = {name: self._rule(name) for name, b in domain.baselines.items() if b.is_rule}
         self._reference = self._references(list(costs.values()))
         self.rules = {name: self.gap(cost) for name, cost in costs.items()}
@@ -139,15 +156,41 @@ class Validation:
 
     def run(self, policy: GraphPolicy) -> Scores:
         """Judge a policy with its present weights; touches no random stream but its own."""
+        return self.judge(policy)[0]
+
+    def judge(
+        self, policy: GraphPolicy, best: NDArray[np.float64] | None = None
+    ) -> tuple[Scores, NDArray[np.float64]]:
+        """As `run`, and compare with the best weights so far, instance by instance.
+
+        Args:
+            policy: with its present weights.
+            best: (I,) what this returned for the best weights.
+
+        Returns:
+            The scores, and (I,) what weights are chosen by: the relative cost in percent above the
+            reference, of greedy decisions or of their mean with the mean of the sampled ones.
+        """
         greedy = play(policy, self._domain, self._options, self.instances)
         sampled = [
-            self.gap(play(policy, self._domain, self._options, self.instances, seed, greedy=False))
+            play(policy, self._domain, self._options, self.instances, seed, greedy=False)
             for seed in range(self._samples)
         ]
-        gaps = (100.0 * (greedy / self._reference - 1.0)).reshape(len(self._kinds), -1)
-        return Scores(
+        mixed = 0.5 * (greedy + np.mean(sampled, axis=0)) if sampled else greedy
+        relative, gaps = self._relative(mixed), self._relative(greedy)
+        versus_rule = self.kinds.estimate(100.0 * (greedy / self._rule_costs - 1.0))
+        versus_best = None if best is None else self.kinds.estimate(relative - best)
+        scores = Scores(
             gap_pct=self.gap(greedy),
-            sampled_gap_pct=float(np.mean(sampled)) if sampled else None,
-            vs_best_rule_pct=float(100.0 * self._shares @ (greedy / self._rule_costs - 1.0)),
-            kinds=dict(zip(self._kinds, gaps.mean(axis=1).tolist(), strict=True)),
+            sampled_gap_pct=float(np.mean([self.gap(c) for c in sampled])) if sampled else None,
+            vs_best_rule_pct=versus_rule.mean,
+            kinds=dict(zip(self._names, self.kinds.means(gaps), strict=True)),
+            gap_se=self.kinds.estimate(gaps).se,
+            vs_best_rule_se=versus_rule.se,
+            vs_best_pct=None if versus_best is None else versus_best.mean,
+            vs_best_se=None if versus_best is None else versus_best.se,
         )
+        return scores, relative
+
+    def _relative(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 100.0 * (costs / self._reference - 1.0)

@@ -24,3 +24,23 @@ def shipped_policy(domain: str, name: str) -> Path:
         return found[name]
     known = f"not one of {', '.join(found)}" if found else "no policy ships with the domain"
     raise InputError(f"domain {domain!r}: policy {name!r:.60}", f"no such bundle, and {known}")
+
+
+def is_shipped(domain: str, word: str, folder: Path | None = None) -> bool:
+    """Whether a word means a shipped policy: a name of one, or no path and no folder's name either.
+
+    A folder that bears such a name is ``./name``.
+
+    Args:
+        domain: of the policy.
+        word: that names it.
+        folder: that relative paths start at; the working directory if None.
+    """
+    if Path(word).name != word:
+        return False
+    return word in shipped_policies(domain) or not ((folder or Path()) / word).is_dir()
+
+
+def find_policy(domain: str, word: str) -> Path:
+    """Folder of a bundle by its path, or of a policy that ships by its name; raises InputError."""
+    return shipped_policy(domain, word) if is_shipped(domain, word) else Path(word)

@@ -51,6 +51,39 @@ def parse_instance(domain: Domain[InstanceT, Any], spec: str) -> InstanceT:
     return found[0]
 
 
+def absolute_part(domain: Domain[Any, Any], part: str, folder: Path) -> str:
+    """One part of a specification with absolute paths, if it names files or a folder.
+
+    Args:
+        domain: of the instances.
+        part: without commas.
+        folder: that relative paths start at.
+    """
+    if not part or _means_no_file(domain, part):
+        return part
+    name, at, _ = part.partition("@")
+    form = f"{name}@" if at and name in domain.readers else ""
+    text = part[len(form) :]
+    folder = folder.absolute()
+    names = [text] if (folder / text).exists() else text.split("+")
+    there = all((folder / name).exists() for name in names)
+    if not (form or "/" in text or "\\" in text or there):
+        return part
+    return form + "+".join(str(folder / name) for name in names)
+
+
+def _means_no_file(domain: Domain[Any, Any], part: str) -> bool:
+    """Whether a part means the library or a generator, in the order of `parse_instances`."""
+    sets = domain.library.sets
+    if part in sets or any(part in members for members in sets.values()):
+        return True
+    match = _RANGE.fullmatch(part)
+    if match and match[3] in (match[1], ""):
+        first = match[1] + match[2]
+        return any(first in members for members in sets.values())
+    return part.partition(":")[0] in domain.generators
+
+
 def _instances(domain: Domain[InstanceT, Any], spec: str) -> Iterator[InstanceT]:
     parts = [part.strip() for part in spec.split(",")]
     if not all(parts):

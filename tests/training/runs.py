@@ -16,6 +16,8 @@ from graphsched.training.settings.config import TrainConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL: dict[str, Any] = {
     "domain": "jobshop",
@@ -43,6 +45,12 @@ def small_config(out: Path, **changes: Any) -> TrainConfig:
         table = isinstance(value, dict) and name in ("ppo", "validation", "network")
         document[name] = {**document[name], **value} if table else value
     return TrainConfig.from_dict({**document, "out": str(out)})
+
+
+def without_onnx(patch: pytest.MonkeyPatch) -> None:
+    """Leave the seconds out that exporting takes; such bundles can be trained from, not run."""
+    for name in ("encoder_onnx", "decoder_onnx"):
+        patch.setattr(f"graphsched.agents.bundles.export.{name}", lambda _network: b"none")
 
 
 def state_of(folder: Path) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def test_any_missing_or_null_field_of_a_state_is_named(tmp_path: Path) -> None:
     train(small_config(folder, steps=50), export=False)
     file = find_folder(folder / CHECKPOINT) / STATE
     document = json.loads(file.read_text())
-    optional = {"schema", "domain", "core_s", "machine", "discount"}
+    optional = {"schema", "domain", "core_s", "machine", "discount", "judged"}
     for name in document.keys() - optional:
         for damaged in ({**document, name: None}, {k: v for k, v in document.items() if k != name}):
             file.write_text(json.dumps(damaged))

@@ -26,15 +26,15 @@ def test_instances_are_the_same_every_time() -> None:
     """For the same seed; another seed and another kind give others."""
     first, again = (validation_instances(DOMAIN, list(KINDS), 3, 0) for _ in range(2))
     other = validation_instances(DOMAIN, list(KINDS), 3, 1)
-    as_json = [[i.to_json() for i in instances] for instances in (first, again, other)]
+    as_json = [[i.to_json() for kind in found for i in kind] for found in (first, again, other)]
     assert as_json[0] == as_json[1]
     assert all(a != b for a, b in zip(as_json[0], as_json[2], strict=True))
 
 
 def test_more_instances_keep_the_first_ones() -> None:
     """Raising the count leaves results comparable."""
-    few = validation_instances(DOMAIN, ["uniform:4x3"], 2, 0)
-    many = validation_instances(DOMAIN, ["uniform:4x3"], 4, 0)
+    (few,) = validation_instances(DOMAIN, ["uniform:4x3"], 2, 0)
+    (many,) = validation_instances(DOMAIN, ["uniform:4x3"], 4, 0)
     assert [i.to_json() for i in few] == [i.to_json() for i in many[:2]]
 
 

@@ -29,6 +29,9 @@ TAGS = {
     "gap_pct": "eval/gap_pct",
     "sampled_gap_pct": "eval/sampled_gap_pct",
     "vs_best_rule_pct": "eval/vs_best_rule_pct",
+    "gap_se": "eval/gap_se",
+    "vs_best_pct": "eval/vs_best_pct",
+    "vs_best_se": "eval/vs_best_se",
 }
 
 

@@ -23,7 +23,7 @@ def machine_of(device: torch.device) -> str:
 
 
 def learning_cost(config: TrainConfig, core_s: float, machine: str) -> dict[str, Any]:
-    """Processor time of a run and of the rule that it started as.
+    """Processor time of a run and of the rule or bundle that it started as.
 
     Args:
         config: of the run.
@@ -31,8 +31,8 @@ def learning_cost(config: TrainConfig, core_s: float, machine: str) -> dict[str,
         machine: in words.
 
     Returns:
-        ``core_hours``: of both; ``start_core_hours``: of the rule alone, 0 if the policy started
-        knowing nothing and None if the rule's file doesn't say; ``machine``.
+        ``core_hours``: of both; ``start_core_hours``: of the rule or bundle alone, 0 if the policy
+        started knowing nothing and None if the rule's file or the bundle doesn't say; ``machine``.
     """
     start = _start_hours(config)
     hours = core_s / 3600
@@ -44,7 +44,9 @@ def learning_cost(config: TrainConfig, core_s: float, machine: str) -> dict[str,
 
 
 def _start_hours(config: TrainConfig) -> float | None:
-    """Core-hours in which the rule was tuned, which takes one core."""
+    """Core-hours of the bundle, or those in which the rule was tuned, which takes one core."""
+    if config.init is not None:
+        return config.init_record.get("core_hours")
     rule = config.network.linear_rule
     if rule is None:
         return 0.0
@@ -53,10 +55,13 @@ def _start_hours(config: TrainConfig) -> float | None:
     return None if minutes is None else read_number(minutes, f"{file}: minutes", 0.0) / 60
 
 
-def cost_in_words(cost: dict[str, Any]) -> str:
-    """One line for a card."""
+def cost_in_words(cost: dict[str, Any], from_bundle: bool = False) -> str:
+    """One line for a card; ``from_bundle`` says that the start was no rule."""
     hours, start = cost["core_hours"], cost["start_core_hours"]
     words = f"{hours:.2g} core-hours on {cost['machine']}"
+    noun = "training" if from_bundle else "tuning"
     if start is None:
-        return f"{words}, the tuning of the rule it starts as not counted"
-    return f"{words}, {start:.2g} of them to tune the rule it starts as" if start else words
+        what = "policy" if from_bundle else "rule"
+        return f"{words}, the {noun} of the {what} it starts as not counted"
+    verb = "train the policy" if from_bundle else "tune the rule"
+    return f"{words}, {start:.2g} of them to {verb} it starts as" if start else words

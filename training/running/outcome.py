@@ -10,8 +10,15 @@ from graphsched.agents.bundles.export import networks
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.model import build_policy
+from graphsched.training.paired import with_error
 from graphsched.training.running.cost import cost_in_words, learning_cost
-from graphsched.training.running.resume import core_seconds, read_checkpoint, read_run_config
+from graphsched.training.running.data import training_data, validation_data, without_places
+from graphsched.training.running.resume import (
+    core_seconds,
+    judged_of,
+    read_checkpoint,
+    read_run_config,
+)
 from graphsched.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from graphsched.agents.learning.policy import GraphPolicy
+    from graphsched.training.paired import Improvement
     from graphsched.training.settings.config import TrainConfig
 
 CURVE = ("minutes", "steps", "gap_pct", "best_rule_gap_pct")
@@ -36,6 +44,8 @@ class RunResult:
         best: row of the history whose weights were exported.
         rules: gap of each rule on the validation instances, in percent.
         history: one row for each validation, in order.
+        gain: of the exported weights over those that the run began with, instance by instance;
+            None if the checkpoint is of a time when that wasn't kept.
     """
 
     folder: Path
@@ -45,6 +55,7 @@ class RunResult:
     best: Mapping[str, Any]
     rules: Mapping[str, float]
     history: Sequence[Mapping[str, Any]] = field(repr=False)
+    gain: Improvement | None = None
 
 
 def export_run(
@@ -71,8 +82,11 @@ def export_run(
         raise InputError(folder, "nothing to export yet: no checkpoint with a validation")
     policy = build_policy(config, domain)
     policy.load_state_dict(_chosen(state, weights))
-    rules = _rules(config) if rules is None else rules
-    result = result_of(folder, out, state["steps"], state["history"], rules, weights)
+    judged = judged_of(state, folder)
+    if rules is None:
+        rules = _rules(config) if judged is None else judged.rules
+    gain = None if judged is None else judged.improvement(weights)
+    result = result_of(folder, out, state["steps"], state["history"], rules, weights, gain)
     machine = state.get("machine", "an unrecorded machine")
     cost = learning_cost(config, core_seconds(state), machine)
     write_policy(policy, config, result, cost)
@@ -86,10 +100,11 @@ def result_of(
     history: Sequence[Mapping[str, Any]],
     rules: Mapping[str, float],
     weights: str = "best",
+    gain: Improvement | None = None,
 ) -> RunResult:
     """Result of a run with at least one validation, by the row of its best or last weights."""
     best = history[-1] if weights == "last" else _best(history)
-    return RunResult(folder, bundle, steps, history[-1]["minutes"], best, rules, history)
+    return RunResult(folder, bundle, steps, history[-1]["minutes"], best, rules, history, gain)
 
 
 def write_policy(
@@ -101,9 +116,9 @@ def write_policy(
         get_domain(config.domain),
         networks(policy.encoder, policy.decoder),
         simulator_options=config.simulator_options(),
-        training={k: v for k, v in config.to_dict().items() if k != "out"},
+        training=without_places(config, config.to_dict()),
         seed=config.seed,
-        metrics={**metrics(config, result), "cost": cost},
+        metrics=without_places(config, {**metrics(config, result), "cost": cost}),
         card=card(config, result, cost),
     )
 
@@ -117,6 +132,9 @@ def metrics(config: TrainConfig, result: RunResult) -> dict[str, Any]:
         "validation": dict(result.best),
         "validation_instances": dict(config.validation.instances or config.instances),
         "validation_count": config.validation.count,
+        "own": dict(config.own),
+        "init": dict(config.init_record),
+        "improvement": None if result.gain is None else result.gain.to_json(),
         "rules": dict(result.rules),
         "curve": [{name: row[name] for name in CURVE} for row in result.history],
     }
@@ -124,12 +142,12 @@ def metrics(config: TrainConfig, result: RunResult) -> dict[str, Any]:
 
 def card(config: TrainConfig, result: RunResult, cost: dict[str, Any]) -> str:
     """Model card: data, budget, cost, seeds, results against the rules, limits."""
-    best, checks = result.best, config.validation
-    kinds = checks.instances or config.instances
-    rows = [("**this policy, greedy**", best["gap_pct"])]
+    best = result.best
+    rows = [("**this policy, greedy**", with_error(best["gap_pct"], best.get("gap_se")))]
     if best["sampled_gap_pct"] is not None:
-        rows.append(("this policy, mean of sampled runs", best["sampled_gap_pct"]))
-    rows += sorted(result.rules.items(), key=lambda item: item[1])
+        rows.append(("this policy, mean of sampled runs", f"{best['sampled_gap_pct']:.2f}"))
+    rules = sorted(result.rules.items(), key=lambda item: item[1])
+    rows += [(name, f"{gap:.2f}") for name, gap in rules]
     options = ", ".join(f"{k} = {v}" for k, v in vars(config.simulator_options()).items())
     return "\n".join(
         [
@@ -140,27 +158,26 @@ def card(config: TrainConfig, result: RunResult, cost: dict[str, Any]) -> str:
             "",
             "## Training",
             "",
-            f"* Data: random instances only, drawn as {_kinds(config.instances)}"
-            + "".join(f"; from {s.start:.0%} on {_kinds(s.instances)}" for s in config.curriculum)
-            + ". No benchmark instance was seen.",
+            f"* Data: {training_data(config)}",
             f"* Budget: {result.minutes:.1f} minutes, {result.steps:,} decisions; preset "
             f"`{config.preset}`, seed {config.seed}.",
-            f"* Cost: {cost_in_words(cost)}.",
+            f"* Cost: {cost_in_words(cost, config.init is not None)}.",
             f"* Simulator: {options or 'default options'}.",
             f"* Start: {_start(config)}.",
             f"* Weights: those of the best validation, after {best['minutes']:.1f} minutes.",
             "",
             "## Results on the validation instances",
             "",
-            f"{checks.count} random instances of each kind ({_kinds(kinds)}), apart from the "
-            "training stream; mean gap above a lower bound. The best weights were chosen on these "
-            "instances, so expect slightly less elsewhere.",
+            f"{validation_data(config)}; mean gap above a lower bound, ± its standard error. The "
+            "best weights were chosen on these instances, so expect slightly less elsewhere.",
             "",
             "| solver | mean gap % |",
             "|---|---|",
-            *(f"| {name} | {gap:.2f} |" for name, gap in rows),
+            *(f"| {name} | {gap} |" for name, gap in rows),
             "",
             f"Cost against the best rule: {best['vs_best_rule_pct']:+.2f}%.",
+            "",
+            f"Against the start: {_gain(result.gain)}.",
             "",
             "## Limits",
             "",
@@ -172,9 +189,8 @@ def card(config: TrainConfig, result: RunResult, cost: dict[str, Any]) -> str:
     )
 
 
-def _kinds(weights: Mapping[str, float]) -> str:
-    total = sum(weights.values())
-    return ", ".join(f"`{kind}` ({weight / total:.0%})" for kind, weight in weights.items())
+def _gain(gain: Improvement | None) -> str:
+    return "not recorded" if gain is None else gain.in_words()
 
 
 def _best(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -202,5 +218,8 @@ def _rules(config: TrainConfig) -> Mapping[str, float]:
 
 def _start(config: TrainConfig) -> str:
     """What the policy knew before its first update."""
+    if config.init is not None:
+        record = config.init_record
+        return f"as the policy `{record['name']}` (sha256 of its weights: {record['sha256']})"
     rule = config.network.linear_rule
     return f"as the linear rule of `{rule}`" if rule else "knowing nothing"

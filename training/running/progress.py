@@ -14,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from graphsched.training.paired import with_error
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -101,11 +103,16 @@ class Bar(Drawn):
 
     def validated(self, scores: Scores, best: bool) -> None:
         """Print a line and keep the gap beside the bar."""
-        gap = f"gap {scores.gap_pct:.2f}%"
+        gap = f"gap {with_error(scores.gap_pct, scores.gap_se)}%"
         self._bar.update(self._task, status=f"{gap} ({self._rule})")
         versus = f"{scores.vs_best_rule_pct:+.2f}% cost against it"
         sampled = scores.sampled_gap_pct
         extra = f", sampled {sampled:.2f}%" if sampled is not None else ""
+        before = scores.vs_best_pct
+        if before is not None:
+            extra += (
+                f", {with_error(before, scores.vs_best_se, signed=True)} points to the best so far"
+            )
         star = " *" if best else ""
         line = f"{self._steps:>11,} decisions: {gap}{extra} ({self._rule}, {versus}){star}"
         self._console.print(line, highlight=False, soft_wrap=True)

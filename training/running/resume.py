@@ -16,6 +16,7 @@ from graphsched.envs.core.parts.reading import parse_json, read_bytes, read_text
 from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.parts.writing import find_folder, replace_folder
 from graphsched.training.running.encoding import STATE, TENSORS, from_files, pack, to_files, unpack
+from graphsched.training.running.judged import judged_from
 from graphsched.training.settings.config import TrainConfig
 from graphsched.training.settings.schedules import AutomaticDiscount
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from graphsched.training.running.judged import Judged
     from graphsched.training.running.run import Run
 
 VERSION = 1
@@ -85,6 +87,7 @@ def _state(run: Run) -> dict[str, Any]:
             "updates": int(run.average.n_averaged) - 1,
         },
         "discount": asdict(run.discount) if run.discount else None,
+        "judged": run.judged.to_state(),
         "torch_rng": torch.get_rng_state(),
         "numpy_rng": np.random.get_state(),  # noqa: NPY002 - SB3 seeds it, so others may draw
         "python_rng": random.getstate(),
@@ -120,6 +123,7 @@ def _restore_rest(run: Run, state: Mapping[str, Any]) -> None:
         run.discount = AutomaticDiscount(**state["discount"])
     for name in (*PLAIN, *DUE):
         setattr(run, name, state[name])
+    run.judged.restore(state.get("judged"))
     torch.set_rng_state(state["torch_rng"])
     np.random.set_state(state["numpy_rng"])  # noqa: NPY002
     random.setstate(state["python_rng"])
@@ -130,6 +134,18 @@ def core_seconds(state: Mapping[str, Any]) -> float:
     """Processor time of the run; checkpoints from before it was kept know the wall's alone."""
     seconds: float = state.get("core_s", state["elapsed_s"])
     return seconds
+
+
+def judged_of(state: Mapping[str, Any], folder: Path) -> Judged | None:
+    """What validations found for each instance; None if the checkpoint is older than that record.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    if state.get("judged") is None:
+        return None
+    with _damage(folder / CHECKPOINT):
+        return judged_from(state["judged"])
 
 
 def read_checkpoint(

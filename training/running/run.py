@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.averaging import weight_average
 from graphsched.training.instances import InstanceSource
 from graphsched.training.model import build_model, set_threads
+from graphsched.training.own import check_record, own_pools, record_in_words
 from graphsched.training.running.cost import machine_of
+from graphsched.training.running.judged import Judged
 from graphsched.training.settings.budget import Budget
 from graphsched.training.settings.schedules import AutomaticDiscount
 from graphsched.training.validation import Scores, Validation
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from graphsched.agents.learning.policy import GraphPolicy
     from graphsched.training.settings.config import TrainConfig
 
+_log = logging.getLogger("graphsched")
+
 
 class Run:
     """A run in memory: the learner and all that surrounds it.
@@ -30,6 +35,7 @@ class Run:
     Attributes:
         history: one row for each validation; see `add_scores`.
         best_score, best_weights: of the best validation so far.
+        judged: what validations found for each instance, to be compared in pairs.
         gradient_norms: mean L1 norm of the gradients of each update, for `schedules.refine`.
         discount: state of the rising discount; None if it is fixed.
         steps: decisions that the weights have learned from.
@@ -42,10 +48,17 @@ class Run:
     def __init__(self, config: TrainConfig, folder: Path) -> None:
         """Build everything anew; raises InputError if the configuration doesn't fit the domain."""
         set_threads(config)
-        self.config, self.folder = config, folder
         self.domain = get_domain(config.domain)
+        pools = own_pools(self.domain, config)
+        check_record(config.own, pools.record, folder)
+        if pools.record:
+            _log.info("instances of files and the library: %s", record_in_words(pools.record))
+        config = replace(config, own=pools.record)
+        self.config, self.folder = config, folder
         self.budget = Budget(config.minutes, config.steps)
-        self.source = InstanceSource(self.domain, config.instances, config.curriculum)
+        self.source = InstanceSource(
+            self.domain, config.instances, config.curriculum, pools.training
+        )
         self.model = build_model(config, self.domain, self.source, self.budget.time_share)
         self.average = weight_average(self.model.policy, config.ppo.ema_decay)
         checks = config.validation
@@ -56,7 +69,9 @@ class Run:
             checks.count,
             checks.seed,
             checks.samples,
+            pools.validation,
         )
+        self.judged = Judged(self.validation.kinds, self.validation.rules)
         start = config.ppo.gamma_start
         self.discount = AutomaticDiscount(start, config.ppo.gamma) if start is not None else None
         self.history: list[dict[str, Any]] = []
@@ -82,8 +97,9 @@ class Run:
         """
         policy = cast("GraphPolicy", self.average.module)
         policy.set_training_mode(False)
-        scores = self.validation.run(policy)
+        scores, relative = self.validation.judge(policy, self.judged.best)
         best = scores.score < self.best_score
+        self.judged.add(relative, first=not self.history, best=best)
         if best:
             self.best_score = scores.score
             weights = policy.state_dict()

@@ -14,6 +14,8 @@ from graphsched.envs.core.parts.reading import read_toml
 from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.documents import check_key, read_dataclass, write_dataclass
+from graphsched.training.settings.places import with_places
+from graphsched.training.settings.start import refuse_contradictions, with_start
 
 # Far above what is of use, and far below what a machine chokes on.
 MOST_SLOTS = 2**16
@@ -51,7 +53,7 @@ def _fractions(config: object, *names: str) -> None:
 
 def _weights(name: str, weights: Mapping[str, float]) -> None:
     good = bool(weights) and min(weights.values()) >= 0 and max(weights.values()) > 0
-    _check(good, name, dict(weights), "weights >= 0, not all zero, by GENERATOR:SIZE")
+    _check(good, name, dict(weights), "weights >= 0, not all zero, by kind of instance")
 
 
 @dataclass(frozen=True)
@@ -188,11 +190,14 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """What a run is judged by while it goes on: random instances of its own.
+    """What a run is judged by while it goes on: instances of its own.
 
     Attributes:
-        instances: weight of each kind of instance, GENERATOR:SIZE; empty takes those of training.
-        count: instances of each kind.
+        instances: weight of each kind of instance, as in `TrainConfig`; empty takes those of
+            training.
+        count: instances of each kind that is drawn at random; of files and the library all count.
+        held_out: share of the files' and the library's instances that are for validation alone
+            where training names them as well; which ones is decided by a hash of each.
         seed: of their stream, which is disjoint from every training stream.
         every: share of the budget between validations.
         samples: sampled runs of each instance besides the greedy one; 0 judges by greedy alone,
@@ -201,6 +206,7 @@ class ValidationConfig:
 
     instances: Mapping[str, float] = field(default_factory=dict)
     count: int = 8
+    held_out: float = 0.2
     seed: int = 0
     every: float = 0.04
     samples: int = 0
@@ -210,6 +216,7 @@ class ValidationConfig:
         _at_least(self, count=1, seed=0, samples=0)
         _at_most(self, count=MOST, seed=LARGEST_SEED, samples=MOST)
         _check(0 < self.every <= 1, "every", self.every, "a share in (0, 1]")
+        _check(0 < self.held_out < 1, "held_out", self.held_out, "a share in (0, 1)")
         if self.instances:
             _weights("instances", self.instances)
 
@@ -220,7 +227,7 @@ class Stage:
 
     Attributes:
         start: share of the budget at which the stage begins.
-        instances: weight of each kind of instance, GENERATOR:SIZE.
+        instances: weight of each kind of instance, as in `TrainConfig`.
     """
 
     REQUIRED: ClassVar = ("start", "instances")
@@ -243,13 +250,21 @@ class TrainConfig:
         minutes, steps: budget of wall-clock time, of decisions, or both: the first to run out.
             No steps at all leave what was learned from teachers.
         simulator: options of the domain's simulator.
-        instances: weight of each kind of training instance, GENERATOR:SIZE.
+        instances: weight of each kind of training instance. A kind is GENERATOR:SIZE, or else what
+            `envs.core.specs.parse_instances` reads: files, folders, sets and names of the library.
+            Relative paths start at the folder of the file that they are written in, and at the
+            working directory if they aren't written in one; a run keeps absolute ones.
         curriculum: stages that replace them later on.
         network, teacher, ppo, validation: see there.
         checkpoint_every: share of the budget between checkpoints.
         device: ``auto``, ``cpu``, ``cuda``.
         out: folder of the run; chosen under ``runs/`` if None.
         threads: of torch on the CPU.
+        own: what the run found of files and the library, see `training.own.Pools`; set by it.
+        init: bundle, or name of a shipped policy, whose weights the run starts from. Its sizes of
+            networks and its simulator options are the run's, and there is no linear rule. A path
+            as in `instances`.
+        init_record: what `init` was: name, sha256 of the weights, core-hours; set by the run.
     """
 
     REQUIRED: ClassVar = ("domain",)
@@ -269,6 +284,9 @@ class TrainConfig:
     device: str = "auto"
     out: str | None = None
     threads: int = 1
+    own: Mapping[str, Any] = field(default_factory=dict)
+    init: str | None = None
+    init_record: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -328,12 +346,17 @@ def load_config(
     good = isinstance(preset, str) and bool(preset)
     _check(good, f"{where}: preset", preset, "the name of a preset")
     base = _preset(domain, preset)
+    given = with_places(given, get_domain(domain), Path(where).parent)
+    overrides = with_places(overrides or {}, get_domain(domain), Path())
     merged = merge(base, {**given, "domain": domain, "preset": preset})
     # One reading for each layer, so that an error names the layer that it is in.
     read_dataclass(TrainConfig, merged, where)
     if overrides:
         merged = merge(merged, overrides)
     config = read_dataclass(TrainConfig, merged, "options" if overrides else where)
+    if config.init is not None:
+        config = with_start(config)
+        refuse_contradictions(config, {where: given, "options": overrides})
     config.simulator_options()
     return config
 
@@ -356,6 +379,6 @@ def _preset(domain: str, preset: str) -> dict[str, Any]:
     if preset not in presets:
         known = ", ".join(presets) or "none"
         raise InputError(f"preset {preset!r:.40}", f"not one of those of {domain}: {known}")
-    table: dict[str, Any] = presets[preset]
+    table: dict[str, Any] = with_places(presets[preset], get_domain(domain), file.parent)
     read_dataclass(TrainConfig, {**table, "domain": domain}, f"{file} [train.{preset}]")
     return table

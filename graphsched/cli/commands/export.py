@@ -36,10 +36,11 @@ def main(argv: Sequence[str]) -> int:
     if not arguments.run.is_dir():
         raise InputError(arguments.run, "no such folder; expected that of a training run")
     _check_target(arguments.out)
+    from graphsched.training.paired import row_gap
     from graphsched.training.running.outcome import export_run  # torch takes seconds to import
 
     result = export_run(arguments.run, arguments.out, arguments.weights)
-    print(f"validation gap {result.best['gap_pct']:.2f}%, policy: {result.bundle}")
+    print(f"validation gap {row_gap(result.best)}, policy: {result.bundle}")
     return 0
 
 

@@ -110,14 +110,28 @@ def _search(
     config: TrainConfig, options: object, minutes: float, start: NDArray[np.float32] | None
 ) -> LinearRule:
     from graphsched.training.cem import CemConfig, search_rule
+    from graphsched.training.own import own_pools
     from graphsched.training.validation import Validation  # torch takes seconds to import
 
     domain, checks = get_domain(config.domain), config.validation
     kinds = checks.instances or config.instances
-    validation = Validation(domain, options, kinds, checks.count, checks.seed)
+    pools = own_pools(domain, config)
+    validation = Validation(
+        domain, options, kinds, checks.count, checks.seed, pools=pools.validation
+    )
     print(f"{options}, best rule {validation.best_rule}: {validation.best_rule_gap_pct}")
     search = CemConfig(seed=config.seed)
-    return search_rule(domain, options, config.instances, validation, minutes, search, _tell, start)
+    return search_rule(
+        domain,
+        options,
+        config.instances,
+        validation,
+        minutes,
+        search,
+        _tell,
+        start,
+        pools.training,
+    )
 
 
 def _tell(row: dict[str, float]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
-from graphsched.envs.core.specs import parse_instances
+from graphsched.envs.core.specs import absolute_part, parse_instances
 from tests.toy_domain import DOMAIN as CREW
 
 if TYPE_CHECKING:
@@ -126,3 +126,29 @@ def test_never_fails_in_another_way(spec: str) -> None:
         found, message = 0, str(error)
     assert found or message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("mine.json", "{}/mine.json"),
+        ("json@mine.json", "json@{}/mine.json"),
+        ("mine.json+other.json", "{}/mine.json+{}/other.json"),
+        ("a+b.json", "{}/a+b.json"),
+        ("./nowhere", "{}/nowhere"),
+        ("nowhere", "nowhere"),
+        ("/elsewhere/mine.json", "/elsewhere/mine.json"),
+        ("ft06", "ft06"),
+        ("./ft06", "{}/ft06"),
+        ("la01-la05", "la01-la05"),
+        ("swv:20x10", "swv:20x10"),
+        ("uniform:3x3", "uniform:3x3"),
+        ("", ""),
+    ],
+)
+def test_parts_that_are_paths_become_absolute(tmp_path: Path, part: str, expected: str) -> None:
+    """Of names with several meanings the first holds, as where they are read."""
+    for name in ("mine.json", "other.json", "a+b.json", "ft06", "la01-la05", "uniform:3x3"):
+        (tmp_path / name).write_text("")
+    domain = get_domain("jobshop")
+    assert absolute_part(domain, part, tmp_path) == expected.replace("{}", str(tmp_path))
