@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from graphsched.agents.decoding.search import policy_solver
 from graphsched.agents.runtime import load_policy
+from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.teaching.dataset import CARD, read_dataset
@@ -37,7 +39,8 @@ def labelled(policy: Policy, rule: str, moves: int, number: int = 6) -> tuple[li
     """Episodes on small shops, the teacher setting out from a rule's solutions."""
     rng = np.random.default_rng(1)
     instances = [JOBSHOP.generators["uniform"](rng, "6x5") for _ in range(number)]
-    solutions = [JOBSHOP.baseline(rule)(instance) for instance in instances]
+    solve = JOBSHOP.baseline(rule, SolverOptions(time_limit_s=0.02))
+    solutions = [solve(instance) for instance in instances]
     how = Relabelling(policy, moves)
     options = policy.simulator_options
     return relabel(JOBSHOP, options, how, instances, solutions, range(number))
@@ -47,8 +50,6 @@ def test_episodes_are_the_policys_own_and_can_be_replayed(policy: Policy) -> Non
     episodes, departures = labelled(policy, "mwkr", 100)
     examples = replay(JOBSHOP, policy.simulator_options, episodes)
     assert len(examples) > 50
-    from graphsched.agents.decoding.search import policy_solver
-
     for episode in episodes:
         own = policy_solver(JOBSHOP, policy)(episode.instance)
         assert JOBSHOP.cost(episode.instance, own) == episode.cost
@@ -64,7 +65,7 @@ def test_a_teacher_that_is_worse_than_the_policy_leaves_the_policys_choices(poli
 
     def share(episodes: list[Episode]) -> float:
         examples = replay(JOBSHOP, policy.simulator_options, episodes)
-        first, own = examples.obs["candidate_ptr"][:-1], []
+        first = examples.obs["candidate_ptr"][:-1]
         taken = np.concatenate([e.actions for e in episodes])
         assert len(taken) == len(first)
         own = examples.targets[first + taken]
