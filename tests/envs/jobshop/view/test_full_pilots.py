@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.jobshop.checker import check
-from graphsched.envs.jobshop.features import CANDIDATE, NUM_RULES
+from graphsched.envs.jobshop.features import CANDIDATE
+from graphsched.envs.jobshop.options import NUM_RULES
 from graphsched.envs.jobshop.view import pilots
 from graphsched.envs.jobshop.view.opinions import BACKWARD, FORWARD, empty_desk
 from graphsched.envs.jobshop.view.play import is_narrow

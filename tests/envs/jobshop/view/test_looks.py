@@ -11,10 +11,10 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.testing import CHECKS
 from graphsched.envs.core.testing.play import Cases
 from graphsched.envs.jobshop import DOMAIN
-from graphsched.envs.jobshop.features import CANDIDATE, NUM_RULES
+from graphsched.envs.jobshop.features import CANDIDATE
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.options import LOOKS, JobShopOptions
+from graphsched.envs.jobshop.options import LOOKS, NUM_RULES, JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.view.opinions import REACH
 
