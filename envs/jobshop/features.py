@@ -20,11 +20,11 @@ from graphsched.envs.core.graph import (
     columns,
     features,
 )
+from graphsched.envs.jobshop.options import NUM_RULES
 
 if TYPE_CHECKING:
     from graphsched.envs.jobshop.instance import JobShopInstance
 
-NUM_RULES = 12  # of each direction, see `view.pilots`
 OPINIONS = (  # of the rules of a direction, which each make a schedule that begins with a candidate
     "least",  # least makespan of them all minus the least among the candidates, / mean duration
     "quartile",  # mean of their lower quarter, likewise

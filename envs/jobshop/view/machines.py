@@ -101,8 +101,6 @@ def _jackson(first: np.int64, skip: np.int64, stop: np.int64, lists: Lists) -> n
             high += 1
         clock += left
         bound = max(bound, clock + lists.tail[at])
-        if lists.duration[at] == 0:
-            continue
         if high == low:  # one stretch more
             for i in range(count, low, -1):
                 begin[i], end[i] = begin[i - 1], end[i - 1]

@@ -160,7 +160,8 @@ def backward(
 ) -> None:
     """Schedules built backward by the rule; `mirrored` comes first.
 
-    makespan: (C,) out: of one in which each candidate goes first.
+    makespan: (C,) out: of one in which each candidate goes first, jobs that are complete apart: they
+        may end later only where next to nothing is left, and say nothing about candidates.
     free: (C,) out: time from each candidate's start to the end of one where none must.
     """
     unit, count, left = unit_of_slot(state, b), state.num_candidates[b], state.operations_left[b]

@@ -196,7 +196,8 @@ def test_other_differences_of_candidate_columns_are_refused(path: Path) -> None:
     write_bundle(path, LATER, NETWORKS)
     entries = f"{len(LATER.schema.candidate)} entries, expected {len(DOMAIN.schema.candidate)}"
     refused(path, "graph_schema.candidate", entries)
-    for found in ([], {}, None, 3, [[]]):
+    wrong: list[object] = [[], {}, None, 3, [[]]]
+    for found in wrong:
         edit(path, lambda c, found=found: c["graph_schema"].update(candidate=found))  # type: ignore[misc]
         refused(path, "graph_schema.candidate", domain=LATER)
 

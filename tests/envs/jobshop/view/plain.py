@@ -1,4 +1,4 @@
-"""A slot's situation in plain Python, and what rules make of it; no code of the simulator's."""
+"""A slot's situation in plain Python, and what rules make of it, without code of the simulator's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.options import JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.solution import JobShopSolution
+from graphsched.envs.jobshop.view.opinions import Desk, empty_desk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,6 +97,12 @@ class Situation:
     def latest(self) -> int:
         """The last end of what is scheduled."""
         return max((s + self.duration(o) for o, s in self.start.items()), default=0)
+
+
+def empty_desk_for(sim: JobShopSim, narrow: bool = False) -> Desk:
+    """Scratch space for slot 0."""
+    _, jobs, machines = sim.state.visit.shape
+    return empty_desk(jobs, machines, sim.state.machine.shape[1], narrow)
 
 
 def situation(sim: JobShopSim) -> Situation:
@@ -184,6 +191,7 @@ def backward(at: Situation, rule: Rule, first: int | None) -> dict[int, int]:
     for route in at.route:
         for earlier, o in itertools.pairwise(route):
             before[o] = before[earlier] + at.duration(earlier)
-    route = [r[1:][::-1] if j == first else r[::-1] for j, r in enumerate(at.route)]
-    jobs, machines = len(route), at.shop.num_machines
-    return Line(at, route, [0] * jobs, [0] * machines, before, rule, at.load(route)).go_on()
+    own = [left[1:] if j == first else left for j, left in enumerate(at.route)]
+    mirror = [left[::-1] for left in own]
+    jobs, machines = len(mirror), at.shop.num_machines
+    return Line(at, mirror, [0] * jobs, [0] * machines, before, rule, at.load(own)).go_on()

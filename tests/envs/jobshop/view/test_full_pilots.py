@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.jobshop.checker import check
-from graphsched.envs.jobshop.features import CANDIDATE, NUM_RULES
+from graphsched.envs.jobshop.features import CANDIDATE
+from graphsched.envs.jobshop.options import NUM_RULES
 from graphsched.envs.jobshop.view import pilots
-from graphsched.envs.jobshop.view.opinions import BACKWARD, FORWARD, empty_desk
+from graphsched.envs.jobshop.view.opinions import BACKWARD, FORWARD
 from graphsched.envs.jobshop.view.play import is_narrow
 from tests.envs.jobshop.view import plain
 
@@ -20,11 +21,6 @@ SHOPS = st.tuples(
     st.sampled_from(["6x4", "4x6", "14x3", "1x2"]),
     st.sampled_from([1, 10**6]),
 )
-
-
-def desk_of(sim, narrow):
-    _, jobs, machines = sim.state.visit.shape
-    return empty_desk(jobs, machines, sim.state.machine.shape[1], narrow)
 
 
 def turned_round(at, rule, first):
@@ -49,7 +45,7 @@ def test_forward(shop, rule, narrow):
     at = plain.situation(sim)
     narrow = narrow and is_narrow(at.shop.num_jobs, at.shop.work)
     found = np.empty(len(at.candidates))
-    pilots.forward(sim.state, 0, rule, desk_of(sim, narrow).scratch, found)
+    pilots.forward(sim.state, 0, rule, plain.empty_desk_for(sim, narrow).scratch, found)
     for c, j in enumerate(at.candidates):
         solution = at.completed(plain.forward(at, rule, j))
         assert check(at.shop, solution) == []
@@ -64,7 +60,7 @@ def test_backward(shop, rule, narrow):
     if sim is None:
         return
     at = plain.situation(sim)
-    desk = desk_of(sim, narrow and is_narrow(at.shop.num_jobs, at.shop.work))
+    desk = plain.empty_desk_for(sim, narrow and is_narrow(at.shop.num_jobs, at.shop.work))
     found, free = np.empty(len(at.candidates)), np.empty(len(at.candidates))
     pilots.mirrored(sim.state, 0, desk.mirror)
     pilots.backward(sim.state, 0, rule, desk.mirror, desk.scratch, found, free)
@@ -102,7 +98,7 @@ def summary(at, makespans):
 def test_columns(shop, rules):
     """What a policy sees: of each direction least, lower quarter, mean, wins, each rule's excess."""
     sim = plain.waiting(*shop, look_ahead="rules", rules=rules)
-    if sim is None or not sim._instances[0].duration.any():
+    if sim is None or not plain.situation(sim).shop.duration.any():
         return
     at = plain.situation(sim)
     jobs, mean = at.candidates, at.shop.duration.mean()

@@ -11,10 +11,10 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.testing import CHECKS
 from graphsched.envs.core.testing.play import Cases
 from graphsched.envs.jobshop import DOMAIN
-from graphsched.envs.jobshop.features import CANDIDATE, NUM_RULES
+from graphsched.envs.jobshop.features import CANDIDATE
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
-from graphsched.envs.jobshop.options import LOOKS, JobShopOptions
+from graphsched.envs.jobshop.options import LOOKS, NUM_RULES, JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.view.opinions import REACH
 
@@ -69,6 +69,7 @@ def test_fewer_rules_are_the_first_ones():
         assert columns(all_rules, others).any()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("jobs", "far"), [(100, True), (101, False)])
 def test_beyond_reach_the_short_pilots_look(jobs, far):
     """Jobs of five operations: 100 x 500 is within reach, 101 x 505 is not."""
@@ -77,6 +78,7 @@ def test_beyond_reach_the_short_pilots_look(jobs, far):
     assert filled(rows) == ({"bounds", "long"} if far else {"bounds", "short"})
 
 
+@pytest.mark.compiled
 def test_pilots_go_to_the_end_once_it_is_within_reach():
     sim = JobShopSim(1, JobShopOptions(look_ahead="rules", rules=1))
     sim.reset([0], [uniform(np.random.default_rng(4), "101x5")], [0])

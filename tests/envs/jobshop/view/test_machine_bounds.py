@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from graphsched.envs.jobshop.features import CANDIDATE
 from graphsched.envs.jobshop.view import pilots
 from graphsched.envs.jobshop.view.machines import MEAN, MOST, OUTCOMES, POWER, bound_machines
-from graphsched.envs.jobshop.view.opinions import BACKWARD, FORWARD, empty_desk
+from graphsched.envs.jobshop.view.opinions import BACKWARD, FORWARD
 from tests.envs.jobshop.view import plain
 
 SHOPS = st.tuples(st.integers(0, 10**6), st.sampled_from(["6x4", "4x6", "12x2", "1x2"]))
@@ -38,7 +38,7 @@ def jackson(operations):
 def machines_after(at, j):
     """(head, duration, tail) of the other operations, by machine, if job j goes first."""
     _, _, end = at.first(j)
-    lists = [[] for _ in range(at.shop.num_machines)]
+    lists: list[list[tuple[int, int, int]]] = [[] for _ in range(at.shop.num_machines)]
     for k, route in enumerate(at.route):
         clock = end if k == j else at.ready[k]
         for o in route[1:] if k == j else route:
@@ -63,7 +63,7 @@ def test_bounds_of_all_machines(shop):
         return
     at, state = plain.situation(sim), sim.state
     now, horizon = int(state.focus_start[0]), max(int(state.bound[0] - state.focus_start[0]), 1)
-    desk = empty_desk(*state.visit.shape[1:], state.machine.shape[1], False)
+    desk = plain.empty_desk_for(sim)
     found = np.empty((len(at.candidates), OUTCOMES))
     bound_machines(state, 0, desk.lists, found)
     for c, j in enumerate(at.candidates):
@@ -85,7 +85,7 @@ def test_no_schedule_is_below_the_bounds(shop):
     if sim is None:
         return
     state, count = sim.state, int(sim.state.num_candidates[0])
-    desk = empty_desk(*state.visit.shape[1:], state.machine.shape[1], False)
+    desk = plain.empty_desk_for(sim)
     bounds, makespan, free = np.empty((count, OUTCOMES)), np.empty(count), np.empty(count)
     bound_machines(state, 0, desk.lists, bounds)
     least = bounds[:, MOST] + state.focus_start[0]
@@ -102,12 +102,12 @@ def test_no_schedule_is_below_the_bounds(shop):
 def test_columns(shop):
     """A share of the horizon, twice it at most, and differences to the least in mean durations."""
     sim = plain.waiting(*shop, look_ahead="bounds")
-    if sim is None or not sim._instances[0].duration.any():
+    if sim is None or not plain.situation(sim).shop.duration.any():
         return
     state = sim.state
     rows, mean = sim.observe()["candidate"], float(state.mean_duration[0])
     horizon = max(int(state.bound[0] - state.focus_start[0]), 1)
-    desk = empty_desk(*state.visit.shape[1:], state.machine.shape[1], False)
+    desk = plain.empty_desk_for(sim)
     outcome = np.empty((len(rows), OUTCOMES))
     bound_machines(state, 0, desk.lists, outcome)
     names = [f.name for f in CANDIDATE]
