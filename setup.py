@@ -9,6 +9,7 @@ setup(
         "graphsched",
         "graphsched.cli",
         "graphsched.cli.commands",
+        "graphsched.cli.commands.teach",
         *(f"graphsched.{name}" for name in found),
     ],
     package_dir={f"graphsched.{name}": name for name in FOLDERS},

@@ -45,6 +45,11 @@ InstanceT = TypeVar("InstanceT", bound=Instance)
 SolutionT = TypeVar("SolutionT", bound=Solution)
 Solver = Callable[[InstanceT], SolutionT]
 """Every solver is this one type: a rule, an exact solver, a policy however decoded."""
+Follow = Callable[
+    ["Any", "NDArray[np.int64]", Sequence[SolutionT]],
+    "tuple[NDArray[np.int64], NDArray[np.bool_]]",
+]
+"""How a solution becomes decisions, see `Domain.follow`."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,10 @@ class Domain(Generic[InstanceT, SolutionT]):
             name that no benchmark instance has; None where instances can't be varied.
         cost_ratios: whether a cost twice as high is twice as bad, as of durations; False for
             points and the like, which are compared by their difference.
+        follow: (simulator, (N,) waiting slots, the solution that each is to follow) -> (N,) int64
+            the candidate that comes closest to what the solution does at the pending decision,
+            and (N,) bool whether it is just that. Raises InputError for solutions that can't be
+            followed. None where a solution doesn't tell its decisions.
     """
 
     name: str
@@ -215,6 +224,7 @@ class Domain(Generic[InstanceT, SolutionT]):
     measures: Callable[[float], Mapping[str, float]] | None = None
     perturb: Callable[[InstanceT, np.random.Generator], InstanceT] | None = None
     cost_ratios: bool = True
+    follow: Follow[SolutionT] | None = None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled by name, if the name leads here: other processes have the same domains."""

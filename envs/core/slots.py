@@ -159,6 +159,10 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
             if self._offer_first(slot):
                 self._begin(np.array([slot]))
 
+    def instance(self, slot: int) -> InstanceT:
+        """What the slot plays or has played. Raises RuntimeError if it was never reset."""
+        return self._held(slot)
+
     def _held(self, slot: int) -> InstanceT:
         instance = self._instances[slot]
         if instance is None:

@@ -18,6 +18,7 @@ from graphsched.envs.jobshop.render import render_html, render_rgb, render_text
 from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.solution import JobShopSolution, solution_from_json
 from graphsched.envs.jobshop.sources.perturb import perturb
+from graphsched.envs.jobshop.view.follow import follow
 from graphsched.envs.jobshop.view.symmetry import REVERSE
 
 DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
@@ -54,4 +55,5 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     presets=Path(str(files("graphsched.envs.jobshop") / "presets.toml")),
     measures=measure,
     perturb=perturb,
+    follow=follow,
 )

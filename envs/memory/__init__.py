@@ -20,6 +20,7 @@ from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.solution import MemorySolution, solution_from_json
 from graphsched.envs.memory.sources.extraction.command import extract
 from graphsched.envs.memory.sources.perturb import perturb
+from graphsched.envs.memory.view.follow import follow
 
 DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     name="memory",
@@ -56,4 +57,5 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     metrics=metrics,
     measures=measure,
     perturb=perturb,
+    follow=follow,
 )

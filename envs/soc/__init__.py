@@ -14,6 +14,7 @@ from graphsched.envs.soc.instance import SocInstance, instance_from_json
 from graphsched.envs.soc.library import LIBRARY, best_known, group
 from graphsched.envs.soc.metrics import metrics
 from graphsched.envs.soc.options import SocOptions
+from graphsched.envs.soc.plan.follow import follow
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
 from graphsched.envs.soc.simulator import SocSim
@@ -59,4 +60,5 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     metrics=metrics,
     measures=measure,
     perturb=perturb,
+    follow=follow,
 )

@@ -36,6 +36,7 @@ COMMANDS = {
     "demo": ("demo", "train, evaluate, export and solve in a few minutes"),
     "compile": ("compile", "compile the kernels of this machine ahead of their first use"),
     "tune": ("tune", "fit a domain's learned linear rule"),
+    "teach": ("teach.command", "write down what a solver decides, for policies to learn from"),
     "attack": ("attack", "search instances on which one solver is worst against another"),
     "allocate": ("allocate", "place buffers of known lifetimes into one memory"),
     "costs": ("costs", "every solver on the named instances, to hold changes against"),

@@ -49,6 +49,7 @@ class Writer:
 EVAL = "eval jobshop --instances ft06 --policy none --baselines spt --out new/e"
 TRAIN = "train jobshop --quiet --config settings.toml --out run"
 ATTACK = "attack soc --solver heft --against cpop --steps 1 --restarts 2 --draws 1 --out "
+TEACH = "teach jobshop --solver spt --instances uniform:3x3 --count 2 --out t"
 WRITERS = {
     "solve": Writer(
         "solve jobshop ft06 --baseline spt --out new/s.json --gantt new/s.html",
@@ -58,6 +59,7 @@ WRITERS = {
     "solve txt": Writer("solve jobshop ft06 --baseline spt --gantt g.txt", ("g.txt",)),
     "eval": Writer(EVAL, ("new/e/report.json", "new/e/report.html"), again=f"{EVAL} --resume"),
     "attack": Writer(f"{ATTACK} a", ("a/",), again=f"{ATTACK} b"),
+    "teach": Writer(TEACH, ("t/",)),
     "costs": Writer("costs memory --first 0 --out new/c.json", ("new/c.json",)),
     "tune": Writer("tune jobshop --minutes 0.1 --out w.json", ("w.json",), torch=True),
     "extract": Writer("extract memory gpt2 --out p.json.gz", ("p.json.gz",), torch=True),

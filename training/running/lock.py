@@ -21,8 +21,8 @@ _log = logging.getLogger("graphsched")
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else trains in the folder meanwhile.
+def alone_in(folder: Path, work: str = "training") -> Iterator[None]:
+    """Nobody else trains in the folder meanwhile, or does other work that takes this lock.
 
     The system frees the lock when the process dies, however that happens; the empty file stays.
     On a file system that knows no locks a line says so, and the run goes on without.
@@ -36,12 +36,10 @@ def alone_in(folder: Path) -> Iterator[None]:
         lock.acquire()
         held = True
     except Timeout:
-        raise InputError(
-            folder, "another training is writing there; choose another --out"
-        ) from None
+        raise InputError(folder, f"another {work} is writing there; choose another --out") from None
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
-        _log.warning("graphsched: %s: not locked against a second training: %s", folder, reason)
+        _log.warning("graphsched: %s: not locked against a second %s: %s", folder, work, reason)
     try:
         yield
     finally:
@@ -50,7 +48,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def made_for_run(folder: Path) -> Iterator[None]:
+def made_for_run(folder: Path, verb: str = "train") -> Iterator[None]:
     """The folder exists inside; if what begins there fails, what was made for it goes again.
 
     Raises:
@@ -61,7 +59,7 @@ def made_for_run(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         problem = "is a file; expected a folder" if folder.is_file() else error.strerror or error
-        raise InputError(folder, f"can't train there: {problem}") from None
+        raise InputError(folder, f"can't {verb} there: {problem}") from None
     try:
         yield
     except BaseException:

@@ -29,6 +29,7 @@ CHECKS = (
     simulation.check_limits,
     simulation.check_rewards,
     simulation.check_batching,
+    simulation.check_following,
     simulation.check_refusals,
     simulation.check_graphs_are_released,
     observations.check_environment,

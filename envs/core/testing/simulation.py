@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.testing.play import (
     TOLERANCE,
     Episode,
@@ -17,10 +18,13 @@ from graphsched.envs.core.testing.play import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graphsched.envs.core.domain import Instance
     from graphsched.envs.core.sim import BatchSim
     from graphsched.envs.core.testing.play import Cases
 
+INEXACT = 0.01  # decisions at most that are not exact, where the simulator's solutions are followed
 PLAYS = 8  # random episodes of the same instance in the same world
 
 
@@ -108,6 +112,59 @@ def check_batching(cases: Cases) -> None:
         alone.reset([0], [cases.instances[slot]], [cases.seed + slot])
         found = play(cases, alone, Player([slot], cases.seed))[0]
         assert_same(found, first[slot], f"slot {slot} alone and in a batch")
+
+
+def check_following(cases: Cases) -> None:
+    """Following what the simulator made leads to the same cost, by decisions that are exact.
+
+    Of domains that have `Domain.follow`, and of instances whose solutions can be followed. A few
+    decisions may not be exact: where candidates are cut off, the order in which a solution came
+    about, which it doesn't tell, may be the only one.
+    """
+    taken = inexact = 0
+    for stream, instance in enumerate(cases.instances):
+        sim = _begun(cases, instance)
+        made = play(cases, sim, Player(range(PLAYS), stream), keep_blocks=False)
+        try:
+            wrong, decisions, costs = _followed(
+                cases, instance, [e.solution for e in made.values()]
+            )
+        except InputError:
+            continue
+        taken, inexact = taken + decisions, inexact + int(wrong.sum())
+        for slot in np.flatnonzero(wrong == 0).tolist():
+            words = f"{instance.name}: exact decisions lead to {costs[slot]}"
+            assert costs[slot] == made[slot].cost, f"{words}, not to {made[slot].cost}"
+    share = inexact / max(taken, 1)
+    assert share <= INEXACT, f"{inexact} of {taken} decisions are not those of the solutions"
+
+
+def _followed(
+    cases: Cases, instance: Instance, solutions: list[Any]
+) -> tuple[NDArray[np.int64], int, NDArray[np.float64]]:
+    """Inexact decisions of each slot, decisions of all, and each slot's cost."""
+    follow = cases.domain.follow
+    if follow is None:
+        raise InputError(cases.domain.name, "has no way to follow solutions")
+    sim = _begun(cases, instance)
+    slots = sim.observe()["slot"]
+    wrong, decisions = np.zeros(len(solutions), np.int64), 0
+    while len(slots):
+        actions, exact = follow(sim, slots, [solutions[slot] for slot in slots.tolist()])
+        shapes = actions.shape, exact.shape
+        assert shapes == (slots.shape,) * 2, f"{instance.name}: shapes {shapes}"
+        wrong[slots] += ~exact
+        decisions += len(slots)
+        result = sim.step(actions)
+        slots = result.slots[~result.dones]
+    return wrong, decisions, sim.costs()
+
+
+def _begun(cases: Cases, instance: Instance) -> BatchSim[Any, Any]:
+    """A simulator with the same episode in every slot."""
+    sim = cases.simulator(PLAYS)
+    sim.reset(range(PLAYS), [instance] * PLAYS, [cases.seed] * PLAYS)
+    return sim
 
 
 def check_refusals(cases: Cases) -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from graphsched.envs.core.domain import Symmetry
 from graphsched.envs.core.graph import features
+from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.testing import check_domain
+from graphsched.envs.core.testing.play import Cases
+from graphsched.envs.core.testing.simulation import check_following
 from tests.toy_domain import DOMAIN as CREW
 from tests.toy_domain.simulator import CrewSim
 
@@ -167,3 +170,16 @@ def test_wrong_data(changes: dict[str, Any], message: str) -> None:
     """Names, optimum, bounds, checker, readers, symmetries, pictures, schema."""
     with pytest.raises((AssertionError, AttributeError), match=message):
         check_domain(replace(CREW, **changes), num_instances=1)
+
+
+def test_solutions_that_are_not_followed() -> None:
+    """Other decisions than theirs, said to be exact, or none that is."""
+    jobshop: Any = get_domain("jobshop")
+    instance = jobshop.generators["uniform"](np.random.default_rng(0), "4x3")
+    check_following(Cases(jobshop, [instance], 0))
+    for exact, message in ((True, "exact decisions lead to"), (False, "are not those of")):
+        first = replace(
+            jobshop, follow=lambda _, slots, __, e=exact: (0 * slots, np.full(slots.shape, e))
+        )
+        with pytest.raises(AssertionError, match=message):
+            check_following(Cases(first, [instance], 0))

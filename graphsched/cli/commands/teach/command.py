@@ -1,0 +1,153 @@
+"""``graphsched teach``: write down what a solver decides, for policies to learn from."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - read at run time by tyro
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from graphsched.cli.arguments import DomainWord, parse
+from graphsched.cli.commands import INTERRUPTED
+from graphsched.cli.commands.train import _put
+from graphsched.cli.screen import Bar, wide_console
+from graphsched.cli.tables import Row, fitting_tables
+from graphsched.envs.core.errors import InputError, Interrupted
+from graphsched.envs.core.registry import get_domain
+from graphsched.envs.core.specs import parse_instances
+from graphsched.eval.judging.wording import duration
+from graphsched.training.running.lock import alone_in, made_for_run
+from graphsched.training.settings.config import load_config
+from graphsched.training.teaching.dataset import CARD, find_dataset
+from graphsched.training.teaching.teach import Lesson, Teacher, ask, teach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphsched.training.settings.config import TrainConfig
+    from graphsched.training.teaching.card import Card
+
+COUNT = 720
+
+
+@dataclass(frozen=True)
+class TeachArguments:
+    """Solve instances and write down the decisions that lead to the solutions.
+
+    Any solver can teach. Its solutions are followed through the simulator, by the candidates that
+    are closest to what they do; the table at the end says how much is lost by that. The same
+    command goes on with a dataset that was interrupted.
+    """
+
+    domain: DomainWord
+    """Domain of the instances, e.g. jobshop."""
+    solver: Annotated[str, tyro.conf.arg(metavar="NAME")]
+    """Teacher: a baseline, a policy, or a word as `eval` takes it, such as heft>local-search."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    """Folder of the dataset."""
+    time_limit: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
+    """Processor time of the teacher for each instance."""
+    instances: Annotated[str | None, tyro.conf.arg(metavar="KINDS")] = None
+    """Random instances, such as mixed:10x10-20x20, or with weights A=0.8,B=0.2; by default those
+    of the preset."""
+    given: Annotated[str | None, tyro.conf.arg(metavar="INSTANCES")] = None
+    """Certain instances (names, generators, files) instead."""
+    count: int | None = None
+    """Episodes; by default 720, or all given instances."""
+    seed: int = 0
+    """Of instances and teacher."""
+    preset: str | None = None
+    """Training preset whose simulator options and instances are used; `default` by default."""
+    set: tuple[str, ...] = ()
+    """Other simulator options, such as delay_window=1.0; may be given again."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; raises InputError for bad input."""
+    arguments = parse(TeachArguments, argv, "teach")
+    lesson, out = _lesson(arguments), arguments.out
+    teacher = Teacher(lesson)
+    card = find_dataset(out, ask(lesson, teacher), lesson.domain)
+    if card.episodes == card.count:
+        print(f"{out} is finished already")
+    else:
+        try:
+            card = _teach(lesson, teacher, out)
+        except KeyboardInterrupt as stop:
+            begun = (out / CARD).exists()
+            go_on = f"go on with: {shlex.join(['graphsched', 'teach', *argv])}"
+            words = f"stopped; {go_on}" if begun else "graphsched: interrupted before it began"
+            print(words, file=sys.stderr)
+            return stop.status if isinstance(stop, Interrupted) else INTERRUPTED
+    _show(card, out)
+    return 0
+
+
+def _teach(lesson: Lesson, teacher: Teacher, out: Path) -> Card:
+    title = f"teach {lesson.domain.name}"
+    with made_for_run(out, "write"), alone_in(out, "teaching"), Bar(title, lesson.count) as bar:
+        return teach(lesson, teacher, out, bar.advance)
+
+
+def _lesson(arguments: TeachArguments) -> Lesson:
+    domain = get_domain(arguments.domain)
+    changes: dict[str, Any] = {}
+    for change in arguments.set:
+        _put(changes, change)
+    config = load_config(domain.name, arguments.preset, None, {"simulator": changes})
+    given = _given(arguments)
+    count = len(given) or COUNT if arguments.count is None else arguments.count
+    return Lesson(
+        domain=domain,
+        options=config.simulator_options(),
+        solver=arguments.solver,
+        time_limit_s=arguments.time_limit,
+        kinds={} if given else _kinds(arguments, config),
+        given=given,
+        spec=arguments.given or "",
+        count=count,
+        seed=arguments.seed,
+    )
+
+
+def _given(arguments: TeachArguments) -> list[Any]:
+    if arguments.given is None:
+        return []
+    if arguments.instances is not None:
+        raise InputError("--given", "excludes --instances")
+    return parse_instances(get_domain(arguments.domain), arguments.given)
+
+
+def _kinds(arguments: TeachArguments, config: TrainConfig) -> dict[str, float]:
+    """Weight of each kind of instance."""
+    if arguments.instances is None:
+        return dict(config.instances)
+    out: dict[str, float] = {}
+    for word in arguments.instances.split(","):
+        kind, equals, weight = word.strip().partition("=")
+        try:
+            value = float(weight) if equals else 1.0
+        except ValueError:
+            value = 0.0
+        if not kind or not 0 < value < float("inf") or kind in out:
+            expected = "expected different kinds GENERATOR:SIZE, or GENERATOR:SIZE=WEIGHT"
+            raise InputError("--instances", f"{expected}, found {word!r:.60}")
+        out[kind] = value
+    return out
+
+
+def _show(card: Card, folder: Path) -> None:
+    """What was taught, how well, and where it lies."""
+    quality = card.quality
+    columns = ("teacher", "episodes", "decisions", "its gap", "followed", "inexact", "time")
+    gaps = [f"{quality[name]:.2f}%" for name in ("teacher_gap_pct", "replay_gap_pct")]
+    shares = [f"{100 * quality['inexact_share']:.2f}%", duration(quality["seconds"])]
+    cells = [f"{card.episodes:,}", f"{quality['decisions']:,}", *gaps, *shares]
+    console = wide_console()
+    title = f"{card.domain}: gaps are mean costs above the lower bound"
+    for table in fitting_tables(title, columns, [Row(card.teacher, cells)], console.width):
+        console.print(table)
+    print(f"dataset: {folder}")

@@ -1,0 +1,1 @@
+"""Teaching: what solvers do, written down as decisions that policies learn from."""
