@@ -15,9 +15,10 @@ from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.jobshop import DOMAIN
 from graphsched.training.instances import InstanceSource
 from graphsched.training.own import digest, own_pools, place
+from graphsched.training.running.data import training_data, validation_data
 from graphsched.training.running.resume import read_run_config
 from graphsched.training.running.run import Run
-from graphsched.training.settings.config import TrainConfig, load_config
+from graphsched.training.settings.config import TrainConfig, ValidationConfig, load_config
 from graphsched.training.train import resumed_config, train
 from tests.training.runs import small_config, state_of, without_onnx
 
@@ -213,3 +214,25 @@ def test_a_run_goes_on_from_elsewhere_with_the_same_instances(
     (tmp_path / "here" / "own" / "007.json").unlink()
     with pytest.raises(InputError, match="expected the instances that the run began with"):
         train(resumed_config(tmp_path / "run", steps=900), resume=True, export=False)
+
+
+def test_a_card_tells_what_is_so(tmp_path: Path) -> None:
+    """Library instances by their names, files by theirs alone, and two of one name apart."""
+    one, other = (write(tmp_path / part / "own", range(3)) for part in "ab")
+    config = config_of({"la01": 1.0, str(one): 1.0, str(other): 2.0})
+    config = replace(config, own=own_pools(DOMAIN, replace(config, validation=_apart())).record)
+    told = training_data(replace(config, validation=_apart()))
+    assert "`la01` (25%), `own` (25%), `own (2)` (50%)" in told
+    assert "Instances of the library were seen: `la01`." in told
+    assert "4 for training, 0 for validation only" in told
+    assert str(tmp_path) not in told
+    checks = validation_data(replace(config, validation=_apart()))
+    assert (
+        checks
+        == "8 random instances of each kind (`uniform:4x4` (100%)), apart from the training stream"
+    )
+    assert "No benchmark instance was seen" in training_data(config_of({"uniform:4x4": 1.0}))
+
+
+def _apart() -> ValidationConfig:
+    return ValidationConfig(instances={"uniform:4x4": 1.0})

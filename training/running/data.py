@@ -40,7 +40,7 @@ def validation_data(config: TrainConfig) -> str:
     random = [kind for kind in kinds if is_generated(domain, kind)]
     drawn = f"{checks.count} random instances of each kind"
     told = _kinds(kinds, _names(config))
-    if not config.own:
+    if len(random) == len(kinds):
         return f"{drawn} ({told}), apart from the training stream"
     held = f"{config.own['validation']} of files and the library that training never saw"
     return f"{drawn} that is drawn, and {held} ({told})" if random else f"{held} ({told})"
