@@ -7,7 +7,7 @@ afterwards mean and deviation are folded into the weights, which take plain colu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -35,14 +35,18 @@ class Scaling:
 
     def __init__(self, obs: PackedObs) -> None:
         """Args: obs: whose columns are measured."""
-        parts = {name: obs[name] for name in ("candidate", "resource", "context")}  # type: ignore[literal-required]
+        parts = {
+            "candidate": obs["candidate"],
+            "resource": obs["resource"],
+            "context": obs["context"],
+        }
         self.columns = {name: _measure(rows) for name, rows in parts.items() if rows.size}
 
     def standardised(self, obs: PackedObs) -> PackedObs:
         """The observation with standardised columns."""
-        out = dict(obs)
+        out: dict[str, Any] = dict(obs)
         for name, (mean, deviation, _) in self.columns.items():
-            out[name] = (obs[name] - mean.numpy()) / deviation.numpy()
+            out[name] = (out[name] - mean.numpy()) / deviation.numpy()
         return cast("PackedObs", out)
 
     @torch.no_grad()
