@@ -35,7 +35,7 @@ def test_a_dataset_is_written_and_told_of(
     assert " spt " in told
     assert " 70 " in told
     jobshop = get_domain("jobshop")
-    options = jobshop.options(delay_window=1.0, pilot_steps=5)
+    options = jobshop.options(delay_window=1.0, look_ahead="rules", pilot_steps=5)
     card, episodes = read_dataset(out, jobshop, options)
     assert [shard.episodes for shard in card.shards] == [60, 10]
     assert len(episodes) == 70

@@ -52,7 +52,9 @@ def good() -> dict[str, bytes]:
         episodes.append(Episode(instance, 0, actions, targets if soft else None, cost))
     figures = {"decisions": 8, "inexact": 1, "teacher_gap_pct": 1.0}
     figures |= {"replay_gap_pct": 1.0, "excess_pct": 0.0, "seconds": 1.0}
-    card = Card("jobshop", options_table(OPTIONS), "toy:=1", "spt", 0.5, 0, 2, None, {"a": "1"}, "b")
+    card = Card(
+        "jobshop", options_table(OPTIONS), "toy:=1", "spt", 0.5, 0, 2, None, {"a": "1"}, "b"
+    )
     with tempfile.TemporaryDirectory() as folder:
         add_shard(Path(folder), begin_dataset(Path(folder), card, JOBSHOP), episodes, figures)
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
