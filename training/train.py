@@ -22,7 +22,6 @@ from graphsched.training.model import check_device
 from graphsched.training.running.beginning import absolute, start_from_bundle
 from graphsched.training.running.callbacks import METRICS, run_callbacks
 from graphsched.training.running.curves import curves, told_once
-from graphsched.training.teaching.imitation import IMITATION, imitate
 from graphsched.training.running.lock import LOCK, alone_in, is_unused, made_for_run
 from graphsched.training.running.outcome import RunResult, export_run, result_of
 from graphsched.training.running.progress import Bar, Silence
@@ -35,6 +34,7 @@ from graphsched.training.running.resume import (
 )
 from graphsched.training.running.run import Run
 from graphsched.training.running.signals import stopping
+from graphsched.training.teaching.imitation import IMITATION, imitate
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
