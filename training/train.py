@@ -34,7 +34,7 @@ from graphsched.training.running.resume import (
 )
 from graphsched.training.running.run import Run
 from graphsched.training.running.signals import stopping
-from graphsched.training.teaching.imitation import IMITATION, imitate
+from graphsched.training.teaching.imitation import IMITATION, imitate, remind
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -118,7 +118,9 @@ def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool
         start_from_bundle(run)
     write_file(folder / CONFIG, (json.dumps(config.to_dict(), indent=1) + "\n").encode())
     _begin(run, anew=state is None)
-    if not run.history:
+    if run.history:
+        remind(run)
+    else:
         run.budget.start()  # what was built and compiled before isn't training
         if config.teacher.data:
             imitate(run, _told if show else lambda epoch, loss: None)

@@ -17,7 +17,7 @@ from graphsched.agents.learning.vec_env import BatchVecEnv
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
     from stable_baselines3.common.buffers import RolloutBuffer
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from graphsched.agents.learning.actor import Actor
     from graphsched.envs.core.graph import PackedObs
+
+    Lesson = Callable[[], Tensor | None]
 
 SUSPICIOUS_ERROR = 1e-4
 IMPOSSIBLE_ERROR = 1e-2
@@ -83,10 +85,15 @@ class GraphPPO(PPO):
     loss that it doesn't know enter through the policy's `bonus`, which it takes for an entropy.
 
     A time step is one decision of one slot.
+
+    Attributes:
+        lesson: if set, called once a minibatch for a further term of the loss, of what else is to
+            be learned (from a teacher, say); None: there is no such term at present.
     """
 
     rollout_buffer: GraphRolloutBuffer
     policy: GraphPolicy
+    lesson: Lesson | None = None
 
     def __init__(
         self,
@@ -147,7 +154,7 @@ class GraphPPO(PPO):
         self.rollout_buffer.rng = self._rng
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_last_obs", "_last_episode_starts"]
+        return [*super()._excluded_save_params(), "_last_obs", "_last_episode_starts", "lesson"]
 
     def collect_rollouts(
         self,
@@ -237,7 +244,7 @@ class GraphPPO(PPO):
     @contextmanager
     def _objective(self) -> Iterator[_Monitor]:
         """Let the policy's bonus carry the entropy term and the label term while training."""
-        monitor = _Monitor(self.ent_coef, self.rollout.label_coef)
+        monitor = _Monitor(self.ent_coef, self.rollout.label_coef, self.lesson)
         entropy_coef, self.ent_coef = self.ent_coef, 1.0
         self.policy.bonus = monitor
         try:
@@ -269,9 +276,11 @@ class _Monitor:
     of the extra loss of each decision.
     """
 
-    def __init__(self, ent_coef: float, label_coef: float) -> None:
+    def __init__(self, ent_coef: float, label_coef: float, lesson: Lesson | None) -> None:
         self._ent_coef = ent_coef
         self._label_coef = label_coef
+        self._lesson = lesson
+        self._lesson_losses: list[float] = []
         self._entropies: list[float] = []
         self._label_losses: list[float] = []
         self._error: float | None = None
@@ -285,6 +294,10 @@ class _Monitor:
             labelled = obs["label"] * log_prob
             self._label_losses.append(-labelled.mean().item())
             bonus = bonus + self._label_coef * labelled
+        extra = self._lesson() if self._lesson is not None else None
+        if extra is not None:
+            self._lesson_losses.append(extra.item())
+            bonus = bonus - extra
         return bonus
 
     def record(self, model: GraphPPO) -> None:
@@ -293,6 +306,8 @@ class _Monitor:
         model.logger.record("train/logprob_error", self._error)
         if self._label_losses:
             model.logger.record("train/label_loss", float(np.mean(self._label_losses)))
+        if self._lesson_losses:
+            model.logger.record("train/teacher_loss", float(np.mean(self._lesson_losses)))
 
 
 def log_prob_error(recomputed: Tensor, stored: Tensor) -> float:

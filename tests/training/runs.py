@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.running.resume import read_checkpoint
 from graphsched.training.settings.config import TrainConfig
@@ -58,6 +60,15 @@ def state_of(folder: Path) -> dict[str, Any]:
     state = read_checkpoint(folder, get_domain("jobshop").instance_from_json)
     assert state is not None
     return state
+
+
+def scalars(folder: Path, tag: str) -> list[float]:
+    """Values of a TensorBoard curve of a run, in order; none if it has no such curve."""
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    if tag not in events.Tags()["scalars"]:
+        return []
+    return [event.value for event in events.Scalars(tag)]
 
 
 def train_and_kill(config: TrainConfig, when: Callable[[Path], bool]) -> None:

@@ -171,6 +171,9 @@ class TeacherConfig:
         batch_size: decisions in a minibatch.
         learning_rate, weight_decay: of AdamW; the rate falls to zero along a cosine.
         average: decay per step of the average over the later half of the weights, which is kept.
+        coef: weight of the cross-entropy towards the teacher while the policy learns from its own
+            rollouts; falls to zero over the first `fade` of the budget.
+        fade: share of the budget.
     """
 
     data: tuple[str, ...] = ()
@@ -179,10 +182,13 @@ class TeacherConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     average: float = 0.995
+    coef: float = 0.0
+    fade: float = 0.5
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, epochs=1, batch_size=1, weight_decay=0)
+        _at_least(self, epochs=1, batch_size=1, weight_decay=0, coef=0)
+        _fractions(self, "fade")
         _at_most(self, epochs=MOST, batch_size=MOST)
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
         _check(0 <= self.average < 1, "average", self.average, "a number in [0, 1)")

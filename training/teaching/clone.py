@@ -64,6 +64,12 @@ class Lessons:
         tensors |= {k: torch.from_numpy(v).to(policy.device) for k, v in packed.items()}
         return tensors, torch.from_numpy(targets).to(policy.device)
 
+    def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
+        """About so many decisions at random; of a few episodes where graphs must be encoded."""
+        if self.embeddings:
+            return next(self.shuffled(rng, size))
+        return np.sort(rng.integers(0, len(self), size))
+
     def shuffled(self, rng: np.random.Generator, size: int) -> Iterator[NDArray[np.int64]]:
         """Minibatches of about so many decisions, all of them once.
 

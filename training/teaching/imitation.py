@@ -6,20 +6,25 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphsched.envs.core.parts.writing import write_file
 from graphsched.training.averaging import weight_average
-from graphsched.training.teaching.clone import clone
+from graphsched.training.teaching.clone import Lessons, clone, imitation_loss
 from graphsched.training.teaching.dataset import read_dataset
 from graphsched.training.teaching.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import Tensor
+
     from graphsched.training.running.run import Run
     from graphsched.training.teaching.card import Card
     from graphsched.training.teaching.replay import Examples
 
 IMITATION = "imitation.json"
+REMINDER_STREAM = 0x72656D  # sets what a teacher reminds of apart from other streams
 
 
 def examples_of(run: Run) -> tuple[Examples, list[dict[str, Any]]]:
@@ -42,10 +47,47 @@ def _line(card: Card) -> dict[str, Any]:
     return {name: getattr(card, name) for name in names} | card.quality
 
 
+class Reminder:
+    """The term of a run's loss that keeps its policy near its teachers while that matters."""
+
+    def __init__(self, run: Run, examples: Examples) -> None:
+        """Args: run: that learns. examples: of its teachers."""
+        self._run = run
+        self._lessons = Lessons(examples, run.model.policy.embeddings)
+        self._last = -1
+        self._rng = np.random.default_rng()
+
+    @property
+    def weight(self) -> float:
+        """Of the cross-entropy, at present."""
+        config = self._run.config.teacher
+        left = 1.0 - self._run.progress() / config.fade if config.fade else 0.0
+        return config.coef * max(0.0, left)
+
+    def __call__(self) -> Tensor | None:
+        """Weighted cross-entropy of a few decisions; None once it has faded."""
+        weight = self.weight
+        if weight == 0.0:
+            return None
+        model, config = self._run.model, self._run.config
+        if model.num_timesteps != self._last:  # so that a run that is resumed draws the same
+            self._last = model.num_timesteps
+            self._rng = np.random.default_rng([config.seed, REMINDER_STREAM, self._last])
+        index = self._lessons.draw(self._rng, config.teacher.batch_size)
+        return weight * imitation_loss(model.policy, self._lessons, index)
+
+
+def remind(run: Run, examples: Examples | None = None) -> None:
+    """Let the teachers have a say in the run's updates, if they're to have one."""
+    if run.config.teacher.data and run.config.teacher.coef > 0.0:
+        run.model.lesson = Reminder(run, examples or examples_of(run)[0])
+
+
 def imitate(run: Run, watch: Callable[[int, float], None]) -> None:
     """Fit the run's policy to its teachers; the average of the weights begins anew."""
     config = run.config
     examples, lines = examples_of(run)
+    remind(run, examples)
     policy = run.model.policy
 
     def note(epoch: int, loss: float) -> None:

@@ -17,8 +17,8 @@ from graphsched.training.teaching.dataset import CARD, read_dataset
 from graphsched.training.teaching.relabel import Relabelling, relabel
 from graphsched.training.teaching.replay import replay
 from graphsched.training.teaching.teach import Lesson, Teacher, teach
-from graphsched.training.train import train
-from tests.training.runs import small_config
+from graphsched.training.train import resumed_config, train
+from tests.training.runs import scalars, small_config, state_of, train_and_kill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,3 +158,24 @@ def test_a_teacher_that_does_not_fit_costs_nothing(damage: str, tmp_path: Path) 
         train(config)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_a_teacher_is_remembered_while_it_fades(tmp_path: Path) -> None:
+    """Its term is in the loss at first, and falls to nothing; resuming gives the same weights."""
+    data = {"data": [str(tmp_path / "data")], "epochs": 1, "batch_size": 64, "coef": 0.5}
+    changes: dict[str, Any] = {"steps": 2_000, "teacher": {**data, "fade": 0.6}}
+    run_config(tmp_path)  # writes the data
+    whole = small_config(tmp_path / "whole", **changes)
+    train(whole, export=False)
+    losses = scalars(tmp_path / "whole", "train/teacher_loss")
+    assert losses
+    assert losses[-1] < losses[0]
+    assert len(losses) < len(scalars(tmp_path / "whole", "train/logprob_error"))
+    without = small_config(tmp_path / "without", **{**changes, "teacher": {**data, "coef": 0.0}})
+    train(without, export=False)
+    assert not scalars(tmp_path / "without", "train/teacher_loss")
+    parts = small_config(tmp_path / "parts", **changes)
+    train_and_kill(parts, lambda folder: (folder / "checkpoint").exists())
+    train(resumed_config(tmp_path / "parts"), resume=True, export=False)
+    weights = [state_of(tmp_path / name)["policy"] for name in ("whole", "parts")]
+    assert all((weights[0][k] == weights[1][k]).all() for k in weights[0])
