@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.options import seen
 from graphsched.envs.core.parts.values import python_scalars, shown
 
 Look = Literal["none", "bounds", "rules"]
@@ -38,9 +39,9 @@ class JobShopOptions:
     """
 
     delay_window: float = 0.3
-    pilot_steps: int = 120
-    look_ahead: Look = "none"
-    rules: int = NUM_RULES
+    pilot_steps: int = seen(120)
+    look_ahead: Look = seen("none")
+    rules: int = seen(NUM_RULES)
 
     def __post_init__(self) -> None:
         """Accept the rules' names as well; raises InputError naming the option."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.options import seen
 from graphsched.envs.core.parts.values import python_scalars
 
 ACTIONS = ("priority", "step")
@@ -25,7 +26,7 @@ class MemoryOptions:
 
     actions: str = "priority"
     offsets: str = "best-fit"
-    pilot_decisions: int = 64
+    pilot_decisions: int = seen(64)
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""

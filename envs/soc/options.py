@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.options import seen
 from graphsched.envs.core.parts.values import python_scalars
 
 
@@ -22,7 +23,7 @@ class SocOptions:
 
     max_ready: int = 4
     max_lanes: int = 4
-    pilot_steps: int = 64
+    pilot_steps: int = seen(64)
     defer: bool = False
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from graphsched.envs.core.parts.documents import (
 from graphsched.envs.core.parts.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 SCHEMA = 1
 MOST_EPISODES = 10**6
@@ -194,9 +194,13 @@ def options_table(options: Any) -> dict[str, Any]:
     return table
 
 
-def check_simulator(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Raise InputError naming the first simulator option that differs."""
+def check_simulator(
+    found: Mapping[str, Any], expected: Mapping[str, Any], seen: Collection[str] = ()
+) -> None:
+    """Raise InputError naming the first simulator option that differs, those ``seen`` apart."""
     for name in dict.fromkeys([*expected, *found]):
+        if name in seen:
+            continue
         if name not in found or name not in expected or found[name] != expected[name]:
             words = [repr(table[name]) if name in table else "none" for table in (expected, found)]
             raise InputError(f"simulator.{name:.40}", f"expected {words[0]}, found {words[1]:.60}")

@@ -21,6 +21,7 @@ from graphsched.envs.core.parts.documents import (
     read_list,
     read_number,
 )
+from graphsched.envs.core.parts.options import seen_only
 from graphsched.envs.core.parts.reading import MIB, read_object, within
 from graphsched.envs.core.parts.writing import json_text, prepare_folder, write_files, write_json
 from graphsched.training.teaching.card import (
@@ -87,7 +88,8 @@ def read_dataset(
     Args:
         folder: of the dataset.
         domain: that it must be of.
-        options: of the simulator that its decisions must have been made in.
+        options: of the simulator that its decisions must have been made in; those that only change
+            what is seen may differ.
         partial: take one that is not finished as it is.
 
     Raises:
@@ -95,7 +97,8 @@ def read_dataset(
     """
     folder = Path(folder)
     card = load_card(folder, domain)
-    within(folder / CARD, lambda: check_simulator(card.simulator, options_table(options)))
+    asked, seen = options_table(options), seen_only(options)
+    within(folder / CARD, lambda: check_simulator(card.simulator, asked, seen))
     if card.episodes < card.count and not partial:
         problem = f"expected {card.count} episodes, found {card.episodes}: it is not finished"
         raise InputError(folder / CARD, problem)

@@ -103,6 +103,7 @@ def test_other_options_and_domains(folder: Path) -> None:
         InputError, match=r"card.json: simulator.delay_window: expected 0.5, found 1"
     ):
         read_dataset(folder, JOBSHOP, JOBSHOP.options(delay_window=0.5))
+    read_dataset(folder, JOBSHOP, replace(OPTIONS, look_ahead="rules", rules=2, pilot_steps=1))
     soc = get_domain("soc")
     with pytest.raises(InputError, match=r"card.json: domain: expected 'soc', found 'jobshop'"):
         read_dataset(folder, soc, soc.options())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from graphsched.agents.learning.repack import rebase, select
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.options import seen_only
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.teaching.dataset import Episode
 from graphsched.training.teaching.replay import replay
@@ -134,3 +135,20 @@ def test_what_does_not_fit_is_named(change, told):
         wrong = replace(episodes[2], where=where, **change(episodes[2]))
         with pytest.raises(InputError, match=rf"^{place}\.{told}"):
             replay(domain, domain.options(), [*episodes[:2], wrong], slots=2)
+
+
+OTHERWISE = {"pilot_steps": 1, "look_ahead": "rules", "rules": 2, "pilot_decisions": 0}
+
+
+@pytest.mark.parametrize("name", ["jobshop", "soc", "memory"])
+def test_options_that_only_change_what_is_seen_do_only_that(name):
+    """The same actions are the same episode under any of them."""
+    domain, episodes = DOMAINS[name], random_episodes(name, 4)
+    seen = seen_only(domain.options)
+    assert seen
+    assert seen <= OTHERWISE.keys()
+    before = replay(domain, domain.options(), episodes)
+    options = replace(domain.options(), **{key: OTHERWISE[key] for key in seen})
+    after = replay(domain, options, episodes)  # refuses actions, targets and costs that don't fit
+    assert (before.obs["candidate_ptr"] == after.obs["candidate_ptr"]).all()
+    assert not np.array_equal(before.obs["candidate"], after.obs["candidate"])
