@@ -143,4 +143,5 @@ def _widths(config: TrainConfig) -> dict[str, Any]:
         "layers": network.layers,
         "decoder_width": network.decoder_width,
         "embeddings": network.embeddings,
+        "linear_only": network.linear_only,
     }

@@ -49,6 +49,7 @@ class GraphPolicy(ActorCriticPolicy):
         layers: int = 3,
         decoder_width: int = 32,
         embeddings: bool = True,
+        linear_only: bool = False,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
         use_sde: bool = False,
@@ -65,6 +66,7 @@ class GraphPolicy(ActorCriticPolicy):
             layers: message rounds of the encoder.
             decoder_width: of the decoder.
             embeddings: whether the decoder sees them; without, the encoder is left alone.
+            linear_only: judge candidates by the decoder's linear part alone.
             optimizer_class: of the optimizer.
             optimizer_kwargs: of the optimizer, besides the learning rate.
             use_sde: not available; raises InputError if set.
@@ -87,6 +89,7 @@ class GraphPolicy(ActorCriticPolicy):
         self.layers = layers
         self.decoder_width = decoder_width
         self.embeddings = embeddings
+        self.linear_only = linear_only
         self.bonus: Bonus | None = None
         self._actors: WeakKeyDictionary[GraphStore, Actor] = WeakKeyDictionary()
         self._stamp = -1
@@ -100,6 +103,8 @@ class GraphPolicy(ActorCriticPolicy):
             self.encoder.requires_grad_(False)
             for weight in self.decoder.references():
                 weight.requires_grad_(False)
+        if self.linear_only:  # values are learned as ever
+            self.decoder.score_out.weight.requires_grad_(False).zero_()
         make: Any = self.optimizer_class
         self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
@@ -112,6 +117,7 @@ class GraphPolicy(ActorCriticPolicy):
             "layers": self.layers,
             "decoder_width": self.decoder_width,
             "embeddings": self.embeddings,
+            "linear_only": self.linear_only,
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
         }

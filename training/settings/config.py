@@ -66,6 +66,7 @@ class NetworkConfig:
         decoder_width: of the decoder.
         embeddings: whether the decoder sees the embeddings of the static graph; without them the
             encoder is left alone, and an update takes a fraction of the time.
+        linear_only: judge candidates by the linear part alone, whose rule is then learned.
         linear_rule: file of a linear rule, as ``graphsched tune`` writes it, that the policy
             starts from instead of indifference; relative to the domain's presets.
         linear_scale: multiplies the rule's weights: the larger, the surer of itself it starts.
@@ -75,6 +76,7 @@ class NetworkConfig:
     layers: int = 3
     decoder_width: int = 32
     embeddings: bool = True
+    linear_only: bool = False
     linear_rule: str | None = None
     linear_scale: float = 1.0
 
@@ -170,6 +172,8 @@ class TeacherConfig:
         epochs: passes over their decisions.
         batch_size: decisions in a minibatch.
         learning_rate, weight_decay: of AdamW; the rate falls to zero along a cosine.
+        members: networks that are fitted one after the other and share the decoder's width; their
+            mean is what the run goes on with. More than one need a network without embeddings.
         average: decay per step of the average over the later half of the weights, which is kept.
         coef: weight of the cross-entropy towards the teacher while the policy learns from its own
             rollouts; falls to zero over the first `fade` of the budget.
@@ -181,13 +185,14 @@ class TeacherConfig:
     batch_size: int = 512
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
+    members: int = 1
     average: float = 0.995
     coef: float = 0.0
     fade: float = 0.5
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, epochs=1, batch_size=1, weight_decay=0, coef=0)
+        _at_least(self, epochs=1, batch_size=1, weight_decay=0, members=1, coef=0)
         _fractions(self, "fade")
         _at_most(self, epochs=MOST, batch_size=MOST)
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
@@ -301,6 +306,10 @@ class TrainConfig:
         good = DEVICES.fullmatch(self.device) is not None
         _check(good, "device", self.device, "auto, cpu, cuda or cuda:NUMBER")
         _weights("instances", self.instances)
+        members, width = self.teacher.members, self.network.decoder_width
+        good = members == 1 or (width % members == 0 and not self.network.embeddings)
+        expected = f"1, or a divisor of network.decoder_width ({width}) without network.embeddings"
+        _check(good, "teacher.members", members, expected)
         if self.minutes is not None:
             _check(self.minutes > 0, "minutes", self.minutes, "a positive number")
         good = 0 < self.checkpoint_every <= 1

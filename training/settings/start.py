@@ -50,6 +50,8 @@ def with_start(config: TrainConfig) -> TrainConfig:
         return config
     bundle = open_start(config)
     sizes = {name: getattr(bundle.networks, name) for name in SIZES}
+    trained = bundle.config.get("training", {}).get("network", {})
+    sizes["embeddings"] = trained.get("embeddings", True) is not False
     return replace(
         config,
         network=replace(config.network, **sizes, linear_rule=None, linear_scale=1.0),
@@ -73,7 +75,7 @@ def refuse_contradictions(config: TrainConfig, layers: Mapping[str, Mapping[str,
                 raise InputError(where, f"network.{name}: {problem}{shown(network[name])}")
         for name in asked.get("simulator", {}):
             check_key(name, list(config.simulator), where, "simulator")
-        fixed = {name: getattr(config.network, name) for name in SIZES}
+        fixed = {name: getattr(config.network, name) for name in (*SIZES, "embeddings")}
         for table, given, values in (
             ("network", network, fixed),
             ("simulator", asked.get("simulator", {}), config.simulator),

@@ -10,8 +10,9 @@ import numpy as np
 
 from graphsched.envs.core.parts.writing import write_file
 from graphsched.training.averaging import weight_average
-from graphsched.training.teaching.clone import Lessons, clone, imitation_loss
+from graphsched.training.teaching.clone import Lessons, imitation_loss
 from graphsched.training.teaching.dataset import read_dataset
+from graphsched.training.teaching.members import clone_members
 from graphsched.training.teaching.replay import replay
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def imitate(run: Run, watch: Callable[[int, float], None]) -> None:
         run.model.logger.dump(epoch)
         watch(epoch, loss)
 
-    losses = clone(policy, examples, config.teacher, config.seed, note)
+    losses = clone_members(policy, examples, config.teacher, config.seed, note)
     run.average = weight_average(policy, config.ppo.ema_decay)
     document = {"schema": 1, "teachers": lines, "cross_entropy": losses}
     write_file(run.folder / IMITATION, (json.dumps(document, indent=1) + "\n").encode())

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from graphsched.agents.learning.policy import GraphPolicy
+from graphsched.agents.learning.policy import GraphPolicy, without_nodes
 from graphsched.agents.learning.repack import select
 from graphsched.agents.learning.space import GraphSpace, action_space
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.config import TeacherConfig
 from graphsched.training.teaching.clone import Lessons, clone
+from graphsched.training.teaching.members import clone_members, merge
 from graphsched.training.teaching.replay import Examples, replay
 from graphsched.training.teaching.scaling import Scaling
 from graphsched.training.teaching.teach import follow
@@ -93,6 +94,24 @@ def test_without_embeddings_nothing_of_the_graph_is_learned() -> None:
     assert not policy.decoder.context_in.weight[:, -width:].any()
 
 
+def test_the_linear_part_alone_can_imitate() -> None:
+    """Logits are then a weighted sum of the candidates' plain columns."""
+    _, examples = taught("mwkr")
+    torch.manual_seed(0)
+    space = GraphSpace(JOBSHOP.schema)
+    kinds: dict[str, Any] = {"width": 8, "layers": 0, "decoder_width": 8, "embeddings": False}
+    policy = GraphPolicy(space, action_space(), lambda _: 0.0, linear_only=True, **kinds)
+    clone(policy, examples, QUICK, 0)
+    assert not policy.decoder.score_out.weight.any()
+    assert agreement(policy, examples) > 0.85
+    obs, _ = Lessons(examples, embeddings=False).batch(np.arange(5), policy)
+    with torch.no_grad():
+        plain = obs["candidate"] @ policy.decoder.linear_out.weight[0]
+        found = policy.decode(obs)[0]
+    a, b = examples.obs["candidate_ptr"][:2]
+    assert torch.allclose(found[a:b] - found[a], plain[a:b] - plain[a], atol=1e-4)
+
+
 def test_standardised_columns_and_folded_weights_say_the_same() -> None:
     """Unfolded weights on standardised columns equal plain ones on plain columns, both ways."""
     _, examples = taught("spt")
@@ -142,3 +161,50 @@ def test_divergence_is_said_in_one_line() -> None:
     _, examples = taught("mwkr", 4)
     with pytest.raises(InputError, match="diverged"):
         clone(fresh(embeddings=False), examples, replace(QUICK, learning_rate=1e30), 0)
+
+
+def test_members_are_averaged_by_one_decoder() -> None:
+    """Logits and values of the merged network are the means of those of its members."""
+    _, examples = taught("mwkr", 6)
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"width": 4, "layers": 0, "embeddings": False}
+
+    def make(width: int) -> GraphPolicy:
+        space = GraphSpace(JOBSHOP.schema)
+        return GraphPolicy(space, action_space(), lambda _: 0.0, decoder_width=width, **sizes)
+
+    members = [make(6) for _ in range(3)]
+    for member in members:
+        for weight in member.decoder.parameters():
+            if weight.requires_grad:
+                torch.nn.init.normal_(weight, std=0.3)
+        member.decoder.context_in.weight.data[:, -4:] = 0.0
+    whole = make(18)
+    merge([member.decoder for member in members], whole.decoder)
+    obs, _ = Lessons(examples, embeddings=False).batch(np.arange(len(examples)), whole)
+    table = torch.zeros(1, 4)
+    with torch.no_grad():
+        seen, table = without_nodes(obs, 4)
+        parts = [member.decoder(seen, table) for member in members]
+        found = whole.decoder(seen, table)
+    for kind in (0, 1):
+        mean = torch.stack([part[kind] for part in parts]).mean(0)
+        assert torch.allclose(found[kind], mean, atol=1e-5)
+
+
+def test_members_are_fitted_from_different_starts() -> None:
+    _, examples = taught("mwkr")
+    torch.manual_seed(0)
+    space = GraphSpace(JOBSHOP.schema)
+    sizes: dict[str, Any] = {"width": 4, "layers": 0, "embeddings": False, "decoder_width": 12}
+    policy = GraphPolicy(space, action_space(), lambda _: 0.0, **sizes)
+    epochs: list[int] = []
+    losses = clone_members(
+        policy, examples, replace(QUICK, members=2), 0, lambda epoch, _: epochs.append(epoch)
+    )
+    assert epochs == list(range(2 * QUICK.epochs)) == list(range(len(losses)))
+    assert agreement(policy, examples) > 0.9
+    assert not torch.equal(
+        policy.decoder.candidate_in.weight[:6], policy.decoder.candidate_in.weight[6:]
+    )
+    assert not policy.decoder.score_context.weight[:6, 6:].any()
