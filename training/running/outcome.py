@@ -19,6 +19,7 @@ from graphsched.training.running.resume import (
     read_checkpoint,
     read_run_config,
 )
+from graphsched.training.teaching.imitation import in_words, teachers_of
 from graphsched.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class RunResult:
         history: one row for each validation, in order.
         gain: of the exported weights over those that the run began with, instance by instance;
             None if the checkpoint is of a time when that wasn't kept.
+        teachers: a line on each dataset that the policy imitated first.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class RunResult:
     rules: Mapping[str, float]
     history: Sequence[Mapping[str, Any]] = field(repr=False)
     gain: Improvement | None = None
+    teachers: Sequence[Mapping[str, Any]] = ()
 
 
 def export_run(
@@ -88,7 +91,8 @@ def export_run(
     gain = None if judged is None else judged.improvement(weights)
     result = result_of(folder, out, state["steps"], state["history"], rules, weights, gain)
     machine = state.get("machine", "an unrecorded machine")
-    cost = learning_cost(config, core_seconds(state), machine)
+    taught_s = sum(line["seconds"] for line in result.teachers)
+    cost = learning_cost(config, core_seconds(state) + taught_s, machine)
     write_policy(policy, config, result, cost)
     return result
 
@@ -104,7 +108,8 @@ def result_of(
 ) -> RunResult:
     """Result of a run with at least one validation, by the row of its best or last weights."""
     best = history[-1] if weights == "last" else _best(history)
-    return RunResult(folder, bundle, steps, history[-1]["minutes"], best, rules, history, gain)
+    minutes, teachers = history[-1]["minutes"], teachers_of(folder)
+    return RunResult(folder, bundle, steps, minutes, best, rules, history, gain, teachers)
 
 
 def write_policy(
@@ -134,6 +139,7 @@ def metrics(config: TrainConfig, result: RunResult) -> dict[str, Any]:
         "validation_count": config.validation.count,
         "own": dict(config.own),
         "init": dict(config.init_record),
+        "teachers": list(result.teachers),
         "improvement": None if result.gain is None else result.gain.to_json(),
         "rules": dict(result.rules),
         "curve": [{name: row[name] for name in CURVE} for row in result.history],
@@ -164,6 +170,7 @@ def card(config: TrainConfig, result: RunResult, cost: dict[str, Any]) -> str:
             f"* Cost: {cost_in_words(cost, config.init is not None)}.",
             f"* Simulator: {options or 'default options'}.",
             f"* Start: {_start(config)}.",
+            *_teachers(config, result),
             f"* Weights: those of the best validation, after {best['minutes']:.1f} minutes.",
             "",
             "## Results on the validation instances",
@@ -187,6 +194,13 @@ def card(config: TrainConfig, result: RunResult, cost: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _teachers(config: TrainConfig, result: RunResult) -> list[str]:
+    """Whom the policy imitated, and whom the one that it starts as."""
+    lines = [f"* Teacher: {in_words(line)}." for line in result.teachers]
+    before = config.init_record.get("teachers", ())
+    return lines + [f"* Teacher of its start: {in_words(line)}." for line in before]
 
 
 def _gain(gain: Improvement | None) -> str:

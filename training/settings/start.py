@@ -29,7 +29,7 @@ def open_start(config: TrainConfig) -> Bundle:
 
 
 def record_of(bundle: Bundle) -> dict[str, Any]:
-    """Name, checksum of the weights and, if it is known, how long they took to learn."""
+    """Name, checksum of the weights and, if known, how long they took to learn and from whom."""
     record: dict[str, Any] = {
         "name": bundle.name,
         "sha256": bundle.config["files"]["model.safetensors"],
@@ -38,6 +38,9 @@ def record_of(bundle: Bundle) -> dict[str, Any]:
     hours = cost.get("core_hours") if isinstance(cost, dict) else None
     if isinstance(hours, int | float) and not isinstance(hours, bool):
         record["core_hours"] = float(hours)
+    teachers = bundle.metrics.get("teachers")
+    if isinstance(teachers, list) and teachers:
+        record["teachers"] = teachers
     return record
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.reading import parse_json, read_text
 from graphsched.envs.core.parts.writing import write_file
 from graphsched.training.averaging import weight_average
 from graphsched.training.teaching.clone import Lessons, imitation_loss
@@ -16,7 +18,7 @@ from graphsched.training.teaching.members import clone_members
 from graphsched.training.teaching.replay import replay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -39,13 +41,31 @@ def examples_of(run: Run) -> tuple[Examples, list[dict[str, Any]]]:
     for folder in run.config.teacher.data:
         card, found = read_dataset(Path(folder), run.domain, options)
         episodes += found
-        lines.append({"data": folder, **_line(card)})
+        lines.append({"data": Path(folder).name, **_line(card)})
     return replay(run.domain, options, episodes), lines
 
 
 def _line(card: Card) -> dict[str, Any]:
     names = ("instances", "teacher", "time_limit_s", "policy", "seed", "episodes")
     return {name: getattr(card, name) for name in names} | card.quality
+
+
+def teachers_of(folder: Path) -> list[dict[str, Any]]:
+    """The lines on a run's teachers; none if it had none. Raises InputError if they're damaged."""
+    file = folder / IMITATION
+    if not file.exists():
+        return []
+    lines = parse_json(read_text(file), file).get("teachers")
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        raise InputError(file, "teachers: expected a list of objects")
+    return lines
+
+
+def in_words(line: Mapping[str, Any]) -> str:
+    """A teacher and what it taught, for a card."""
+    whose = f", on the episodes of {line['policy']}" if line.get("policy") else ""
+    figures = f"{line['episodes']:,} episodes, {line['decisions']:,} decisions"
+    return f"`{line['teacher']}` ({figures} on `{line['instances']}`, seed {line['seed']}{whose})"
 
 
 class Reminder:

@@ -13,6 +13,8 @@ from graphsched.agents.runtime import load_policy
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from graphsched.training.settings.config import TrainConfig
+from graphsched.training.settings.start import with_start
 from graphsched.training.teaching.dataset import CARD, read_dataset
 from graphsched.training.teaching.relabel import Relabelling, relabel
 from graphsched.training.teaching.replay import replay
@@ -125,7 +127,14 @@ def test_a_run_imitates_first(tmp_path: Path) -> None:
     losses = document["cross_entropy"]
     assert losses[-1] < losses[0]
     assert document["teachers"][0]["episodes"] == 20
-    assert load_policy(result.bundle).domain.name == "jobshop"
+    policy = load_policy(result.bundle)
+    assert policy.domain.name == "jobshop"
+    assert policy.metrics["teachers"] == document["teachers"]
+    card = (result.bundle / "README.md").read_text()
+    assert "* Teacher: `tail` (20 episodes" in card
+    assert str(tmp_path) not in card + json.dumps(policy.metrics)
+    later = with_start(TrainConfig(domain="jobshop", steps=1, init=str(result.bundle)))
+    assert later.init_record["teachers"] == document["teachers"]
 
 
 def test_a_run_goes_on_from_what_it_imitated(tmp_path: Path) -> None:
