@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,3 +66,17 @@ def test_bad_options(word: str) -> None:
     """Named and refused."""
     with pytest.raises(InputError):
         option_grid(TrainConfig("jobshop"), [word])
+
+
+def test_weights_tell_what_they_were_tuned_from(tmp_path: Path) -> None:
+    """The minutes of a rule count those of the rule that its search began at."""
+    rule = tmp_path / "first.json"
+    words = ["jobshop", "--preset", "small", "--minutes", "0.002", "--out"]
+    assert main([*words, str(rule)]) == 0
+    first = json.loads(rule.read_text())
+    assert "start" not in first
+    second = tmp_path / "second.json"
+    assert main([*words, str(second), "--start", str(rule)]) == 0
+    found = json.loads(second.read_text())
+    assert found["minutes"] == pytest.approx(0.004)
+    assert found["start"] == {"minutes": 0.002, "instances": first["instances"]}

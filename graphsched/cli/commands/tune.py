@@ -61,16 +61,17 @@ def main(argv: Sequence[str]) -> int:
     grid = option_grid(config, arguments.option)
     out = arguments.out or Path(f"linear-{arguments.domain}.json")
     prepare_file(out)
-    start = None
+    start: Any = None
+    begun: dict[str, Any] = {}
     if arguments.start:
-        start, _ = load_weights(get_domain(arguments.domain).schema, arguments.start)
+        start, begun = load_weights(get_domain(arguments.domain).schema, arguments.start)
         if not start.any():
             raise InputError(arguments.start, "expected a weight that is not 0")
     minutes = arguments.minutes / len(grid)
     rules = [_search(config, options, minutes, start) for options in grid]
     best = min(rules, key=lambda rule: rule.gap_pct)
     schema = get_domain(arguments.domain).schema
-    facts = _facts(config, best, arguments.minutes)
+    facts = _facts(config, best, arguments.minutes, begun)
     write_text(out, save_weights(schema, best.weights, **facts))
     print(f"validation gap {best.gap_pct:.2f}% with {asdict(best.options)}: {out}")
     return 0
@@ -141,14 +142,21 @@ def _tell(row: dict[str, float]) -> None:
     )
 
 
-def _facts(config: TrainConfig, best: LinearRule, minutes: float) -> dict[str, Any]:
+def _facts(
+    config: TrainConfig, best: LinearRule, minutes: float, begun: dict[str, Any]
+) -> dict[str, Any]:
+    """What a file of weights says of its making; ``begun``: the document that it started from."""
+    spent = begun.get("minutes")
+    known = isinstance(spent, int | float) and not isinstance(spent, bool) and spent >= 0
+    before = float(spent) if known else None  # type: ignore[arg-type]
     return {
         "domain": config.domain,
         "method": "cross-entropy method (graphsched tune)",
         "simulator": asdict(best.options),
         "instances": dict(config.instances),
         "seed": config.seed,
-        "minutes": minutes,
+        "minutes": minutes + (before or 0.0),
+        **({"start": {"minutes": before, "instances": begun.get("instances")}} if begun else {}),
         "generations": best.generations,
         "validation_gap_pct": round(best.gap_pct, 3),
     }
