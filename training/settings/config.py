@@ -173,7 +173,8 @@ class TeacherConfig:
         batch_size: decisions in a minibatch.
         learning_rate, weight_decay: of AdamW; the rate falls to zero along a cosine.
         members: networks that are fitted one after the other and share the decoder's width; their
-            mean is what the run goes on with. More than one need a network without embeddings.
+            mean is what the run goes on with. More than one need a network without embeddings; a
+            run that starts from a bundle fits that alone.
         average: decay per step of the average over the later half of the weights, which is kept.
         coef: weight of the cross-entropy towards the teacher while the policy learns from its own
             rollouts; falls to zero over the first `fade` of the budget.
@@ -307,7 +308,8 @@ class TrainConfig:
         _check(good, "device", self.device, "auto, cpu, cuda or cuda:NUMBER")
         _weights("instances", self.instances)
         members, width = self.teacher.members, self.network.decoder_width
-        good = members == 1 or (width % members == 0 and not self.network.embeddings)
+        fits = width % members == 0 and not self.network.embeddings
+        good = members == 1 or not self.teacher.data or self.init is not None or fits
         expected = f"1, or a divisor of network.decoder_width ({width}) without network.embeddings"
         _check(good, "teacher.members", members, expected)
         if self.minutes is not None:

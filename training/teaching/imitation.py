@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,8 @@ def imitate(run: Run, watch: Callable[[int, float], None]) -> None:
         run.model.logger.dump(epoch)
         watch(epoch, loss)
 
-    losses = clone_members(policy, examples, config.teacher, config.seed, note)
+    how = config.teacher if config.init is None else replace(config.teacher, members=1)
+    losses = clone_members(policy, examples, how, config.seed, note)
     run.average = weight_average(policy, config.ppo.ema_decay)
     document = {"schema": 1, "teachers": lines, "cross_entropy": losses}
     write_file(run.folder / IMITATION, (json.dumps(document, indent=1) + "\n").encode())

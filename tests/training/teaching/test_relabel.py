@@ -188,3 +188,28 @@ def test_a_teacher_is_remembered_while_it_fades(tmp_path: Path) -> None:
     train(resumed_config(tmp_path / "parts"), resume=True, export=False)
     weights = [state_of(tmp_path / name)["policy"] for name in ("whole", "parts")]
     assert all((weights[0][k] == weights[1][k]).all() for k in weights[0])
+
+
+def test_a_bundle_is_taught_on_as_it_is(tmp_path: Path) -> None:
+    """A run that starts from a bundle and has teachers fits the bundle's own network."""
+    first = train(run_config(tmp_path))
+    data = {"data": [str(tmp_path / "data")], "epochs": 1, "learning_rate": 1e-9, "members": 2}
+    again = TrainConfig.from_dict(
+        {
+            "domain": "jobshop",
+            "steps": 0,
+            "init": str(first.bundle),
+            "teacher": data,
+            "validation": {"instances": {"uniform:5x4": 1.0}, "count": 4},
+            "out": str(tmp_path / "again"),
+        }
+    )
+    assert train(again).best["gap_pct"] == pytest.approx(first.best["gap_pct"])
+
+
+@pytest.mark.parametrize(("members", "width"), [(3, 8), (2, 8)])
+def test_members_need_a_width_to_share_and_no_embeddings(members: int, width: int) -> None:
+    tables: dict[str, Any] = {"teacher": {"data": ["x"], "members": members}}
+    tables["network"] = {"decoder_width": width, "embeddings": members == 2}
+    with pytest.raises(InputError, match=r"teacher.members: expected 1, or a divisor"):
+        TrainConfig.from_dict({"domain": "jobshop", "steps": 1, **tables})
