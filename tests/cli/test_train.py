@@ -61,7 +61,7 @@ def test_words_with_weights(own: Path, tmp_path: Path, monkeypatch: pytest.Monke
     }
     assert config.validation.instances == {}
     assert config.curriculum == ()
-    assert config.validation.samples == 2  # the preset's, as all else
+    assert config.validation.count == 200  # the preset's, as all else
 
 
 def test_a_file_with_an_equals_sign_in_its_name(own: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_file_with_an_equals_sign_in_its_name(own: Path) -> None:
         (["--init", "nowhere"], "policy 'nowhere': no such bundle"),
         (
             ["--init", "default", "--set", "network.width=7"],
-            "network.width: expected 32, as default",
+            "network.width: expected 8, as default",
         ),
         (["--resume", "--init", "default"], "--init: can't change in a run that goes on"),
         (["--resume", "--instances", "ft06"], "--instances: can't change in a run that goes on"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.jobshop import DOMAIN
-from graphsched.envs.jobshop.bench import measure
+from graphsched.envs.jobshop.bench import LOOKS, measure
 from graphsched.envs.jobshop.checker import check
 from graphsched.envs.jobshop.generators import irregular, uniform
 from graphsched.envs.jobshop.instance import JobShopInstance
@@ -307,5 +307,6 @@ def test_an_idle_population_starts_afresh_from_its_best() -> None:
 
 def test_the_search_is_measured() -> None:
     found = measure(0.01)
-    assert set(found) == {"tabu_moves_per_cpu_s_15x15", "tabu_moves_per_cpu_s_30x20"}
+    looks = {f"decisions_per_cpu_s_{look}" for look in LOOKS}
+    assert set(found) == looks | {"tabu_moves_per_cpu_s_15x15", "tabu_moves_per_cpu_s_30x20"}
     assert min(found.values()) > 0
