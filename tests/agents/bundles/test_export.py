@@ -1,5 +1,6 @@
 """The exported networks give torch's numbers at sizes other than the traced ones."""
 
+import re
 from pathlib import Path
 
 import numpy as np
