@@ -305,6 +305,7 @@ def test_an_idle_population_starts_afresh_from_its_best() -> None:
     assert population.idle == 0
 
 
+@pytest.mark.compiled
 def test_the_search_is_measured() -> None:
     found = measure(0.01)
     looks = {f"decisions_per_cpu_s_{look}" for look in LOOKS}
