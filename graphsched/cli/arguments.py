@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tomllib
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -11,6 +12,7 @@ import tyro
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.arguments import refuse_empty, refuse_repeated
+from graphsched.envs.core.parts.reading import parse_toml
 from graphsched.eval.solvers.words import check_limit
 
 if TYPE_CHECKING:
@@ -101,3 +103,21 @@ def time_limits(option: str, text: str | None) -> list[float]:
     if text is None:
         return []
     return [check_limit(option, seconds) for seconds in numbers(option, text, float, 0.0)]
+
+
+def put_change(table: dict[str, Any], change: str) -> None:
+    """Enter ``a.b=value``, as `--set` takes it, into nested tables; raises InputError."""
+    key, equals, text = change.partition("=")
+    *tables, name = key.strip().split(".")
+    if not equals or not name:
+        raise InputError(f"--set {change!r:.60}", "expected KEY=VALUE")
+    try:
+        given = parse_toml(f"value = {text}", f"--set {key:.60}")
+    except tomllib.TOMLDecodeError:
+        given = {"value": text}  # a bare word
+    value = given["value"] if len(given) == 1 else text  # a line break may bring other keys
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise InputError(f"--set {change!r:.60}", f"{part!r} is a value, not a table")
+    table[name] = value

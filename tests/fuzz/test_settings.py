@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
-from graphsched.cli.commands.train import _put
+from graphsched.cli.arguments import put_change
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.core.specs import parse_instance
 from graphsched.envs.core.suites import open_suite
@@ -96,7 +96,7 @@ def test_spoiled_overrides_are_taken_or_refused(rng: random.Random) -> None:
 
     def read() -> TrainConfig:
         table: dict[str, object] = {}
-        _put(table, word)
+        put_change(table, word)
         return load_config("jobshop", None, None, table)
 
     judged(read, "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graphsched.agents.learning.repack import rebase, select
+from graphsched.agents.learning.repack import ragged_rows, rebase, select
 from graphsched.agents.networks.encoder import collate
 from graphsched.envs.core.errors import InputError
 from graphsched.training.teaching.scaling import Scaling
@@ -39,7 +39,6 @@ class Lessons:
         """Args: examples: of the teacher. embeddings: whether the policy sees static graphs."""
         self.examples = examples
         self.embeddings = embeddings
-        self._first = examples.obs["candidate_ptr"]
 
     def __len__(self) -> int:
         """Number of decisions."""
@@ -53,8 +52,8 @@ class Lessons:
             policy: of which the device is taken.
         """
         obs = select(self.examples.obs, index)
-        spans = zip(self._first[index], self._first[index + 1], strict=True)
-        targets = np.concatenate([self.examples.targets[a:b] for a, b in spans])
+        rows, _ = ragged_rows(self.examples.obs["candidate_ptr"], index)
+        targets = self.examples.targets[rows]
         packed: Mapping[str, Any] = obs
         tensors: dict[str, Any] = {}
         if self.embeddings:

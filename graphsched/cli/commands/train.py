@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, parse
+from graphsched.cli.arguments import DomainWord, parse, put_change
 from graphsched.cli.commands import INTERRUPTED
 from graphsched.envs.core.errors import InputError, Interrupted
 from graphsched.envs.core.extras import require
-from graphsched.envs.core.parts.reading import parse_toml
 from graphsched.envs.core.parts.values import shown
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.settings.config import TrainConfig, load_config
@@ -141,7 +139,7 @@ def _resumed(arguments: TrainArguments) -> TrainConfig:
 def _overrides(arguments: TrainArguments) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for change in arguments.set:
-        _put(out, change)
+        put_change(out, change)
     if arguments.instances:
         _put_instances(out, arguments)
     for name in ("minutes", "steps", "seed", "device", "init"):
@@ -185,21 +183,3 @@ def _weighted(word: str, generators: Container[str]) -> Iterator[tuple[str, floa
         if settings:
             raise InputError(f"--instances {part!r:.60}", "expected GENERATOR:SIZE or ...=WEIGHT")
         yield (part, 1.0) if weight is None else (kind, weight)
-
-
-def _put(table: dict[str, Any], change: str) -> None:
-    """Enter ``a.b=value`` into nested tables."""
-    key, equals, text = change.partition("=")
-    *tables, name = key.strip().split(".")
-    if not equals or not name:
-        raise InputError(f"--set {change!r:.60}", "expected KEY=VALUE")
-    try:
-        given = parse_toml(f"value = {text}", f"--set {key:.60}")
-    except tomllib.TOMLDecodeError:
-        given = {"value": text}  # a bare word
-    value = given["value"] if len(given) == 1 else text  # a line break may bring other keys
-    for part in tables:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise InputError(f"--set {change!r:.60}", f"{part!r} is a value, not a table")
-    table[name] = value

@@ -13,19 +13,12 @@ from graphsched.envs.jobshop.instance import JobShopInstance
 from graphsched.envs.jobshop.options import JobShopOptions
 from graphsched.envs.jobshop.simulator import JobShopSim
 from graphsched.envs.jobshop.solution import JobShopSolution
-from graphsched.envs.jobshop.view.follow import follow
+from tests.envs import following
 
 
 def followed(instance, solution, window):
-    """Cost, and whether each decision was exact."""
-    sim = JobShopSim(1, JobShopOptions(window, 0))
-    sim.reset([0], [instance], [0])
-    exact = []
-    while sim.waiting.any():
-        actions, just = follow(sim, np.zeros(1, np.int64), [solution])
-        exact.append(bool(just[0]))
-        sim.step(actions)
-    return int(sim.costs()[0]), exact
+    """Cost, and whether each decision was exact, under a window."""
+    return following.followed(DOMAIN, instance, solution, JobShopOptions(window, 0))
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,21 +17,13 @@ from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.mapping import solve_order
 from graphsched.envs.memory.simulator import MemorySim
 from graphsched.envs.memory.view.follow import follow
+from tests.envs import following
 
 STEP = MemoryOptions(actions="step")
 PRIORITY = MemoryOptions(pilot_decisions=0)
 
 
-def followed(instance, solution, options):
-    """Cost, and whether each decision was exact."""
-    sim = MemorySim(1, options)
-    sim.reset([0], [instance], [0])
-    exact = []
-    while sim.waiting.any():
-        actions, just = follow(sim, np.zeros(1, np.int64), [solution])
-        exact.append(bool(just[0]))
-        sim.step(actions)
-    return float(sim.costs()[0]), exact
+followed = partial(following.followed, DOMAIN)
 
 
 @settings(max_examples=30)

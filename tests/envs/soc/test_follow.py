@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,24 +15,16 @@ from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.generators import GENERATORS
 from graphsched.envs.soc.instance import Noise
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.plan.follow import follow, plan_of
+from graphsched.envs.soc.plan.follow import plan_of
 from graphsched.envs.soc.simulator import SocSim
+from tests.envs import following
 
 WIDE = SocOptions(max_ready=64, max_lanes=64, pilot_steps=0)
 NARROW = SocOptions(max_ready=1, max_lanes=1, pilot_steps=0)
 NOISES = (Noise(), Noise("gaussian", 0.5), Noise("lognormal", 0.5))
 
 
-def followed(instance, solution, options):
-    """Cost, and whether each decision was exact."""
-    sim = SocSim(1, options)
-    sim.reset([0], [instance], [0])
-    exact = []
-    while sim.waiting.any():
-        actions, just = follow(sim, np.zeros(1, np.int64), [solution])
-        exact.append(bool(just[0]))
-        sim.step(actions)
-    return float(sim.costs()[0]), exact
+followed = partial(following.followed, DOMAIN)
 
 
 @given(

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, parse
+from graphsched.cli.arguments import DomainWord, parse, put_change
 from graphsched.cli.commands import INTERRUPTED
-from graphsched.cli.commands.train import _put
 from graphsched.cli.screen import Bar, wide_console
 from graphsched.cli.tables import Row, fitting_tables
 from graphsched.envs.core.errors import InputError, Interrupted
@@ -104,7 +103,7 @@ def _lesson(arguments: TeachArguments) -> Lesson:
     domain = get_domain(arguments.domain)
     changes: dict[str, Any] = {}
     for change in arguments.set:
-        _put(changes, change)
+        put_change(changes, change)
     config = load_config(domain.name, arguments.preset, None, {"simulator": changes})
     given = _given(arguments)
     count = len(given) or COUNT if arguments.count is None else arguments.count
