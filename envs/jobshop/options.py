@@ -28,9 +28,9 @@ class JobShopOptions:
         look_ahead: how far the other features look. In brackets what a decision takes in all, on
             one core with shops of 10x10 to 20x20:
             ``none``: no further than the short pilots of ``pilot_steps`` (60 us);
-            ``bounds``: one-machine bounds of all machines as well (63 us);
-            ``rules``: these, and pilots that go on to the end instead of the short ones (390 us
-            with all rules, 120 us with 3), except at decisions that are out of their reach in large
+            ``bounds``: one-machine bounds of all machines as well (80 us);
+            ``rules``: these, and pilots that go on to the end instead of the short ones (700 us
+            with all rules, 190 us with 3), except at decisions that are out of their reach in large
             shops, see `view.opinions.REACH`.
         rules: forward pilots under ``rules``, and as many backward, 1 to 12; their time is in
             proportion.
