@@ -34,7 +34,7 @@ from graphsched.training.running.resume import (
 )
 from graphsched.training.running.run import Run
 from graphsched.training.running.signals import stopping
-from graphsched.training.teaching.imitation import IMITATION, imitate, remind
+from graphsched.training.teaching.imitation import IMITATION, imitate, read_teachers, remind
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from graphsched.training.running.progress import Display
     from graphsched.training.running.signals import Stopping
     from graphsched.training.settings.config import TrainConfig
+    from graphsched.training.teaching.imitation import Taught
 
 RUNS = Path("runs")
 ENDLESS = 2**62  # decisions of a run whose budget is time alone
@@ -73,11 +74,13 @@ def train(
     config = absolute(replace(config, out=str(folder)))
     if folder.is_dir() or resume:
         _check_folder(folder, resume)  # before anything is written, be it a lock
+    # Before anything is written as well, and once: what is damaged shouldn't leave a folder.
+    taught = read_teachers(config) if config.teacher.data and not resume else None
     with stopping() as signals, made_for_run(folder), alone_in(folder):
         _check_folder(folder, resume)  # another run may have been quicker
         run = Run(config, folder)
         try:
-            return _trained(run, signals, resume, show, export)
+            return _trained(run, signals, resume, show, export, taught)
         except NotWritten as error:
             raise NotWritten(error, _remedy(run)) from None
         except OSError as error:
@@ -107,7 +110,14 @@ def _remedy(run: Run) -> str:
     return f"{words}, go on with: {resume_command(run.config)}"
 
 
-def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool) -> RunResult:
+def _trained(
+    run: Run,
+    signals: Stopping,
+    resume: bool,
+    show: bool,
+    export: bool,
+    taught: Taught | None,
+) -> RunResult:
     folder, config = run.folder, run.config
     state = None
     if resume:
@@ -123,7 +133,8 @@ def _trained(run: Run, signals: Stopping, resume: bool, show: bool, export: bool
     else:
         run.budget.start()  # what was built and compiled before isn't training
         if config.teacher.data:
-            imitate(run, _told if show else lambda epoch, loss: None)
+            taught = taught or read_teachers(config)
+            imitate(run, taught, _told if show else lambda epoch, loss: None)
     _learn(run, show, signals)
     norms = json.dumps(run.gradient_norms).encode()
     write_file(folder / GRADIENT_NORMS, norms)

@@ -12,9 +12,10 @@ import numpy as np
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import parse_json, read_text
 from graphsched.envs.core.parts.writing import write_file
+from graphsched.envs.core.registry import get_domain
 from graphsched.training.averaging import weight_average
 from graphsched.training.teaching.clone import Lessons, imitation_loss
-from graphsched.training.teaching.dataset import read_dataset
+from graphsched.training.teaching.dataset import Episode, read_dataset
 from graphsched.training.teaching.members import clone_members
 from graphsched.training.teaching.replay import replay
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from graphsched.training.running.run import Run
+    from graphsched.training.settings.config import TrainConfig
     from graphsched.training.teaching.card import Card
     from graphsched.training.teaching.replay import Examples
 
@@ -31,19 +33,27 @@ IMITATION = "imitation.json"
 REMINDER_STREAM = 0x72656D  # sets what a teacher reminds of apart from other streams
 
 
-def examples_of(run: Run) -> tuple[Examples, list[dict[str, Any]]]:
-    """All decisions of the run's teachers, and a line on each dataset.
+Taught = tuple[list[Episode], list[dict[str, Any]]]
+"""Episodes of a run's teachers, and a line on each dataset."""
+
+
+def read_teachers(config: TrainConfig) -> Taught:
+    """What the teachers of a configuration have to say.
 
     Raises:
         InputError: a dataset is damaged, or of another domain or simulator options.
     """
-    options = run.config.simulator_options()
+    domain, options = get_domain(config.domain), config.simulator_options()
     episodes, lines = [], []
-    for folder in run.config.teacher.data:
-        card, found = read_dataset(Path(folder), run.domain, options)
+    for folder in config.teacher.data:
+        card, found = read_dataset(Path(folder), domain, options)
         episodes += found
         lines.append({"data": Path(folder).name, **_line(card)})
-    return replay(run.domain, options, episodes), lines
+    return episodes, lines
+
+
+def _examples(run: Run, episodes: list[Episode]) -> Examples:
+    return replay(run.domain, run.config.simulator_options(), episodes)
 
 
 def _line(card: Card) -> dict[str, Any]:
@@ -102,13 +112,14 @@ class Reminder:
 def remind(run: Run, examples: Examples | None = None) -> None:
     """Let the teachers have a say in the run's updates, if they're to have one."""
     if run.config.teacher.data and run.config.teacher.coef > 0.0:
-        run.model.lesson = Reminder(run, examples or examples_of(run)[0])
+        examples = examples or _examples(run, read_teachers(run.config)[0])
+        run.model.lesson = Reminder(run, examples)
 
 
-def imitate(run: Run, watch: Callable[[int, float], None]) -> None:
+def imitate(run: Run, taught: Taught, watch: Callable[[int, float], None]) -> None:
     """Fit the run's policy to its teachers; the average of the weights begins anew."""
-    config = run.config
-    examples, lines = examples_of(run)
+    config, (episodes, lines) = run.config, taught
+    examples = _examples(run, episodes)
     remind(run, examples)
     policy = run.model.policy
 

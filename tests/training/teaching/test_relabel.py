@@ -166,7 +166,7 @@ def test_a_teacher_that_does_not_fit_costs_nothing(damage: str, tmp_path: Path) 
     with pytest.raises(InputError) as caught:
         train(config)
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run" / "bundle").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_is_remembered_while_it_fades(tmp_path: Path) -> None:
