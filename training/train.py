@@ -19,7 +19,7 @@ from graphsched.envs.core.parts.reading import read_text
 from graphsched.envs.core.parts.writing import find_folder, write_file
 from graphsched.envs.core.registry import get_domain
 from graphsched.training.model import check_device
-from graphsched.training.running.beginning import absolute, start_from_bundle
+from graphsched.training.running.beginning import absolute, sharpen, start_from_bundle
 from graphsched.training.running.callbacks import METRICS, run_callbacks
 from graphsched.training.running.curves import curves, told_once
 from graphsched.training.running.lock import LOCK, alone_in, is_unused, made_for_run
@@ -135,6 +135,7 @@ def _trained(
         if config.teacher.data:
             taught = taught or read_teachers(config)
             imitate(run, taught, _told if show else lambda epoch, loss: None)
+        sharpen(run)
     _learn(run, show, signals)
     norms = json.dumps(run.gradient_norms).encode()
     write_file(folder / GRADIENT_NORMS, norms)

@@ -41,9 +41,16 @@ def _field(hint: Any) -> _Field:
     told = hint.__metadata__
     (record,) = [part for part in told if isinstance(part, np.dtype)] or (None,)
     if record is None:
-        record = np.dtype(get_args(get_args(hint.__origin__)[1])[0])  # of NDArray[...]
+        record = _scalar(hint.__origin__)
     axes = [part for part in told if not isinstance(part, np.dtype)]
     return _Field(record, tuple(map(_axis, axes)))
+
+
+def _scalar(array: Any) -> np.dtype[Any]:
+    """Of ``NDArray[...]``, which is an alias of its own from NumPy 2.5 on."""
+    last = get_args(array)[-1]
+    scalar: np.dtype[Any] = np.dtype((get_args(last) or (last,))[0])
+    return scalar
 
 
 def _axis(part: str | int) -> tuple[str, int]:

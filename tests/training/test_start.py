@@ -69,6 +69,16 @@ def test_the_first_validation_is_the_bundle_s_own(first: RunResult, tmp_path: Pa
     assert 0.0 < max(moved) < 0.5
 
 
+def test_a_sharpened_start_decides_as_before_and_samples_less_at_random(
+    first: RunResult, tmp_path: Path
+) -> None:
+    result = train(going_on(first, tmp_path / "run", ppo={"sharpen": 50.0}))
+    row = result.history[0]
+    assert row["gap_pct"] == first.best["gap_pct"]
+    assert abs(row["sampled_gap_pct"] - row["gap_pct"]) < 0.5
+    assert first.best["sampled_gap_pct"] - first.best["gap_pct"] > 2.0
+
+
 def test_config_metrics_and_card_say_what_it_was(first: RunResult, tmp_path: Path) -> None:
     """Name and checksum; the sizes, options and costs are the bundle's."""
     result = train(going_on(first, tmp_path / "run"))

@@ -1,4 +1,4 @@
-"""What a run sets out from: absolute places, and the weights of a bundle."""
+"""What a run sets out from: absolute places, the weights of a bundle, and how sure it is of them."""
 
 from __future__ import annotations
 
@@ -46,3 +46,12 @@ def start_from_bundle(run: Run) -> None:
         except RuntimeError:
             problem = "expected the parameters of the sizes in its config.json, found others"
             raise InputError(bundle.path / "model.safetensors", problem) from None
+
+
+@torch.no_grad()
+def sharpen(run: Run) -> None:
+    """Multiply the logits of a run that begins, and of its average, by ``ppo.sharpen``."""
+    factor = run.config.ppo.sharpen
+    for policy in (run.model.policy, cast("GraphPolicy", run.average.module)):
+        for part in (policy.decoder.score_out, policy.decoder.linear_out):
+            part.weight.mul_(factor)

@@ -103,6 +103,9 @@ class PPOConfig:
         lr_table: course of the learning rate for schedule ``refined``, at equal distances.
         clip_range, max_grad_norm, vf_coef, gae_lambda, target_kl: as in Stable-Baselines3.
         ent_coef, ent_schedule, ent_floor: weight of the entropy, its course, and its least value.
+        sharpen: factor of the logits that a run begins with. A policy that imitated, or the greedy
+            rule that a run starts as, doesn't depend on how sure it is of itself; what it samples
+            and learns from does.
         gamma: discount.
         gamma_start: if set, the discount starts here and is raised to `gamma` whenever the return
             has stopped improving.
@@ -134,6 +137,7 @@ class PPOConfig:
     ent_coef: float = 0.005
     ent_schedule: Literal["constant", "linear", "cosine", "rex"] = "linear"
     ent_floor: float = 0.001
+    sharpen: float = 1.0
     gamma: float = 1.0
     gamma_start: float | None = None
     ema_decay: float = 0.99
@@ -150,6 +154,7 @@ class PPOConfig:
         _fractions(self, "lr_warmup", "lr_floor", "gamma", "gamma_start", "gae_lambda", "ema_decay")
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
         _check(self.clip_range > 0, "clip_range", self.clip_range, "a positive number")
+        _check(0 < self.sharpen <= 1e3, "sharpen", self.sharpen, "a positive number, at most 1000")
         _check(self.ema_decay < 1, "ema_decay", self.ema_decay, "a number in [0, 1)")
         if self.gamma_start is not None:
             good = self.gamma_start <= self.gamma < 1

@@ -29,6 +29,10 @@ class Column(NamedTuple):
     deviation: Tensor
     varies: Tensor  # 1 or 0
 
+    def on(self, device: torch.device) -> Column:
+        """On a device, where weights may be."""
+        return Column(*(part.to(device) for part in self))
+
 
 class Scaling:
     """Mean and deviation of candidate, resource and context columns."""
@@ -85,7 +89,7 @@ class Scaling:
         if decoder.resource_in is not None and "resource" in self.columns:
             resource = decoder.resource_in
             places.append((resource.weight, resource.bias, self.columns["resource"]))
-        return places
+        return [(weight, shift, column.on(weight.device)) for weight, shift, column in places]
 
 
 def _measure(rows: NDArray[np.float32]) -> Column:

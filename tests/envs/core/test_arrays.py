@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from graphsched.envs.core.arrays import (
     Floats,
     Ints,
     Records,
+    _scalar,
     arrays_of,
     copy_slots,
     empty,
@@ -134,3 +136,12 @@ def test_parts_have_sizes_of_their_own(near, far, need):
     back = from_plain(Whole, plain_arrays(state))
     for one, other in zip(arrays_of(state), arrays_of(back), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_scalars_of_arrays_are_found_in_the_aliases_of_every_numpy() -> None:
+    """Up to NumPy 2.4 ``NDArray`` stands for a tuple and a dtype, then for the scalar alone."""
+    assert _scalar(Ints) == np.int64
+    assert (
+        _scalar(GenericAlias(np.ndarray, (tuple, GenericAlias(np.dtype, (np.bool_,))))) == np.bool_
+    )
+    assert _scalar(GenericAlias(np.ndarray, (np.float64,))) == np.float64

@@ -208,3 +208,13 @@ def test_members_are_fitted_from_different_starts() -> None:
         policy.decoder.candidate_in.weight[:6], policy.decoder.candidate_in.weight[6:]
     )
     assert not policy.decoder.score_context.weight[:6, 6:].any()
+
+
+def test_scaling_follows_its_weights_to_another_device() -> None:
+    """Arrays without contents refuse to be mixed with others, as a GPU's do."""
+    examples = taught("spt", number=2)[1]
+    decoder = fresh(embeddings=False).decoder.to("meta")
+    scaling = Scaling(examples.obs)
+    scaling.unfold(decoder)
+    scaling.fold(decoder)
+    assert decoder.linear_out.weight.device.type == "meta"

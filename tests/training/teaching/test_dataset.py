@@ -139,6 +139,12 @@ def put(key: str, value: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda document: document["episodes"][0].update({key: value})
 
 
+def test_figures_may_have_been_summed_by_another_python(folder: Path) -> None:
+    """Sums of numbers are more exact from Python 3.12 on; no other difference is forgiven."""
+    edit(lambda c: c["quality"].update(seconds=0.5 + 1e-15))(folder)
+    assert len(read_dataset(folder, JOBSHOP, OPTIONS)[1]) == 2
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -155,6 +161,9 @@ def put(key: str, value: Any) -> Callable[[dict[str, Any]], Any]:
         (edit(lambda c: c.update(simulator=3)), "simulator: expected an object, found 3"),
         (edit(lambda c: c["simulator"].update(x=3)), "simulator.x: expected none, found 3"),
         (edit(lambda c: c["quality"].update(decisions=9)), "quality: expected what"),
+        (edit(lambda c: c["quality"].update(seconds=0.5001)), "quality: expected what"),
+        (edit(lambda c: c["quality"].update(seconds=10**400)), "quality: expected what"),
+        (edit(lambda c: c.update(quality=[])), "quality: expected what"),
         (edit(lambda c: c["shards"].reverse()), r"shards\[0\].name: expected 'shard-00000"),
         (edit(lambda c: c["shards"][0].update(name="/etc/passwd")), r"shards\[0\].name: expected"),
         (edit(lambda c: c["shards"][0].update(sha256="x")), r"shards\[0\].sha256: expected 64"),
