@@ -1,1 +1,1 @@
-"""Schedules from a policy: greedy, sampled, by beam."""
+"""Schedules from a policy: greedy, sampled, by beam, by looking ahead."""

@@ -1,4 +1,4 @@
-"""Decoding a policy into a solution: greedy, sampling, beam and stochastic beam.
+"""Decoding a policy into a solution: greedy, sampling, beams, and rollouts at each decision.
 
 All of it is torch-free and works on any domain: episodes run side by side in the slots of one
 simulator, and the best solution met is kept.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
+from graphsched.agents.decoding.ahead import check_ahead, look_ahead
 from graphsched.agents.decoding.beam import beam_search
 from graphsched.agents.decoding.options import Decoding
 from graphsched.agents.decoding.rollouts import Rollouts
@@ -63,6 +64,8 @@ def policy_pool(
     Fewer where fewer were drawn. A search that improves solutions starts from them.
     """
     decoding = decoding or Decoding()
+    if decoding.ahead is not None:
+        check_ahead(domain)
     for name in decoding.symmetries:
         domain.symmetry(name)  # complains now rather than at the first instance
     chosen = policy.simulator_options if options is None else options
@@ -103,6 +106,10 @@ class _Search(Generic[InstanceT, SolutionT]):
 
     def run(self) -> list[SolutionT]:
         """The best solutions, the cheapest first."""
+        if self.decoding.ahead is not None:  # alone: what a world brings isn't known before
+            for view, rollouts in enumerate(self.rollouts):
+                self._keep(view, look_ahead(self.domain, rollouts, self.decoding, self.deadline))
+            return [solution for _, solution in self.best]
         for view in range(len(self.rollouts)):
             self._keep(view, self.rollouts[view].greedy())
         if self.decoding.beam:

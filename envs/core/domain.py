@@ -148,6 +148,12 @@ class Library(Generic[InstanceT]):
     load: Callable[[str], InstanceT]
 
 
+def nothing_hidden(sim: BatchSim[Any, Any], slots: Sequence[int], seeds: Sequence[int]) -> bool:
+    """`Domain.redraw` where an instance tells all that will happen."""
+    del sim, slots, seeds
+    return False
+
+
 @dataclass(frozen=True)
 class Domain(Generic[InstanceT, SolutionT]):
     """One scheduling domain: plain simulation and data, nothing of learning.
@@ -194,6 +200,9 @@ class Domain(Generic[InstanceT, SolutionT]):
             -> the best solution found, by so many moves of a search, that goes on from the slot's
             situation, setting out from what the given one makes of the rest. Teachers label a
             policy's decisions by it. None where there is no such search.
+        redraw: (simulator, slots, seeds) -> whether anything is hidden there: draws anew, in each
+            slot, what an episode's decisions can't know yet, such as arrivals, from what is known.
+            None where that isn't known how; then nothing may be tried out before it is decided.
     """
 
     name: str
@@ -232,6 +241,7 @@ class Domain(Generic[InstanceT, SolutionT]):
     finish: (
         Callable[[BatchSim[Any, Any], int, InstanceT, SolutionT, int, int], SolutionT] | None
     ) = None
+    redraw: Callable[[BatchSim[Any, Any], Sequence[int], Sequence[int]], bool] | None = None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled by name, if the name leads here: other processes have the same domains."""

@@ -82,6 +82,13 @@ class BatchSim(Protocol[InstanceT, SolutionT]):
         """
         ...
 
+    def hold(self, held: NDArray[np.bool_]) -> None:
+        """Leave slots out of ``observe`` and ``step``, (num_slots,), until told otherwise.
+
+        What they hold stays as it is and may be copied.
+        """
+        ...
+
     def costs(self) -> NDArray[np.float64]:
         """(num_slots,) cost of each finished episode; undefined in other slots."""
         ...

@@ -46,6 +46,7 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
         self.graphs = np.full((num_slots, most_graphs), -1, np.int64)
         self.first_row = np.zeros((num_slots, most_graphs), np.int64)
         self._instances: list[InstanceT | None] = [None] * num_slots
+        self._held_back = np.zeros(num_slots, np.bool_)
 
     # What a domain says.
 
@@ -126,12 +127,16 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
 
     @property
     def waiting(self) -> Bools:
-        """(num_slots,) whether each slot waits for a decision."""
-        return np.asarray(self.status == WAITING)
+        """(num_slots,) whether each slot waits for a decision and isn't held back."""
+        return np.asarray((self.status == WAITING) & ~self._held_back)
 
     def _waiting_slots(self) -> Ints:
-        """(N,) slots that wait, rising."""
-        return np.asarray(self.status == WAITING).nonzero()[0]
+        """(N,) of them, rising."""
+        return self.waiting.nonzero()[0]
+
+    def hold(self, held: Bools) -> None:
+        """Leave slots out for a while; see `BatchSim.hold`."""
+        self._held_back = np.array(held, np.bool_)
 
     def reset(
         self, slots: Sequence[int], instances: Sequence[InstanceT], seeds: Sequence[int]

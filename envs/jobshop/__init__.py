@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from graphsched.envs.core.domain import Domain
+from graphsched.envs.core.domain import Domain, nothing_hidden
 from graphsched.envs.jobshop.baselines import cpsat, dispatching, linear, tabu
 from graphsched.envs.jobshop.bench import measure
 from graphsched.envs.jobshop.bounds import cost, lower_bound
@@ -57,5 +57,6 @@ DOMAIN: Domain[JobShopInstance, JobShopSolution] = Domain(
     measures=measure,
     perturb=perturb,
     follow=follow,
+    redraw=nothing_hidden,
     finish=finish,
 )

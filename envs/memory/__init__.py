@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from graphsched.envs.core.domain import Domain
+from graphsched.envs.core.domain import Domain, nothing_hidden
 from graphsched.envs.memory.baselines import linear, rules, search
 from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
@@ -58,4 +58,5 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     measures=measure,
     perturb=perturb,
     follow=follow,
+    redraw=nothing_hidden,
 )

@@ -17,7 +17,7 @@ from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.plan.follow import follow
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
-from graphsched.envs.soc.simulator import SocSim
+from graphsched.envs.soc.simulator import SocSim, redraw
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
 from graphsched.envs.soc.sources import wfcommons
 from graphsched.envs.soc.sources.perturb import perturb
@@ -61,4 +61,5 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     measures=measure,
     perturb=perturb,
     follow=follow,
+    redraw=redraw,
 )

@@ -133,7 +133,11 @@ def _composed(
 def _drawing(entrants: Entrants, word: Word, limits: Sequence[float]) -> list[Start]:
     """The starts of a word that draw samples: more than one, or as many as fit the time."""
     timed = bool(limits) and word.improver is None
-    plain = [start for start in word.starts if not start.beam and not _improves(entrants, start)]
+    plain = [
+        start
+        for start in word.starts
+        if not (start.beam or start.ahead or _improves(entrants, start))
+    ]
     return [start for start in plain if start.samples > 1 or timed]
 
 

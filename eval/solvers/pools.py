@@ -85,6 +85,7 @@ def policy_pool(domain: AnyDomain, policy: Policy, start: Start, temperature: fl
     decoding = search.Decoding(
         samples=start.samples,
         beam=start.beam,
+        ahead=start.ahead,
         symmetries=start.symmetries,
         temperature=temperature,
     )
@@ -107,6 +108,8 @@ def baseline_pool(
     """
     if start.beam:
         raise InputError(f"{start.word!r:.60}", "a beam is for policies")
+    if start.ahead:
+        raise InputError(f"{start.word!r:.60}", "rollouts at each decision are for policies")
     domain.baseline(start.name)  # complains now rather than in the middle of a benchmark
     for name in start.symmetries:
         domain.symmetry(name)

@@ -12,6 +12,7 @@ from graphsched.eval.solvers.entrants import Entrants, open_entrants
 from graphsched.eval.solvers.words import Start, Word, check_limit, parse_word
 
 if TYPE_CHECKING:
+    from graphsched.agents.decoding.options import Ahead
     from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.solvers.contenders import Contender
@@ -28,6 +29,7 @@ class Request:
         baseline: name of a baseline, or a contender's word.
         samples, symmetries, temperature: of its runs.
         beam: width of a beam search, for policies.
+        ahead: how candidates are tried by rollouts at each decision, for policies.
         improve: name of a search to go on with.
         time_limit_s: processor time for all of it. Given without policy and baseline, the domain's
             best solver within a time takes it.
@@ -40,6 +42,7 @@ class Request:
     symmetries: tuple[str, ...] = ()
     temperature: float = 1.0
     beam: int = 0
+    ahead: Ahead | None = None
     improve: str | None = None
     time_limit_s: float | None = None
     workers: int = 1
@@ -86,7 +89,9 @@ def _entered(
 
 def _usual(domain: Domain[Any, Any], instance: Any, asked: Request) -> str:
     """The word where none is named."""
-    plain = asked.samples == 1 and not (asked.symmetries or asked.beam or asked.improve)
+    plain = asked.samples == 1 and not (
+        asked.symmetries or asked.beam or asked.ahead or asked.improve
+    )
     if asked.time_limit_s is not None and plain and domain.anytime is not None:
         return domain.anytime(instance)
     return DEFAULT
@@ -94,9 +99,9 @@ def _usual(domain: Domain[Any, Any], instance: Any, asked: Request) -> str:
 
 def _with_options(word: Word, asked: Request) -> Word:
     """The word with what the other options add to it."""
-    if asked.samples > 1 or asked.symmetries or asked.beam:
+    if asked.samples > 1 or asked.symmetries or asked.beam or asked.ahead:
         if len(word.starts) > 1:
-            options = "--samples, --symmetry and --beam"
+            options = "--samples, --symmetry, --beam and --rollouts"
             raise InputError(options, f"are for one solver, found {word.name!r:.60}")
         start = word.starts[0]
         start = replace(
@@ -104,6 +109,7 @@ def _with_options(word: Word, asked: Request) -> Word:
             samples=max(asked.samples, start.samples),
             symmetries=tuple(dict.fromkeys([*start.symmetries, *asked.symmetries])),
             beam=asked.beam,
+            ahead=asked.ahead,
         )
         word = replace(word, starts=(start,))
     if asked.improve is not None:
@@ -112,6 +118,8 @@ def _with_options(word: Word, asked: Request) -> Word:
         word = replace(word, improver=asked.improve)
     if asked.beam and word.improver is not None:
         raise InputError("--beam", "is for policies alone")
+    if asked.ahead and word.improver is not None:
+        raise InputError("--rollouts", "is for policies alone")
     if asked.time_limit_s is not None:
         word = replace(word, time_limit_s=asked.time_limit_s)
     return word

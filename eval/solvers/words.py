@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from graphsched.agents.decoding.options import MAX_BEAM, MAX_SAMPLES
+from graphsched.agents.decoding.options import MAX_BEAM, MAX_SAMPLES, Ahead
 from graphsched.envs.core.errors import InputError
 
 NONE = "none"  # stands for no contender
@@ -24,12 +24,14 @@ class Start:
         samples: runs; those after the first are drawn at random.
         symmetries: names of equivalent views that share the runs, see `Domain.symmetries`.
         beam: width of a beam search, for policies; 0 for none.
+        ahead: how candidates are tried by rollouts at each decision, for policies.
     """
 
     name: str
     samples: int = 1
     symmetries: tuple[str, ...] = ()
     beam: int = 0
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
@@ -42,8 +44,9 @@ class Start:
     def word(self) -> str:
         """As it is written."""
         beam = f"@beam{self.beam}" if self.beam else ""
+        ahead = f"@{self.ahead.word}" if self.ahead else ""
         samples = f"@{self.samples}" if self.samples > 1 else ""
-        return self.name + beam + samples + "".join(f"+{name}" for name in self.symmetries)
+        return self.name + beam + ahead + samples + "".join(f"+{name}" for name in self.symmetries)
 
     @property
     def tries(self) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
+from graphsched.agents.decoding.options import Ahead
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.arguments import refuse_empty, refuse_repeated
 from graphsched.envs.core.parts.reading import parse_toml
@@ -103,6 +104,26 @@ def time_limits(option: str, text: str | None) -> list[float]:
     if text is None:
         return []
     return [check_limit(option, seconds) for seconds in numbers(option, text, float, 0.0)]
+
+
+def ahead(arguments: Any, rollouts: int) -> Ahead | None:
+    """How a policy tries so many candidates; None where there are none to try.
+
+    Args:
+        arguments: of a command with options futures, horizon, margin and rollout_ms.
+        rollouts: candidates.
+
+    Raises:
+        InputError: an option is out of its range, be there rollouts or not.
+    """
+    how = Ahead(
+        candidates=rollouts or 1,
+        futures=arguments.futures,
+        horizon=arguments.horizon,
+        margin=arguments.margin,
+        limit_ms=arguments.rollout_ms,
+    )
+    return how if rollouts else None
 
 
 def put_change(table: dict[str, Any], change: str) -> None:

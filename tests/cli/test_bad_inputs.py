@@ -207,6 +207,11 @@ def test_a_flexible_job_shop_is_said_to_be_one(refused: Callable[..., str], tmp_
 
 OPTIONS = {
     "--beam": ("1000000", "-1", "9" * 30),
+    "--rollouts": ("-1", "5000", "2.5"),
+    "--futures": ("0", "-1"),
+    "--horizon": ("0", "-1"),
+    "--margin": ("-1", "nan"),
+    "--rollout-ms": ("0", "-1", "inf"),
     "--samples": ("0", "100000000"),
     "--temperature": ("0", "nan", "inf"),
     "--time-limit": ("0", "-1", "nan", "inf", "1e9"),

@@ -329,6 +329,8 @@ def test_bench_prints_metrics_of_the_simulator(capsys: pytest.CaptureFixture[str
         ("solve jobshop ft06 --baseline spt --seed -1", "--seed"),
         ("solve jobshop ft06 --baseline spt --time-limit nan", "--time-limit"),
         ("solve jobshop ft06 --baseline spt --beam 2", "is for policies"),
+        ("solve jobshop ft06 --baseline spt --rollouts 2", "are for policies"),
+        ("solve jobshop ft06 --improve tabu --rollouts 2", "is for policies"),
         ("solve jobshop ft06 --baseline spt --symmetry mirror", "symmetry 'mirror'"),
         ("solve jobshop ft06 --baseline spt --gantt x.pdf", ".html, .png, .txt"),
         ("solve jobshop ft06 --baseline spt --sampels 2", "--sampels"),

@@ -66,6 +66,7 @@ class CrewSim:
         self.store = GraphStore()
         self.options = options
         self._slots: list[Slot | None] = [None] * num_slots
+        self._held = [False] * num_slots
         self._graphs: list[dict[int, int]] = [{} for _ in range(num_slots)]  # job -> graph id
 
     def reset(
@@ -118,7 +119,15 @@ class CrewSim:
                 graphs[job] = self.store.add(job_graph(slot.instance.jobs[job]))
 
     def _waiting(self) -> list[int]:
-        return [b for b, slot in enumerate(self._slots) if slot is not None and slot.offers]
+        return [
+            b
+            for b, slot in enumerate(self._slots)
+            if slot is not None and slot.offers and not self._held[b]
+        ]
+
+    def hold(self, held: NDArray[np.bool_]) -> None:
+        """Leave slots out for a while."""
+        self._held = list(held)
 
     def _node_rows(self, b: int) -> list[tuple[int, int]]:
         start = {job: self.store.row_start(graph) for job, graph in self._graphs[b].items()}

@@ -35,6 +35,7 @@ CHECKS = (
     observations.check_environment,
     states.check_saving,
     states.check_forking,
+    states.check_holding,
     solvers.check_toy_optimum,
     solvers.check_improvers,
     solvers.check_symmetries,

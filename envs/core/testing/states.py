@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from graphsched.envs.core.testing.play import Player, assert_same, blocks, play
 
 if TYPE_CHECKING:
@@ -49,6 +51,22 @@ def check_forking(cases: Cases) -> None:
         expected = play(cases, undisturbed, Player([0, 1, 2], 2))
         assert_same(found, {**expected, 2: expected[0]}, f"{instance.name}: after a fork")
         _check_swap(cases, instance, other)
+
+
+def check_holding(cases: Cases) -> None:
+    """Slots that are held are left out and wait on, others go on as if they were alone."""
+    sim, undisturbed = cases.started(), cases.started()
+    keys = range(sim.num_slots)
+    before = blocks(cases, sim)
+    held = np.arange(sim.num_slots) % 2 == 0
+    sim.hold(held)
+    assert not np.isin(sim.observe()["slot"], np.flatnonzero(held)).any(), "a held slot is observed"
+    found = play(cases, sim, Player(keys, 1))
+    sim.hold(np.zeros(sim.num_slots, np.bool_))
+    after = blocks(cases, sim)
+    assert_same(after, {k: b for k, b in before.items() if held[k]}, "slots that were held")
+    found |= play(cases, sim, Player(keys, 1))
+    assert_same(found, play(cases, undisturbed, Player(keys, 1)), "held for a while")
 
 
 def _check_swap(cases: Cases, instance: Instance, other: Instance) -> None:

@@ -45,11 +45,17 @@ def _inject(state: StreamState, b: int) -> None:
 
 
 @kernel(entry=False)
+def _room(state: StreamState, b: int) -> bool:
+    """Whether the arrays hold one job more; a future that was redrawn may bring too many."""
+    return bool(state.jobs[b] < state.kind.shape[1])
+
+
+@kernel(entry=False)
 def _arrivals(state: StreamState, b: int) -> None:
     """Jobs that arrive now."""
     while state.next_arrival[b] <= state.clock[b]:
         pause = 0.0
-        if state.num_live[b] < state.most_live[b]:
+        if state.num_live[b] < state.most_live[b] and _room(state, b):
             _inject(state, b)
         elif state.queues[b]:
             state.outside[b] += 1
@@ -72,7 +78,7 @@ def _leave(state: StreamState, b: int, n: int) -> None:
     state.num_live[b] -= 1
     state.completed[b] += 1
     state.latency[b] += state.clock[b] - state.arrival[b, n]
-    if state.outside[b] > 0:
+    if state.outside[b] > 0 and _room(state, b):
         state.outside[b] -= 1
         _inject(state, b)
 

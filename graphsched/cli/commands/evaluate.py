@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, numbers, parse, time_limits
+from graphsched.cli.arguments import DomainWord, ahead, numbers, parse, time_limits
 from graphsched.cli.screen import Bar, print_summary
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
@@ -60,6 +60,16 @@ class EvalArguments:
     """Runs of each policy of which the best is kept; several numbers are evaluated each."""
     beam: str = "0"
     """Widths of beam searches to evaluate as well."""
+    rollouts: str = "0"
+    """Policies that try so many candidates of each decision by rollouts, to evaluate as well."""
+    futures: int = 1
+    """Rollouts of each candidate; arrivals and execution times are drawn anew for each."""
+    horizon: Annotated[int | None, tyro.conf.arg(metavar="DECISIONS")] = None
+    """Length of a rollout; by default it goes on to the end."""
+    margin: float = 0.0
+    """Of reward by which another candidate must be better than the policy's own."""
+    rollout_ms: Annotated[float | None, tyro.conf.arg(metavar="MS")] = None
+    """Processor time of a decision's rollouts, ms."""
     symmetry: str = "none"
     """Equivalent views that policies solve as well: `none,reverse` evaluates both ways,
     `reverse+mirror` uses two views at once."""
@@ -168,7 +178,7 @@ def _contenders(
     )
     names = list(dict.fromkeys(entrants.aliases[word] for word in policies))
     beams, starts = _beams(arguments, names), _starts(arguments, names)
-    found = contenders(entrants, beams, (), limits)
+    found = contenders(entrants, [*beams, *_ahead(arguments, names)], (), limits)
     apart = arguments.tune_temperature
     tune_on = [] if apart is None else parse_instances(domain, apart)
     found += contenders(entrants, [*starts, *words], improvers, limits, tune_on)
@@ -190,6 +200,19 @@ def _starts(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:
     """Every policy with every number of samples and every choice of views."""
     samples, views = numbers("--samples", arguments.samples, int, 1), _views(arguments)
     return [Word((Start(name, k, v),)) for name in names for k in samples for v in views]
+
+
+def _ahead(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:
+    """Every policy with every number of tried candidates and every choice of views."""
+    tried = [ahead(arguments, n) for n in numbers("--rollouts", arguments.rollouts, int, 0)]
+    views = _views(arguments)
+    return [
+        Word((Start(name, 1, v, ahead=how),))
+        for name in names
+        for how in tried
+        if how
+        for v in views
+    ]
 
 
 def _beams(arguments: EvalArguments, names: Sequence[str]) -> list[Word]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, InstanceWord, parse
+from graphsched.cli.arguments import DomainWord, InstanceWord, ahead, parse
 from graphsched.cli.pictures import check_picture, picture
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
@@ -51,6 +51,16 @@ class SolveArguments:
     """Keep the best of this many runs."""
     beam: int = 0
     """Width of a beam search, for policies."""
+    rollouts: int = 0
+    """Candidates of each decision that a policy tries by rollouts before it takes one; 0 tries none."""
+    futures: int = 1
+    """Rollouts of each candidate; arrivals and execution times are drawn anew for each."""
+    horizon: Annotated[int | None, tyro.conf.arg(metavar="DECISIONS")] = None
+    """Length of a rollout; by default it goes on to the end."""
+    margin: float = 0.0
+    """Of reward by which another candidate must be better than the policy's own."""
+    rollout_ms: Annotated[float | None, tyro.conf.arg(metavar="MS")] = None
+    """Processor time of a decision's rollouts, ms."""
     symmetry: Annotated[str | None, tyro.conf.arg(metavar="NAMES")] = None
     """Equivalent views to solve as well, joined by commas, e.g. reverse."""
     temperature: float = 1.0
@@ -138,6 +148,7 @@ def _request(arguments: SolveArguments) -> Request:
         symmetries=tuple(split_words(arguments.symmetry or "")),
         temperature=arguments.temperature,
         beam=arguments.beam,
+        ahead=ahead(arguments, arguments.rollouts),
         improve=arguments.improve,
         time_limit_s=arguments.time_limit,
         workers=arguments.workers,
