@@ -23,7 +23,7 @@ def rank(nodeid: str) -> int:
     return 1 + FOLDERS.index(folder) if folder in FOLDERS else 0
 
 
-class ContractFirst(LoadFileScheduling):
+class ContractFirst(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """A file to a worker, but the contract of each domain for itself.
 
     Takes files in the order of the tests, so ``--no-loadscope-reorder`` belongs to it.
