@@ -37,11 +37,11 @@ demo: setup
 	$(BIN)/graphsched demo --out runs/demo $(DEMO_FLAGS)
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TEST_FLAGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(TEST_FLAGS)
 
 # Compiled kernels are invisible to coverage, so the simulators' tests run interpreted here.
 coverage: setup
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/envs --numprocesses auto --dist loadfile \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/envs --numprocesses auto --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term --cov-fail-under=95 $(TEST_FLAGS)
 
 lint: setup

@@ -1,6 +1,7 @@
 """Settings of the whole suite: single-threaded libraries, reproducible properties."""
 
 import os
+from typing import Any
 
 # Before numpy and torch are imported anywhere: threads of two libraries on few cores only wait.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -9,6 +10,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.ordering import ContractFirst, rank
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -23,9 +26,16 @@ settings.load_profile(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is hopeless without compiled kernels where there are none."""
+    """Order the tests; skip what is hopeless without compiled kernels where there are none."""
+    items.sort(key=lambda item: rank(item.nodeid))
     if INTERPRETED:
         skip = pytest.mark.skip(reason="needs compiled kernels")
         for item in items:
             if item.get_closest_marker("compiled"):
                 item.add_marker(skip)
+
+
+@pytest.hookimpl(optionalhook=True)  # also where xdist is left out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, the contract of each domain has a worker of its own."""
+    return ContractFirst(config, log) if config.getvalue("dist") == "loadfile" else None

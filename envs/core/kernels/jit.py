@@ -45,9 +45,12 @@ def kernel(
 
 
 def _compiled(function: F, entry: bool, fastmath: Set[str]) -> F:
-    options: dict[str, Any] = {"fastmath": set(fastmath)} if fastmath else {}
+    # No C code calls a kernel; numba would compile an entry for it all the same.
+    options: dict[str, Any] = {"no_cfunc_wrapper": True}
+    if fastmath:
+        options["fastmath"] = set(fastmath)
     if not entry:
-        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        options["no_cpython_wrapper"] = True
     dispatcher: Any = njit(**options)(function)
     if dispatcher is not function:  # it is, with NUMBA_DISABLE_JIT
         # What numba's own enable_caching does, which knows its own caches only.

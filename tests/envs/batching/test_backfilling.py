@@ -156,6 +156,7 @@ def test_no_log_shows_more_passes_than_allowed(instance, passes):
         assert sum(j > i for j in before) <= passes
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_a_rule_whose_logs_hold(name):
     assert DOMAIN.baselines[name].is_rule
@@ -164,6 +165,7 @@ def test_it_is_a_rule_whose_logs_hold(name):
         assert DOMAIN.check(instance, DOMAIN.baseline(name)(instance)) == []
 
 
+@pytest.mark.compiled
 def test_it_helps_where_memory_is_short():
     worlds = [GENERATORS["tight"](np.random.default_rng(k), "60") for k in range(5)]
     cost = {

@@ -68,6 +68,7 @@ def test_a_prefix_shows_as_a_hit_where_it_is():
     assert obs["candidate"][:, column("ttft_over_best")].argmin() == 1
 
 
+@pytest.mark.compiled
 def test_every_column_is_used_somewhere():
     seen = np.zeros(len(SCHEMA.candidate), bool)
     for name, size in (

@@ -12,12 +12,13 @@ from graphsched.envs.core.parts.perturbing import changed, draw_factor, perturbe
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.core.testing.data import check_perturbations
 from graphsched.envs.core.testing.play import Cases
+from tests.envs.parameters import DOMAINS
 from tests.toy_domain import DOMAIN as CREW
 
 DRAWS = 40  # enough for every kind of change, the rarest of which has a share of 5%
 
 
-@pytest.mark.parametrize("name", domain_names())
+@pytest.mark.parametrize("name", DOMAINS)
 def test_many_changes_in_a_row_stay_valid(name: str) -> None:
     """Whatever came before, the next change finds an instance that it can change."""
     domain = get_domain(name)

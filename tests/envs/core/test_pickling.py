@@ -19,6 +19,7 @@ from graphsched.envs.core.gym.vec_env import GraphSchedVectorEnv
 from graphsched.envs.core.padded import PaddedGraph
 from graphsched.envs.core.registry import domain_names, get_domain
 from graphsched.envs.core.specs import parse_instance
+from tests.envs.parameters import DOMAINS
 
 NAMES = domain_names()
 
@@ -40,7 +41,7 @@ def test_another_domain_of_the_same_name_does_not_become_that_one() -> None:
     assert copy.copy(other).toy_optimum == 0.0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DOMAINS)
 def test_a_pickled_environment_goes_on_alike(name: str) -> None:
     env = PaddedGraph(gymnasium.make(f"graphsched:{get_domain(name).env_id}", generator="toy"))
     env.reset(seed=3)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from graphsched.envs.core.arrays import arrays_of
-from graphsched.envs.core.registry import domain_names, get_domain
+from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.slots import SlotSim
+from tests.envs.parameters import DOMAINS
 
 
-@pytest.fixture(params=domain_names())
+@pytest.fixture(params=DOMAINS)
 def domain(request):
     """A shipped domain."""
     return get_domain(request.param)

@@ -26,6 +26,7 @@ PRIORITY = MemoryOptions(pilot_decisions=0)
 followed = partial(following.followed, DOMAIN)
 
 
+@pytest.mark.compiled
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), options=st.sampled_from([STEP, PRIORITY]))
 def test_own_mappings_are_followed_exactly(seed, options):

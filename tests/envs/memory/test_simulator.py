@@ -92,7 +92,7 @@ def test_any_order_gives_a_valid_mapping(instance, seed):
     assert guide_of(instance).bound <= solution.cost * (1 + 1e-9) <= all_slow(instance) * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("actions", ["priority", "step"])
+@pytest.mark.parametrize("actions", [pytest.param("priority", marks=pytest.mark.compiled), "step"])
 def test_generated_programs(actions):
     rng = np.random.default_rng(3)
     for name in GENERATORS:

@@ -294,6 +294,7 @@ def test_the_genetic_algorithm_never_loses_to_its_seeds(seed):
     assert solution.cost <= best.cost + 1e-9
 
 
+@pytest.mark.compiled
 def test_more_moves_of_one_seed_are_not_wasted():
     """A search of many moves beats one of few, on average."""
     few, many = [], []

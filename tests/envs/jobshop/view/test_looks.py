@@ -115,6 +115,7 @@ def test_wide_and_narrow_shops_share_a_simulator(look):
     assert np.array_equal(restored.observe()["candidate"], obs["candidate"])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("look", ["bounds", "rules"])
 def test_the_contract_holds_with_every_look(look):
     @dataclass(frozen=True)
