@@ -9,6 +9,7 @@ each decision: Bertsekas and Castanon 1999, "Rollout algorithms for stochastic s
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -67,21 +68,17 @@ class _Ahead(Generic[InstanceT, SolutionT]):
         self._futures, self._hidden = decoding.ahead.futures, True
         slots = 1 + decoding.ahead.candidates * decoding.ahead.futures
         self._sim, self._session = rollouts.start(slots, 1)
+        self._release(np.array([REAL]))
         self._decision = 0
         self._pace = 0.0  # seconds that trying a candidate takes
         self._best_cost, self._best = np.inf, list[SolutionT]()
 
     def run(self) -> list[SolutionT]:
         """Play to the end."""
-        while True:
-            self._release(np.array([REAL]))
-            obs = self._sim.observe()
-            if not len(obs["slot"]):
-                break
+        while len((obs := self._sim.observe())["slot"]):
             logits, _ = self._session.logits(obs)
             order = np.argsort(-logits, kind="stable")[: self._number()]
             choice = self._tried(order) if len(order) > 1 else order[0]
-            self._release(np.array([REAL]))
             self._sim.step(np.array([choice]))
             self._decision += 1
         if self._best_cost < self._sim.costs()[REAL]:
@@ -113,6 +110,7 @@ class _Ahead(Generic[InstanceT, SolutionT]):
         began = cpu_s()
         slots = self._copies(len(candidates))
         worth = self._outcomes(slots, np.repeat(candidates, self._futures))
+        self._release(np.array([REAL]))
         if worth is None:
             return np.int64(candidates[0])
         self._pace = (cpu_s() - began) / len(candidates)
@@ -138,24 +136,24 @@ class _Ahead(Generic[InstanceT, SolutionT]):
         """Rewards of each copy from its candidate on; None if the time is over before."""
         self._release(slots)
         worth = np.zeros(self._sim.num_slots)
-        horizon = self._how.horizon or np.inf
-        steps = 0
-        while len(actions):
+        for step in count(1):
             if cpu_s() >= self._deadline:
                 return None
             done = self._sim.step(actions)
             worth[done.slots] += done.rewards
-            steps += 1
+            if step == self._how.horizon:
+                break
             obs = self._sim.observe()
-            if steps >= horizon or not len(obs["slot"]):
+            if not len(obs["slot"]):
+                self._keep(slots)
                 break
             actions = self._session.act(obs, np.zeros(len(obs["slot"])), greedy=True).actions
-        if not self._hidden and not len(obs["slot"]):
-            self._keep(slots)
         return worth[slots]
 
     def _keep(self, slots: NDArray[np.int64]) -> None:
-        """Remember the best of complete solutions, which are solutions of the instance."""
+        """Remember the best of complete solutions, if they are solutions of the instance."""
+        if self._hidden:
+            return
         costs = self._sim.costs()
         slot = int(slots[costs[slots].argmin()])
         if costs[slot] < self._best_cost:

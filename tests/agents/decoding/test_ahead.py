@@ -70,7 +70,8 @@ def test_what_is_known_has_one_future(random_policy: Any) -> None:
 def test_limits_are_kept(random_policy: Any) -> None:
     greedy = costs(random_policy, None)
     assert costs(random_policy, Ahead(4), time_limit_s=1e-9) == greedy
-    assert costs(random_policy, Ahead(4, limit_ms=1e9)) <= greedy
+    free = costs(random_policy, Ahead(4, limit_ms=1e9))
+    assert all(a <= b for a, b in zip(free, greedy, strict=True))
     assert len(costs(random_policy, Ahead(4, horizon=3, limit_ms=0.01))) == len(greedy)
 
 
