@@ -24,6 +24,29 @@ NumberT = TypeVar("NumberT", int, float)
 FRAME = "│╭╮╰╯─"
 DomainWord = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN")]
 InstanceWord = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INSTANCE")]
+# What belongs to --rollouts, see `ahead`.
+Futures = Annotated[
+    int,
+    tyro.conf.arg(
+        help="Rollouts of each candidate; arrivals and execution times are drawn anew for each."
+    ),
+]
+Horizon = Annotated[
+    int | None,
+    tyro.conf.arg(
+        metavar="DECISIONS", help="Length of a rollout; by default it goes on to the end."
+    ),
+]
+Margin = Annotated[
+    float,
+    tyro.conf.arg(
+        help="Of reward by which another candidate must be better than the policy's own."
+    ),
+]
+RolloutMs = Annotated[
+    float | None,
+    tyro.conf.arg(metavar="MS", help="Processor time of a decision's rollouts, ms."),
+]
 
 
 def parse(kind: type[ArgumentsT], argv: Sequence[str], command: str) -> ArgumentsT:
@@ -117,11 +140,11 @@ def ahead(arguments: Any, rollouts: int) -> Ahead | None:
         InputError: an option is out of its range, be there rollouts or not.
     """
     how = Ahead(
-        candidates=rollouts or 1,
-        futures=arguments.futures,
-        horizon=arguments.horizon,
-        margin=arguments.margin,
-        limit_ms=arguments.rollout_ms,
+        rollouts or 1,
+        arguments.futures,
+        arguments.horizon,
+        arguments.margin,
+        arguments.rollout_ms,
     )
     return how if rollouts else None
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, ahead, numbers, parse, time_limits
+from graphsched.cli.arguments import (
+    DomainWord,
+    Futures,
+    Horizon,
+    Margin,
+    RolloutMs,
+    ahead,
+    numbers,
+    parse,
+    time_limits,
+)
 from graphsched.cli.screen import Bar, print_summary
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
@@ -62,14 +72,10 @@ class EvalArguments:
     """Widths of beam searches to evaluate as well."""
     rollouts: str = "0"
     """Policies that try so many candidates of each decision by rollouts, to evaluate as well."""
-    futures: int = 1
-    """Rollouts of each candidate; arrivals and execution times are drawn anew for each."""
-    horizon: Annotated[int | None, tyro.conf.arg(metavar="DECISIONS")] = None
-    """Length of a rollout; by default it goes on to the end."""
-    margin: float = 0.0
-    """Of reward by which another candidate must be better than the policy's own."""
-    rollout_ms: Annotated[float | None, tyro.conf.arg(metavar="MS")] = None
-    """Processor time of a decision's rollouts, ms."""
+    futures: Futures = 1
+    horizon: Horizon = None
+    margin: Margin = 0.0
+    rollout_ms: RolloutMs = None
     symmetry: str = "none"
     """Equivalent views that policies solve as well: `none,reverse` evaluates both ways,
     `reverse+mirror` uses two views at once."""

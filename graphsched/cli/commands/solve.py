@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, InstanceWord, ahead, parse
+from graphsched.cli.arguments import (
+    DomainWord,
+    Futures,
+    Horizon,
+    InstanceWord,
+    Margin,
+    RolloutMs,
+    ahead,
+    parse,
+)
 from graphsched.cli.pictures import check_picture, picture
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.errors import InputError
@@ -53,14 +62,10 @@ class SolveArguments:
     """Width of a beam search, for policies."""
     rollouts: int = 0
     """Candidates of each decision that a policy tries by rollouts before it takes one; 0 tries none."""
-    futures: int = 1
-    """Rollouts of each candidate; arrivals and execution times are drawn anew for each."""
-    horizon: Annotated[int | None, tyro.conf.arg(metavar="DECISIONS")] = None
-    """Length of a rollout; by default it goes on to the end."""
-    margin: float = 0.0
-    """Of reward by which another candidate must be better than the policy's own."""
-    rollout_ms: Annotated[float | None, tyro.conf.arg(metavar="MS")] = None
-    """Processor time of a decision's rollouts, ms."""
+    futures: Futures = 1
+    horizon: Horizon = None
+    margin: Margin = 0.0
+    rollout_ms: RolloutMs = None
     symmetry: Annotated[str | None, tyro.conf.arg(metavar="NAMES")] = None
     """Equivalent views to solve as well, joined by commas, e.g. reverse."""
     temperature: float = 1.0
