@@ -50,9 +50,10 @@ class Start:
 
     @property
     def tries(self) -> int:
-        """Runs in all: of a single one, and of a beam, every view gets its own."""
-        if self.beam:
-            return self.beam * (1 + len(self.symmetries))
+        """Runs in all: of a single one, a beam and tried candidates, every view gets its own."""
+        tried = self.ahead.candidates * self.ahead.futures if self.ahead else 0
+        if width := self.beam or tried:
+            return width * (1 + len(self.symmetries))
         return max(self.samples, 1 + len(self.symmetries))
 
 

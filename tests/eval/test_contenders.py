@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsched.agents.decoding.options import Ahead
 from graphsched.envs.core.domain import Domain, Improver, Symmetry
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.solvers.contenders import check_served, contenders
@@ -55,6 +56,9 @@ def test_a_word_says_starts_samples_views_search_and_time() -> None:
     assert word.base == "first@64+same&shortest>second"
     assert word.tries == 65
     assert Start("first", 1, ("same",)).tries == 2
+    tried = Start("first", 1, ("same",), ahead=Ahead(4, futures=8, horizon=60))
+    assert tried.tries == 64
+    assert tried.word == "first@ahead4x8h60+same"
 
 
 def test_rules_stand_for_every_rule_and_repetitions_are_dropped() -> None:
