@@ -14,6 +14,8 @@ COUNT ?= 200
 SEED ?= 0
 
 EXTRAS ?= all,dev
+# Files to workers, in the order of tests/ordering.py.
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 STAMP := .venv/.installed
 # Both names: which one a pip obeys for what a build needs depends on its version.
@@ -37,11 +39,11 @@ demo: setup
 	$(BIN)/graphsched demo --out runs/demo $(DEMO_FLAGS)
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(TEST_FLAGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(TEST_FLAGS)
 
 # Compiled kernels are invisible to coverage, so the simulators' tests run interpreted here.
 coverage: setup
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/envs --numprocesses auto --dist loadfile --no-loadscope-reorder \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/envs $(PARALLEL) \
 		--cov --cov-report=term --cov-fail-under=95 $(TEST_FLAGS)
 
 lint: setup
