@@ -264,28 +264,28 @@ def _add_task(state: StreamState, b: int, n: int, i: int, most: int, count: int)
 def _find_candidates(
     state: StreamState, b: int, max_ready: int, max_lanes: int, defer: bool
 ) -> None:
-    """Ready tasks, those of older jobs and higher rank first, each on its best lanes."""
+    """Ready tasks, those of older jobs and longer path first, each on its best lanes."""
     count, ready, tasks = 0, 0, 0
     for k in range(state.num_live[b]):
         n = state.live[b, k]
         q = state.kind[b, n]
         before = np.inf
         last = -1
-        while True:  # by falling rank, lowest number on ties
+        while True:  # by falling path, lowest number on ties
             best = -1
             for i in range(state.size[b, q]):
-                rank = state.rank_up[b, q, i]
+                rank = state.path[b, q, i]
                 if (
                     state.status[b, n, i] != READY
                     or rank > before
                     or (rank == before and i <= last)
                 ):
                     continue
-                if best < 0 or rank > state.rank_up[b, q, best]:
+                if best < 0 or rank > state.path[b, q, best]:
                     best = i
             if best < 0:
                 break
-            before, last = state.rank_up[b, q, best], best
+            before, last = state.path[b, q, best], best
             ready += 1
             if tasks < max_ready:
                 count = _add_task(state, b, n, best, max_lanes, count)
