@@ -14,7 +14,7 @@ import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.soc.physics.tasks import transfer
-from graphsched.envs.soc.stream.state import FINISHED, READY
+from graphsched.envs.soc.stream.state import FINISHED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class Sight(NamedTuple):
     first_lane: Ints  # (E + 1,) of each PE; its lanes stand side by side
     slowness: Floats  # (E, E)
     bound: Floats  # (K,) least end of each job, by what is left of it
+    edges: Ints  # (2,) inputs and outputs laid out so far
 
 
 class Outlook(NamedTuple):
@@ -85,6 +86,7 @@ def empty_sight(live: int, tasks: int, edges: int, lanes: int) -> Sight:
         np.empty(lanes + 1, np.int64),
         np.empty((lanes, lanes)),
         np.empty(live),
+        np.zeros(2, np.int64),
     )
 
 
@@ -107,11 +109,11 @@ def empty_outlook(live: int, tasks: int, lanes: int) -> Outlook:
     )
 
 
-# What runs millions of times a second takes the few arrays that it needs: to hand over a tuple of
-# dozens of them would cost more than the work.
+# What runs millions of times a second takes the few arrays that it needs, and rows by number: to hand
+# over a tuple of dozens of them, or to count references to views, would cost more than the work.
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _soonest_lane(free: Floats, first: int, behind: int) -> int:
     """The lane among [first, behind) that is free first."""
     lane = first
@@ -121,30 +123,31 @@ def _soonest_lane(free: Floats, first: int, behind: int) -> int:
     return lane
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _best_pe(
     straight: bool,
     pes: int,
-    arrival: Floats,  # (E,)
-    duration: Floats,  # (E,)
-    rest: Floats,  # (E,)
+    t: int,
+    arrival: Floats,
+    duration: Floats,
+    rest: Floats,
     free: Floats,
     lane: Ints,
 ) -> tuple[int, float, float]:
-    """The PE that a task goes to, its value there, and when it finishes."""
+    """The PE that task t goes to, its value there, and when it finishes."""
     best, ends, where = np.inf, np.inf, -1
     for e in range(pes):
-        finish = max(arrival[e], free[lane[e]]) + duration[e]
-        value = finish + rest[e] if straight else finish
+        end = max(arrival[t, e], free[lane[e]]) + duration[t, e]
+        value = end + rest[t, e] if straight else end
         if value < best:
-            best, ends, where = value, finish, e
+            best, ends, where = value, end, e
     return where, best, ends
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _arrive(
-    begin: int,
-    behind: int,
+    t: int,
+    pred_ptr: Ints,
     pred: Ints,
     volume: Floats,
     slowness: Floats,
@@ -153,19 +156,19 @@ def _arrive(
     ticks: bool,
     pe: Ints,
     end: Floats,
-    arrival: Floats,  # (E,) out
+    arrival: Floats,  # out
 ) -> None:
-    """When the inputs [begin, behind) of a task are on each PE."""
+    """When the inputs of task t are on each PE."""
     for e in range(pes):
-        arrival[e] = clock
-    for n in range(begin, behind):
-        source, sent = pe[pred[n]], end[pred[n]]
+        arrival[t, e] = clock
+    for n in range(pred_ptr[t], pred_ptr[t + 1]):
+        source, sent, size = pe[pred[n]], end[pred[n]], volume[n]
         for e in range(pes):
-            time = transfer(volume[n], slowness[source, e], ticks)
-            arrival[e] = max(arrival[e], sent + time)
+            at = sent + transfer(size, slowness[source, e], ticks)
+            arrival[t, e] = max(arrival[t, e], at)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _order(choice: int, job: int, path: float, value: float) -> float:
     """How soon a pilot plans a ready task: the least first."""
     if choice == LONGEST:
@@ -175,7 +178,7 @@ def _order(choice: int, job: int, path: float, value: float) -> float:
     return value
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _first(ready: int, value: Floats, task: Ints) -> int:
     """Place of the ready task that is planned next; of equals that with the lowest number."""
     best = 0
@@ -185,7 +188,7 @@ def _first(ready: int, value: Floats, task: Ints) -> int:
     return best
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _expected_end(state: StreamState, b: int, n: int, i: int) -> float:
     """Of a task that has a lane, by its mean duration where it hasn't ended."""
     if state.status[b, n, i] == FINISHED:
@@ -198,7 +201,7 @@ def _expected_end(state: StreamState, b: int, n: int, i: int) -> float:
     return float(max(state.data_at[b, n, i] + mean, state.free[b, p]))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _look_at_pes(state: StreamState, b: int, sight: Sight, out: Outlook) -> None:
     pes = 0
     for p in range(state.lanes[b]):
@@ -215,7 +218,7 @@ def _look_at_pes(state: StreamState, b: int, sight: Sight, out: Outlook) -> None
             sight.slowness[e, f] = state.slowness[b, lane, sight.first_lane[f]]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _look_at_job(
     state: StreamState, b: int, k: int, edges: Ints, sight: Sight, out: Outlook
 ) -> None:
@@ -250,11 +253,12 @@ def _look_at_job(
         sight.pred_ptr[t + 1], sight.succ_ptr[t + 1] = edges[0], edges[1]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def look(state: StreamState, b: int, sight: Sight, out: Outlook) -> None:
     """The situation as it is, to be played on from by earliest finish."""
     _look_at_pes(state, b, sight, out)
-    tasks, pes, ready, edges = state.status.shape[2], sight.count[1], 0, np.zeros(2, np.int64)
+    tasks, pes, ready, edges = state.status.shape[2], sight.count[1], 0, sight.edges
+    edges[:] = 0
     for k in range(state.num_live[b]):
         _look_at_job(state, b, k, edges, sight, out)
     for k in range(state.num_live[b]):
@@ -262,8 +266,8 @@ def look(state: StreamState, b: int, sight: Sight, out: Outlook) -> None:
             if out.pe[t] >= 0 or out.waits[t] > 0:
                 continue
             _arrive(
-                sight.pred_ptr[t],
-                sight.pred_ptr[t + 1],
+                t,
+                sight.pred_ptr,
                 sight.pred,
                 sight.volume,
                 sight.slowness,
@@ -272,18 +276,19 @@ def look(state: StreamState, b: int, sight: Sight, out: Outlook) -> None:
                 state.ticks[b] != 0,
                 out.pe,
                 out.end,
-                out.arrival[t],
+                out.arrival,
             )
-            row = out.arrival[t], sight.duration[t], sight.rest[t], out.free, out.lane
-            out.task[ready] = t
-            out.where[ready], out.value[ready], out.finish[ready] = _best_pe(False, pes, *row)
-            _, least, _ = _best_pe(True, pes, *row)
+            lanes = sight.duration, sight.rest, out.free, out.lane
+            pe, value, finish = _best_pe(False, pes, t, out.arrival, *lanes)
+            _, least, _ = _best_pe(True, pes, t, out.arrival, *lanes)
+            out.task[ready], out.where[ready] = t, pe
+            out.value[ready], out.finish[ready] = value, finish
             sight.bound[k] = max(sight.bound[k], least)
             ready += 1
     out.ready[0] = ready
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _restart(choice: int, tasks: int, sight: Sight, base: Outlook, out: Outlook) -> None:
     """Set out from the situation as it is, in the order of a pilot."""
     jobs, pes, ready = sight.count[0], sight.count[1], base.ready[0]
@@ -295,20 +300,19 @@ def _restart(choice: int, tasks: int, sight: Sight, base: Outlook, out: Outlook)
         out.latest[k] = base.latest[k]
         for t in range(k * tasks, k * tasks + sight.size[k]):
             out.pe[t], out.end[t], out.waits[t] = base.pe[t], base.end[t], base.waits[t]
+    lanes = sight.duration, sight.rest, out.free, out.lane
     for r in range(ready):
         t = base.task[r]
-        out.task[r], out.value[r] = t, base.value[r]
-        out.finish[r], out.where[r] = base.finish[r], base.where[r]
+        pe, value, finish = base.where[r], base.value[r], base.finish[r]
         for e in range(pes):
             out.arrival[t, e] = base.arrival[t, e]
         if choice == STRAIGHT:
-            row = out.arrival[t], sight.duration[t], sight.rest[t], out.free, out.lane
-            out.where[r], out.value[r], out.finish[r] = _best_pe(True, pes, *row)
-        out.value[r] = _order(choice, t // tasks, sight.path[t], out.value[r])
-    out.ready[0] = ready
+            pe, value, finish = _best_pe(True, pes, t, out.arrival, *lanes)
+        out.task[r], out.where[r], out.finish[r] = t, pe, finish
+        out.value[r] = _order(choice, t // tasks, sight.path[t], value)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _fitting_lane(free: Floats, first: int, behind: int, ready: float) -> int:
     """The lane that idles least before it begins what is ready at a time."""
     lane = first
@@ -321,7 +325,7 @@ def _fitting_lane(free: Floats, first: int, behind: int, ready: float) -> int:
     return lane
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def play_on(
     candidate: tuple[int, int, float],  # its task, or -1 if it waits, its lane and its finish
     choice: int,
@@ -337,65 +341,55 @@ def play_on(
     _restart(choice, tasks, sight, base, out)
     (t, p, end), straight, r = candidate, choice == STRAIGHT, 0
     pes, ready, left = sight.count[1], base.ready[0], steps
+    path, first_lane, succ_ptr, succ = sight.path, sight.first_lane, sight.succ_ptr, sight.succ
+    pred_ptr, pred, volume, slowness = sight.pred_ptr, sight.pred, sight.volume, sight.slowness
+    duration, rest, free, lane = sight.duration, sight.rest, out.free, out.lane
+    pe_of, end_of, waits, arrival, latest = out.pe, out.end, out.waits, out.arrival, out.latest
+    task, value, finish, where = out.task, out.value, out.finish, out.where
     if t >= 0:
         left += 1
-        while out.task[r] != t:
+        while task[r] != t:
             r += 1
     while ready > 0 and left > 0:
         if t < 0:
-            r = _first(ready, out.value, out.task)
-            t, end, pe = out.task[r], out.finish[r], out.where[r]
-            first, behind = sight.first_lane[pe], sight.first_lane[pe + 1]
-            p = _fitting_lane(out.free, first, behind, out.arrival[t, pe])
-        pe = 0
-        while sight.first_lane[pe + 1] <= p:
+            r = _first(ready, value, task)
+            t, end, pe = task[r], finish[r], where[r]
+            p = _fitting_lane(free, first_lane[pe], first_lane[pe + 1], arrival[t, pe])
+        pe, k = 0, t // tasks
+        while first_lane[pe + 1] <= p:
             pe += 1
-        k = t // tasks
-        out.pe[t], out.end[t] = pe, end
-        out.latest[k] = max(out.latest[k], end)
+        pe_of[t], end_of[t], latest[k] = pe, end, max(latest[k], end)
         left -= 1
         ready -= 1
-        out.task[r], out.value[r] = out.task[ready], out.value[ready]
-        out.finish[r], out.where[r] = out.finish[ready], out.where[ready]
-        before = out.free[out.lane[pe]]
-        out.free[p] = max(out.free[p], end)
-        out.lane[pe] = _soonest_lane(out.free, sight.first_lane[pe], sight.first_lane[pe + 1])
-        if out.free[out.lane[pe]] > before:  # other PEs are as they were
+        task[r], value[r] = task[ready], value[ready]
+        finish[r], where[r] = finish[ready], where[ready]
+        before = free[lane[pe]]
+        free[p] = max(free[p], end)
+        lane[pe] = _soonest_lane(free, first_lane[pe], first_lane[pe + 1])
+        if free[lane[pe]] > before:  # other PEs are as they were
             for other in range(ready):
-                if out.where[other] == pe:
-                    j = out.task[other]
-                    row = out.arrival[j], sight.duration[j], sight.rest[j], out.free, out.lane
-                    out.where[other], value, out.finish[other] = _best_pe(straight, pes, *row)
-                    out.value[other] = _order(choice, j // tasks, sight.path[j], value)
-        for n in range(sight.succ_ptr[t], sight.succ_ptr[t + 1]):
-            j = sight.succ[n]
-            out.waits[j] -= 1
-            if out.waits[j] > 0:
+                if where[other] == pe:
+                    j = task[other]
+                    to, worth, at = _best_pe(straight, pes, j, arrival, duration, rest, free, lane)
+                    where[other], finish[other] = to, at
+                    value[other] = _order(choice, j // tasks, path[j], worth)
+        for n in range(succ_ptr[t], succ_ptr[t + 1]):
+            j = succ[n]
+            waits[j] -= 1
+            if waits[j] > 0:
                 continue
-            _arrive(
-                sight.pred_ptr[j],
-                sight.pred_ptr[j + 1],
-                sight.pred,
-                sight.volume,
-                sight.slowness,
-                pes,
-                clock,
-                ticks,
-                out.pe,
-                out.end,
-                out.arrival[j],
-            )
-            row = out.arrival[j], sight.duration[j], sight.rest[j], out.free, out.lane
-            out.where[ready], value, out.finish[ready] = _best_pe(straight, pes, *row)
-            out.task[ready] = j
-            out.value[ready] = _order(choice, j // tasks, sight.path[j], value)
+            inputs = pred_ptr, pred, volume, slowness
+            _arrive(j, *inputs, pes, clock, ticks, pe_of, end_of, arrival)
+            to, worth, at = _best_pe(straight, pes, j, arrival, duration, rest, free, lane)
+            task[ready], where[ready], finish[ready] = j, to, at
+            value[ready] = _order(choice, j // tasks, path[j], worth)
             ready += 1
         t = -1
     for r in range(ready):  # what there was no time for: the path that is left
-        j = out.task[r]
-        rest = sight.rest[j, out.where[r]]
-        out.latest[j // tasks] = max(out.latest[j // tasks], out.finish[r] + rest)
+        j = task[r]
+        k = j // tasks
+        latest[k] = max(latest[k], finish[r] + rest[j, where[r]])
     total = 0.0
     for k in range(sight.count[0]):
-        total += out.latest[k]
+        total += latest[k]
     return total

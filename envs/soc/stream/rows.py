@@ -36,7 +36,7 @@ COMPARED_WITH_WAITING = (
 )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _fill_candidate(
     state: StreamState, b: int, c: int, sight: Sight, base: Outlook, row: Floats
 ) -> None:
@@ -84,7 +84,7 @@ def _fill_candidate(
     row[CAND.job_slack] = (sight.bound[_place(state, b, n)] - end - rest) / unit
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _place(state: StreamState, b: int, n: int) -> int:
     """Of a job among those in the system, which is how many are older."""
     k = 0
@@ -93,7 +93,7 @@ def _place(state: StreamState, b: int, n: int) -> int:
     return k
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _fill_job(state: StreamState, b: int, sight: Sight, n: int, row: Floats) -> None:
     """What a candidate's job is like among those in the system."""
     q, k, scale = state.kind[b, n], _place(state, b, n), state.scale[b]
@@ -101,7 +101,10 @@ def _fill_job(state: StreamState, b: int, sight: Sight, n: int, row: Floats) -> 
     row[CAND.job_left] = state.unassigned[b, n] / state.size[b, q]
     row[CAND.job_elders] = np.log1p(k)
     row[CAND.job_latency] = (sight.bound[k] - state.arrival[b, n]) / scale
-    row[CAND.job_rest] = (sight.bound[k] - sight.bound[: state.num_live[b]].min()) / scale
+    first = np.inf
+    for other in range(state.num_live[b]):
+        first = min(first, sight.bound[other])
+    row[CAND.job_rest] = (sight.bound[k] - first) / scale
     work = 0.0
     for i in range(state.size[b, q]):
         if state.lane[b, n, i] < 0:
@@ -109,7 +112,7 @@ def _fill_job(state: StreamState, b: int, sight: Sight, n: int, row: Floats) -> 
     row[CAND.job_work] = np.log1p(work / state.unit[b])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _harm(
     state: StreamState,
     b: int,
@@ -138,7 +141,7 @@ def _harm(
     return lost
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _next_end(state: StreamState, b: int) -> float:
     """Until the first running task ends by its mean duration."""
     least = np.inf
@@ -148,7 +151,7 @@ def _next_end(state: StreamState, b: int) -> float:
     return float(max(least - state.clock[b], 0.0)) if least < np.inf else 0.0
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _demands(state: StreamState, b: int, out: Floats) -> float:
     """Least work of unassigned tasks for each lane of the PE that is quickest, (P,); their sum."""
     total = 0.0
@@ -170,7 +173,16 @@ def _demands(state: StreamState, b: int, out: Floats) -> float:
     return total
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
+def _least(rows: Floats, f: int, begin: int, behind: int) -> float:
+    """Of a column, over some rows."""
+    out = np.inf
+    for c in range(begin, behind):
+        out = min(out, rows[c, f])
+    return out
+
+
+@kernel(entry=False, allocates=False)
 def _compare(state: StreamState, b: int, rows: Floats) -> None:
     """Differences to the best candidate of the task, and of all."""
     unit, eft = state.unit[b], rows[:, CAND.eft_over_best]
@@ -184,21 +196,23 @@ def _compare(state: StreamState, b: int, rows: Floats) -> None:
         if same and state.task[b, c] == state.task[b, first]:
             continue
         gain = eft[first + 1] - eft[first] if c - first > 1 else LIMIT * unit
-        least = straight[first:c].min()
+        least = _least(rows, CAND.straight_over_best, first, c)
         for k in range(first, c):
             rows[k, CAND.eft_over_task_best] = (eft[k] - eft[first]) / unit
             rows[k, CAND.straight_over_task_best] = (straight[k] - least) / unit
             rows[k, CAND.sufferage] = gain / unit
         first = c
-    highest = rows[:real, CAND.path_below_best].max()
+    highest = 0.0
+    for c in range(real):
+        highest = max(highest, rows[c, CAND.path_below_best])
     for c in range(real):
         rows[c, CAND.path_below_best] = (highest - rows[c, CAND.path_below_best]) / unit
     for f in COMPARED:
-        least = rows[:real, f].min()
+        least = _least(rows, f, 0, real)
         for c in range(real):
             rows[c, f] = (rows[c, f] - least) / unit
     for f in COMPARED_WITH_WAITING:
-        least = rows[:, f].min()
+        least = _least(rows, f, 0, len(rows))
         for c in range(len(rows)):
             rows[c, f] = (rows[c, f] - least) / unit
     for c in range(len(rows)):
@@ -208,13 +222,21 @@ def _compare(state: StreamState, b: int, rows: Floats) -> None:
             rows[c, f] = min(max(rows[c, f], -LIMIT), LIMIT)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
+def _mean_size(state: StreamState, b: int) -> float:
+    total = 0.0
+    for q in range(state.kinds[b]):
+        total += state.size[b, q]
+    return total / float(state.kinds[b])
+
+
+@kernel(entry=False, allocates=False)
 def _fill_slot(state: StreamState, b: int, work: float, context: Floats, lanes: Floats) -> None:
     unit, clock = state.unit[b], state.clock[b]
     context[CTX.candidates] = np.log(state.num_candidates[b])
     context[CTX.ready] = np.log1p(state.num_ready[b])
     context[CTX.progress] = clock / state.horizon[b]
-    context[CTX.tasks_per_lane] = np.log(state.size[b, : state.kinds[b]].mean() / state.lanes[b])
+    context[CTX.tasks_per_lane] = np.log(_mean_size(state, b) / state.lanes[b])
     context[CTX.lanes] = np.log(state.lanes[b]) / 4.0
     context[CTX.ccr] = state.ccr[b]
     context[CTX.spread] = state.spread[b]
@@ -235,7 +257,7 @@ def _fill_slot(state: StreamState, b: int, work: float, context: Floats, lanes: 
         lanes[p, RES.queue] = np.log1p(state.queue[b, p])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _fill_pilots(
     state: StreamState,
     b: int,
