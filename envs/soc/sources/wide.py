@@ -78,7 +78,7 @@ def _with_volumes(job: Job, platform: Platform, general: int, ccr: float) -> Job
     apart = ~np.eye(general, dtype=bool)
     move = float((1.0 / link[apart]).mean()) if general > 1 else 1.0
     factor = ccr * float(job.duration[:, :general].mean()) / move
-    return Job(job.name, job.task_names, job.duration, job.edge, np.asarray(job.volume) * factor)
+    return Job(job.name, job.task_names, job.duration, job.edge, np.asarray(job.volume * factor))
 
 
 def _noise(rng: np.random.Generator) -> Noise:

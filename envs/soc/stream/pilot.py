@@ -36,7 +36,7 @@ class Sight(NamedTuple):
     Tasks are numbered through: task i of the job at place k among those in the system is k * N + i.
     """
 
-    count: Ints  # (2,) jobs and PEs
+    counts: Ints  # (2,) jobs and PEs
     size: Ints  # (K,) tasks of each job
     duration: Floats  # (K * N, E)
     rest: Floats  # (K * N, E)
@@ -210,7 +210,7 @@ def _look_at_pes(state: StreamState, b: int, sight: Sight, out: Outlook) -> None
             sight.first_lane[pes] = p
             pes += 1
     sight.first_lane[pes] = state.lanes[b]
-    sight.count[0], sight.count[1] = state.num_live[b], pes
+    sight.counts[0], sight.counts[1] = state.num_live[b], pes
     for e in range(pes):
         lane = sight.first_lane[e]
         out.lane[e] = _soonest_lane(out.free, lane, sight.first_lane[e + 1])
@@ -230,7 +230,7 @@ def _look_at_job(
     for i in range(state.size[b, q]):
         t, p = k * tasks + i, state.lane[b, n, i]
         sight.path[t] = state.path[b, q, i]
-        for e in range(sight.count[1]):
+        for e in range(sight.counts[1]):
             sight.duration[t, e] = state.duration[b, q, i, sight.first_lane[e]]
             sight.rest[t, e] = state.rest[b, q, i, sight.first_lane[e]]
         sight.pred_ptr[t], sight.succ_ptr[t] = edges[0], edges[1]
@@ -257,7 +257,7 @@ def _look_at_job(
 def look(state: StreamState, b: int, sight: Sight, out: Outlook) -> None:
     """The situation as it is, to be played on from by earliest finish."""
     _look_at_pes(state, b, sight, out)
-    tasks, pes, ready, edges = state.status.shape[2], sight.count[1], 0, sight.edges
+    tasks, pes, ready, edges = state.status.shape[2], sight.counts[1], 0, sight.edges
     edges[:] = 0
     for k in range(state.num_live[b]):
         _look_at_job(state, b, k, edges, sight, out)
@@ -291,7 +291,7 @@ def look(state: StreamState, b: int, sight: Sight, out: Outlook) -> None:
 @kernel(entry=False, allocates=False)
 def _restart(choice: int, tasks: int, sight: Sight, base: Outlook, out: Outlook) -> None:
     """Set out from the situation as it is, in the order of a pilot."""
-    jobs, pes, ready = sight.count[0], sight.count[1], base.ready[0]
+    jobs, pes, ready = sight.counts[0], sight.counts[1], base.ready[0]
     for p in range(sight.first_lane[pes]):
         out.free[p] = base.free[p]
     for e in range(pes):
@@ -340,7 +340,7 @@ def play_on(
     """Sum over the jobs in the system of their ends after a candidate, as a pilot sees them."""
     _restart(choice, tasks, sight, base, out)
     (t, p, end), straight, r = candidate, choice == STRAIGHT, 0
-    pes, ready, left = sight.count[1], base.ready[0], steps
+    pes, ready, left = sight.counts[1], base.ready[0], steps
     path, first_lane, succ_ptr, succ = sight.path, sight.first_lane, sight.succ_ptr, sight.succ
     pred_ptr, pred, volume, slowness = sight.pred_ptr, sight.pred, sight.volume, sight.slowness
     duration, rest, free, lane = sight.duration, sight.rest, out.free, out.lane
@@ -390,6 +390,6 @@ def play_on(
         k = j // tasks
         latest[k] = max(latest[k], finish[r] + rest[j, where[r]])
     total = 0.0
-    for k in range(sight.count[0]):
+    for k in range(sight.counts[0]):
         total += latest[k]
     return total

@@ -134,7 +134,7 @@ def _harm(
         if base.where[r] != pe or (t % tasks == i and state.live[b, t // tasks] == n):
             continue
         finish = np.inf
-        for e in range(sight.count[1]):
+        for e in range(sight.counts[1]):
             at = free if e == pe else base.free[base.lane[e]]
             finish = min(finish, max(base.arrival[t, e], at) + sight.duration[t, e])
         lost += finish - base.finish[r]
