@@ -9,6 +9,7 @@ from graphsched.envs.soc.bench import measure
 from graphsched.envs.soc.bounds import cost, lower_bound
 from graphsched.envs.soc.checker import check
 from graphsched.envs.soc.features import SCHEMA, static_graph
+from graphsched.envs.soc.futures import redraw, span, standing
 from graphsched.envs.soc.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.soc.instance import SocInstance, instance_from_json
 from graphsched.envs.soc.library import LIBRARY, best_known, group
@@ -17,7 +18,7 @@ from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.plan.follow import follow
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
-from graphsched.envs.soc.simulator import SocSim, redraw
+from graphsched.envs.soc.simulator import SocSim
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
 from graphsched.envs.soc.sources import wfcommons
 from graphsched.envs.soc.sources.perturb import perturb
@@ -62,4 +63,6 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     perturb=perturb,
     follow=follow,
     redraw=redraw,
+    standing=standing,
+    span=span,
 )

@@ -68,7 +68,7 @@ def _job(rng: np.random.Generator, number: int, times: Floats) -> Job:
         tasks = max(int(edge.max(initial=0)) + 1, tasks if shape in EXACT_SHAPES else 1)
     kind = rng.integers(0, len(times), tasks)
     names = tuple(f"{kind[i]}-{i}" for i in range(tasks))
-    volume = rng.uniform(0.2, 1.8, edge.shape[1])
+    volume = rng.uniform(0.2, 1.8, len(edge[0]))
     return Job(f"{shape}{number}", names, times[kind], edge.astype(np.int64), volume)
 
 

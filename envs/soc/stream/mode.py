@@ -15,17 +15,19 @@ from graphsched.envs.soc.sources.randomness import most_arrivals
 from graphsched.envs.soc.stream.kernel import begin_slots, step_slots
 from graphsched.envs.soc.stream.pilot import empty_outlook, empty_sight
 from graphsched.envs.soc.stream.rows import fill_rows
+from graphsched.envs.soc.stream.standing import standing_of_slots
 from graphsched.envs.soc.stream.state import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsched.envs.core.arrays import Ints
+    from graphsched.envs.core.arrays import Floats, Ints
     from graphsched.envs.core.graph import PackedObs
     from graphsched.envs.core.sim import StepResult
     from graphsched.envs.soc.instance import SocInstance
     from graphsched.envs.soc.options import SocOptions
     from graphsched.envs.soc.physics.tasks import Tasks
+    from graphsched.envs.soc.stream.pilot import Outlook, Sight
     from graphsched.envs.soc.stream.state import StreamState
 
 _TASK_ROWS = ("mean", "least", "rank_up", "head", "path", "pred_ptr", "succ_ptr")
@@ -43,6 +45,12 @@ def _most_jobs(instance: SocInstance) -> int:
 
 def _kinds(instance: SocInstance) -> list[Tasks]:
     return [tasks_of(job, instance.platform, instance.ticks) for job in instance.jobs]
+
+
+def _scratch(state: StreamState) -> tuple[Sight, Outlook, Outlook]:
+    live, size, lanes = state.live.shape[1], state.status.shape[2], state.free.shape[1]
+    sight = empty_sight(live, size, state.pred.shape[2], lanes)
+    return sight, empty_outlook(live, size, lanes), empty_outlook(live, size, lanes)
 
 
 class StreamMode:
@@ -146,15 +154,12 @@ class StreamMode:
 
         first_row: (num_slots, kinds) node-table rows of each slot's graphs.
         """
-        live, size, lanes = state.live.shape[1], state.status.shape[2], state.free.shape[1]
         context = np.empty((len(blocks), obs["context"].shape[1]), np.float32)
         fill_rows(
             state,
             slots,
             self.options.pilot_steps,
-            empty_sight(live, size, state.pred.shape[2], lanes),
-            empty_outlook(live, size, lanes),
-            empty_outlook(live, size, lanes),
+            *_scratch(state),
             first_row,
             obs["candidate_ptr"][blocks],
             obs["resource_ptr"][blocks],
@@ -166,6 +171,12 @@ class StreamMode:
             obs["resource_node"],
         )
         obs["context"][blocks] = context
+
+    def standing(self, state: StreamState, slots: Ints, rates: Floats) -> Floats:
+        """(N,) what slots cost so far, compared with others of the same episode; rates: (N,)."""
+        out = np.empty(len(slots))
+        standing_of_slots(state, slots, rates, *_scratch(state), out)
+        return out
 
     def cost(self, state: StreamState, slot: int, instance: SocInstance) -> float:
         """Mean latency of completed jobs; the horizon if there is none."""
