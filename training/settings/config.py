@@ -268,7 +268,7 @@ class TrainConfig:
         domain, preset: what is trained, and the preset that this grew from.
         seed: of all random streams of training.
         minutes, steps: budget of wall-clock time, of decisions, or both: the first to run out.
-            No steps at all leave what was learned from teachers.
+            No steps at all leave what was learned from teachers, or what the run began with.
         simulator: options of the domain's simulator.
         instances: weight of each kind of training instance. A kind is GENERATOR:SIZE, or else what
             `envs.core.specs.parse_instances` reads: files, folders, sets and names of the library.
@@ -310,7 +310,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, seed=0, threads=1, steps=0 if self.teacher.data else 1)
+        _at_least(self, seed=0, threads=1, steps=0)
         _at_most(self, seed=LARGEST_SEED, threads=1024, steps=MOST_STEPS, minutes=MOST_MINUTES)
         good = DEVICES.fullmatch(self.device) is not None
         _check(good, "device", self.device, "auto, cpu, cuda or cuda:NUMBER")

@@ -32,7 +32,7 @@ def cross_entropy(log_probs: Tensor, targets: Tensor, blocks: int) -> Tensor:
     return -(targets * log_probs).sum() / blocks
 
 
-CLIPPED = 4.0  # standard deviations of a decision's costs
+CLIPPED = 4.0  # costs of candidates, in usual deviations of those of a decision
 
 
 class Lessons:
@@ -49,9 +49,9 @@ class Lessons:
         tried = np.repeat(examples.tried, counts)
         self._targets = np.where(tried, np.float32(pull), np.float32(1.0)) * examples.targets
         self._costs = examples.costs
-        if tried.any():  # in units of what candidates differ by
-            unit = max(float(np.sqrt(np.mean(examples.costs[tried] ** 2.0))), 1e-12)
-            self._costs = np.clip(examples.costs / np.float32(unit), -CLIPPED, CLIPPED)
+        if tried.any():
+            unit = _usual_spread(examples.costs, examples.obs["candidate_ptr"])
+            self._costs = np.clip(examples.costs / unit, -CLIPPED, CLIPPED)
 
     def __len__(self) -> int:
         """Number of decisions."""
@@ -103,6 +103,15 @@ class Lessons:
         count = max(1, min(len(episodes), round(len(self) / size)))
         for part in np.array_split(episodes, count):
             yield np.sort(np.concatenate([order[starts[e] : starts[e + 1]] for e in part]))
+
+
+def _usual_spread(costs: NDArray[np.float32], ptr: NDArray[np.int64]) -> np.float32:
+    """Median over decisions, of those whose candidates differ, of the deviation of their costs."""
+    sizes, starts = np.diff(ptr), ptr[:-1]
+    means = np.add.reduceat(costs, starts) / sizes
+    squares = np.add.reduceat((costs - np.repeat(means, sizes)) ** 2, starts) / sizes
+    spreads = np.sqrt(squares[squares > 0])
+    return np.float32(np.median(spreads) if len(spreads) else 1.0)
 
 
 def clone(
