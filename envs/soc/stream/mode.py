@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TASK_ROWS = ("mean", "least", "rank_up", "head", "path", "pred_ptr", "succ_ptr")
 _EDGE_ROWS = ("pred", "pred_volume", "succ", "succ_volume")
-PATHS = 1.3  # a job's expected latency in units of its longest path by mean times
+PATHS = 1.3  # a job's expected latency in units of its least path
 
 
 def _most_jobs(instance: SocInstance) -> int:
@@ -58,7 +58,7 @@ class StreamMode:
 
     While an episode runs, a completed job pays 1 and a job in the system costs 1 for each reference
     latency that it stays, both over the expected number of jobs. The last reward makes the sum
-    ``1 - mean latency / reference``, where the reference is `PATHS` times the jobs' mean longest path.
+    ``1 - mean latency / reference``, where the reference is `PATHS` times the jobs' mean least path.
     """
 
     def __init__(self, options: SocOptions) -> None:
