@@ -52,7 +52,7 @@ CANDIDATE = features(
     "lane_load",  # planned work of the lane / scale
     "slowness",  # duration / least duration of the task, minus 1
     "local_inputs",  # share of the input data that is already on the lane
-    "output",  # rest minus the path of the successor that comes last: what must be moved / unit
+    "output",  # rest minus the longest path of a successor: what must be moved / unit
     "children",  # log(1 + successors)
     "opens",  # log(1 + successors that wait for this task alone)
     "sufferage",  # the task's second best earliest finish minus its best / unit

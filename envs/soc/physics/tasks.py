@@ -179,7 +179,7 @@ def tasks_of(job: Job, platform: Platform, ticks: bool = False) -> Tasks:
         oct_table,
         duration.min(axis=1),
         rest,
-        arrival.min(axis=1),
+        np.where(np.isfinite(duration), arrival, np.inf).min(axis=1),  # where it can start
         (duration + rest).min(axis=1),
         ticks,
     )

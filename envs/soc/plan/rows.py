@@ -133,7 +133,7 @@ def _compare_tasks(state: PlanState, b: int, rows: Floats) -> None:
 
 
 @kernel(entry=False)
-def _compare(rows: Floats, unit: float) -> None:
+def _compare(rows: Floats, unit: float, pilots: bool) -> None:
     """Turn the raw times of some columns into differences to the best candidate."""
     highest = rows[:, CAND.path_below_best].max()
     for c in range(len(rows)):
@@ -143,8 +143,9 @@ def _compare(rows: Floats, unit: float) -> None:
         for c in range(len(rows)):
             rows[c, f] = (rows[c, f] - least) / unit
     for c in range(len(rows)):
-        for _, f in PILOTS:
-            rows[c, CAND.pilot_wins] += (rows[c, f] <= 0.0) / len(PILOTS)
+        if pilots:
+            for _, f in PILOTS:
+                rows[c, CAND.pilot_wins] += (rows[c, f] <= 0.0) / len(PILOTS)
         for f in range(rows.shape[1]):
             rows[c, f] = min(max(rows[c, f], -LIMIT), LIMIT)
 
@@ -225,7 +226,7 @@ def fill_rows(
             candidate_node[row, NODE.pe] = first_row[b] + state.size[b] + state.where[b, c]
             candidate_resource[row, ROLE.lane] = state.where[b, c]
         _compare_tasks(state, b, rows)
-        _compare(rows, state.unit[b])
+        _compare(rows, state.unit[b], pilot_steps > 0)
         for c in range(num):
             for f in range(candidate.shape[1]):
                 candidate[candidate_ptr[k] + c, f] = rows[c, f]

@@ -3,7 +3,7 @@
 The pilots plan all unassigned tasks of the jobs in the system after each candidate, by mean
 durations, as if no job came any more. Each takes the tasks in its own order and puts them on the PE
 of earliest finish, one of them on that from which the job could end first. Their outcome is the sum of
-the jobs' ends; where they stop before, the least path that is left of a job counts.
+the jobs' ends; where they stop before, each ready task counts with its finish and the rest after it.
 """
 
 from __future__ import annotations

@@ -163,9 +163,7 @@ def _demands(state: StreamState, b: int, out: Floats) -> float:
             if state.lane[b, n, i] < 0:
                 total += state.least[b, q, i]
                 out[state.home[b, q, i]] += state.least[b, q, i]
-    for p in range(
-        state.lanes[b] - 1, -1, -1
-    ):  # lanes of a PE stand side by side, behind its number
+    for p in range(state.lanes[b] - 1, -1, -1):  # downward: a PE's number is never above its lanes
         pe, lanes = state.lane_pe[b, p], 0
         for other in range(state.lanes[b]):
             lanes += state.lane_pe[b, other] == pe
@@ -183,7 +181,7 @@ def _least(rows: Floats, f: int, begin: int, behind: int) -> float:
 
 
 @kernel(entry=False, allocates=False)
-def _compare(state: StreamState, b: int, rows: Floats) -> None:
+def _compare(state: StreamState, b: int, pilots: bool, rows: Floats) -> None:
     """Differences to the best candidate of the task, and of all."""
     unit, eft = state.unit[b], rows[:, CAND.eft_over_best]
     straight = rows[:, CAND.straight_over_best]
@@ -216,8 +214,9 @@ def _compare(state: StreamState, b: int, rows: Floats) -> None:
         for c in range(len(rows)):
             rows[c, f] = (rows[c, f] - least) / unit
     for c in range(len(rows)):
-        for _, f in PILOTS:
-            rows[c, CAND.pilot_wins] += (rows[c, f] <= 0.0) / len(PILOTS)
+        if pilots:
+            for _, f in PILOTS:
+                rows[c, CAND.pilot_wins] += (rows[c, f] <= 0.0) / len(PILOTS)
         for f in range(rows.shape[1]):
             rows[c, f] = min(max(rows[c, f], -LIMIT), LIMIT)
 
@@ -332,7 +331,7 @@ def fill_rows(
                 candidate_node[row, NODE.task] = task_row + state.task[b, c]
                 candidate_node[row, NODE.pe] = task_row + state.size[b, q] + lane
                 candidate_resource[row, ROLE.lane] = lane
-        _compare(state, b, rows)
+        _compare(state, b, pilot_steps > 0, rows)
         for c in range(num):
             for f in range(candidate.shape[1]):
                 candidate[candidate_ptr[k] + c, f] = rows[c, f]
