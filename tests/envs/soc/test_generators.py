@@ -80,6 +80,7 @@ def test_a_streams_size_is_its_noise_horizon_and_gap():
 def test_a_streams_gap_may_be_asked_for(name, horizon, gap):
     def drawn(size):
         stream = GENERATORS[name](np.random.default_rng(0), size).stream
+        assert stream is not None
         return stream.horizon, stream.mean_gap
 
     assert drawn("0.5@700@60") == (700.0, 60.0)

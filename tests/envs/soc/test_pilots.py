@@ -175,7 +175,8 @@ class Situation:
 
 def candidates_of(sim, situation):
     """(task, lane, end) of each candidate, None for the one that waits."""
-    s, out = sim.state.stream, []
+    s = sim.state.stream
+    out: list[tuple[Any, int, float] | None] = []
     for c in range(s.num_candidates[0]):
         n, p = int(s.job[0, c]), int(s.where[0, c])
         if n < 0:

@@ -44,6 +44,7 @@ def test_general_pes_run_everything_and_accelerators_some_at_least_twice_as_fast
     assert names[general:] == tuple(f"acc{p}" for p in range(len(names) - general))
     assert 1 <= general <= 3
     assert 0 <= len(names) - general <= 3
+    assert world.platform.capacity is not None
     assert set(world.platform.capacity) <= {1, 2, 3, 4}
     for job in world.jobs:
         assert np.isfinite(job.duration[:, :general]).all()
