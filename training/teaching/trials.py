@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.agents.decoding.copies import outcomes, reach_of, release, usual_costs
 from graphsched.agents.runtime import Session
 from graphsched.envs.core.errors import InputError
 from graphsched.training.teaching.dataset import Episode
@@ -145,15 +146,13 @@ class _Group:
         assert domain.redraw is not None
         self._domain, self._how, self._instances, self._seeds = domain, how, instances, seeds
         self._redraw = domain.redraw
-        self._rates = _usual(domain, options, how.policy, instances, seeds)
-        self._reach = np.full(len(instances), np.inf)
-        if how.horizon is not None:
-            spans = [1.0 if domain.span is None else domain.span(i) for i in instances]
-            self._reach = how.horizon * np.array(spans)
-        worlds = len(instances)
-        self._sim = domain.simulator(worlds + COPIES, options)
-        self._sim.reset(range(worlds), instances, seeds)
+        self._reach = np.array([reach_of(domain, how.horizon, i) for i in instances])
+        worlds = np.arange(len(instances))
+        self._sim = domain.simulator(len(worlds) + COPIES, options)
         self._session = Session(how.policy, self._sim.store)
+        self._sim.reset(worlds.tolist(), instances, seeds)
+        self._usual = usual_costs(domain, self._sim, self._session, worlds)
+        self._sim.reset(worlds.tolist(), instances, seeds)
         self._rng = np.random.default_rng([*seeds, TRIAL_STREAM])
         self._actions: list[list[int]] = [[] for _ in instances]
         self._tried: list[list[int]] = [[] for _ in instances]
@@ -165,7 +164,7 @@ class _Group:
     def run(self) -> list[Episode]:
         """Play to the end."""
         worlds = np.arange(len(self._instances))
-        self._release(worlds)
+        release(self._sim, worlds)
         while len((obs := self._sim.observe())["slot"]):
             logits, _ = self._session.logits(obs)
             ptr, slots = obs["candidate_ptr"], obs["slot"].tolist()
@@ -173,7 +172,7 @@ class _Group:
             chosen = [k for k, order in enumerate(orders) if self._is_chosen(len(order))]
             if chosen:
                 self._try([slots[k] for k in chosen], [orders[k] for k in chosen])
-                self._release(worlds)
+                release(self._sim, worlds)
             taken = np.array([order[0] for order in orders], np.int64)
             self._sim.step(taken)
             for slot, action in zip(slots, taken.tolist(), strict=True):
@@ -194,12 +193,6 @@ class _Group:
             np.array(self._tried[slot], np.int64),
             costs.astype(np.float32),
         )
-
-    def _release(self, slots: Ints) -> None:
-        """Hold all slots but these."""
-        held = np.ones(self._sim.num_slots, np.bool_)
-        held[slots] = False
-        self._sim.hold(held)
 
     def _try(self, slots: list[int], orders: list[Ints]) -> None:
         """Try out the likeliest candidates of some decisions, in as many goes as there's room for."""
@@ -222,31 +215,11 @@ class _Group:
         drawn = [np.tile(self._rng.integers(0, 2**62, futures), len(order)) for order in tried]
         self._redraw(self._sim, copies.tolist(), np.concatenate(drawn).tolist())
         actions = np.concatenate([np.repeat(order, futures) for order in tried])
-        costs = self._play(sources, copies, actions)
+        what = self._domain, self._sim, self._session
+        costs = outcomes(*what, copies, actions, self._reach[sources], self._usual[sources])
+        assert costs is not None  # there is no deadline
         parts = np.split(costs, np.cumsum(sizes)[:-1])
         return [part.reshape(-1, futures) for part in parts]
-
-    def _play(self, sources: Ints, copies: Ints, actions: Ints) -> Floats:
-        """What copies have cost at the horizon, each after a candidate, as a share of the usual."""
-        gone, worth = np.zeros(self._sim.num_slots), np.zeros(self._sim.num_slots)
-        reach = np.full(self._sim.num_slots, np.inf)
-        reach[copies] = self._reach[sources]
-        decisions = self._domain.span is None
-        self._release(copies)
-        while True:
-            done = self._sim.step(actions)
-            worth[done.slots] += done.rewards
-            gone[done.slots] += 1.0 if decisions else done.elapsed
-            self._release(copies[gone[copies] < reach[copies]])
-            obs = self._sim.observe()
-            if not len(obs["slot"]):
-                break
-            none = np.zeros(len(obs["slot"]))
-            actions = self._session.act(obs, none, greedy=True).actions
-        if self._domain.standing is None:
-            return -worth[copies]
-        rates = self._rates[sources]
-        return self._domain.standing(self._sim, copies.tolist(), rates.tolist()) / rates
 
     def _take_down(self, slot: int, order: Ints, costs: Floats) -> None:
         """Costs against the first candidate's; whatever wasn't tried is as bad as the worst."""
@@ -261,21 +234,3 @@ class _Group:
         if costs.shape[1] > 1:
             error = differences[1:].std(axis=1, ddof=1) / np.sqrt(costs.shape[1])
             self.noises.append(float(error.mean()))
-
-
-def _usual(
-    domain: Domain[Any, Any],
-    options: Any,
-    policy: Policy,
-    instances: Sequence[Any],
-    seeds: Sequence[int],
-) -> Floats:
-    """(N,) costs of the policy's own episodes."""
-    if domain.standing is None:
-        return np.ones(len(instances))
-    sim = domain.simulator(len(instances), options)
-    sim.reset(range(len(instances)), instances, seeds)
-    session = Session(policy, sim.store)
-    while len((obs := sim.observe())["slot"]):
-        sim.step(session.act(obs, np.zeros(len(obs["slot"])), greedy=True).actions)
-    return np.maximum(sim.costs(), 1e-9)

@@ -122,7 +122,14 @@ def test_standardised_columns_and_folded_weights_say_the_same() -> None:
         torch.nn.init.zeros_(weight)
     scaling = Scaling(examples.obs)
     index = np.arange(40)
-    small = replace(examples, obs=select(examples.obs, index), targets=examples.targets)
+    rows = int(examples.obs["candidate_ptr"][len(index)])
+    small = replace(
+        examples,
+        obs=select(examples.obs, index),
+        targets=examples.targets[:rows],
+        costs=examples.costs[:rows],
+        tried=examples.tried[: len(index)],
+    )
     standard = replace(small, obs=scaling.standardised(small.obs))
 
     def log_probs(what: Examples) -> torch.Tensor:

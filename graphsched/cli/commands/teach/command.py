@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, parse, put_change
+from graphsched.cli.arguments import DomainWord, Horizon, parse, put_change
 from graphsched.cli.commands import INTERRUPTED
 from graphsched.cli.screen import Bar, wide_console
 from graphsched.cli.tables import Row, fitting_tables
@@ -75,9 +75,7 @@ class TeachArguments:
     """In place of a solver: so many candidates of the policy's decisions are tried out."""
     futures: int = 2
     """Rollouts of each of them; what isn't known yet is drawn anew for each."""
-    horizon: Annotated[float | None, tyro.conf.arg(metavar="SPANS")] = None
-    """How far they go on: decisions, or in streams of jobs least paths of a job; by default to the
-    end."""
+    horizon: Horizon = None
     share: float = 0.15
     """Of the decisions that are tried out."""
     set: tuple[str, ...] = ()
