@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # the task that can finish first (as ETF does); of longest path; of the oldest job, by path; that
 # whose least path could end first, on the PE for which that holds
 SOONEST, LONGEST, OLDEST, STRAIGHT = 0, 1, 2, 3
-OLDER = 1e12  # what the order of jobs weighs against paths
 
 
 class Sight(NamedTuple):
@@ -169,21 +168,20 @@ def _arrive(
 
 
 @kernel(entry=False, allocates=False)
-def _order(choice: int, job: int, path: float, value: float) -> float:
+def _order(choice: int, path: float, value: float) -> float:
     """How soon a pilot plans a ready task: the least first."""
-    if choice == LONGEST:
-        return -path
-    if choice == OLDEST:
-        return OLDER * job - path
-    return value
+    return -path if choice in (LONGEST, OLDEST) else value
 
 
 @kernel(entry=False, allocates=False)
-def _first(ready: int, value: Floats, task: Ints) -> int:
+def _first(ready: int, value: Floats, task: Ints, tasks: int, oldest: bool) -> int:
     """Place of the ready task that is planned next; of equals that with the lowest number."""
     best = 0
     for r in range(1, ready):
-        if value[r] < value[best] or (value[r] == value[best] and task[r] < task[best]):
+        sooner = value[r] < value[best] or (value[r] == value[best] and task[r] < task[best])
+        if oldest and task[r] // tasks != task[best] // tasks:
+            sooner = task[r] < task[best]
+        if sooner:
             best = r
     return best
 
@@ -309,7 +307,7 @@ def _restart(choice: int, tasks: int, sight: Sight, base: Outlook, out: Outlook)
         if choice == STRAIGHT:
             pe, value, finish = _best_pe(True, pes, t, out.arrival, *lanes)
         out.task[r], out.where[r], out.finish[r] = t, pe, finish
-        out.value[r] = _order(choice, t // tasks, sight.path[t], value)
+        out.value[r] = _order(choice, sight.path[t], value)
 
 
 @kernel(entry=False, allocates=False)
@@ -352,7 +350,7 @@ def play_on(
             r += 1
     while ready > 0 and left > 0:
         if t < 0:
-            r = _first(ready, value, task)
+            r = _first(ready, value, task, tasks, choice == OLDEST)
             t, end, pe = task[r], finish[r], where[r]
             p = _fitting_lane(free, first_lane[pe], first_lane[pe + 1], arrival[t, pe])
         pe, k = 0, t // tasks
@@ -372,7 +370,7 @@ def play_on(
                     j = task[other]
                     to, worth, at = _best_pe(straight, pes, j, arrival, duration, rest, free, lane)
                     where[other], finish[other] = to, at
-                    value[other] = _order(choice, j // tasks, path[j], worth)
+                    value[other] = _order(choice, path[j], worth)
         for n in range(succ_ptr[t], succ_ptr[t + 1]):
             j = succ[n]
             waits[j] -= 1
@@ -382,7 +380,7 @@ def play_on(
             _arrive(j, *inputs, pes, clock, ticks, pe_of, end_of, arrival)
             to, worth, at = _best_pe(straight, pes, j, arrival, duration, rest, free, lane)
             task[ready], where[ready], finish[ready] = j, to, at
-            value[ready] = _order(choice, j // tasks, path[j], worth)
+            value[ready] = _order(choice, path[j], worth)
             ready += 1
         t = -1
     for r in range(ready):  # what there was no time for: the path that is left
