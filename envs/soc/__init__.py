@@ -9,7 +9,6 @@ from graphsched.envs.soc.bench import measure
 from graphsched.envs.soc.bounds import cost, lower_bound
 from graphsched.envs.soc.checker import check
 from graphsched.envs.soc.features import SCHEMA, static_graph
-from graphsched.envs.soc.futures import redraw, span, standing
 from graphsched.envs.soc.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.soc.instance import SocInstance, instance_from_json
 from graphsched.envs.soc.library import LIBRARY, best_known, group
@@ -22,6 +21,7 @@ from graphsched.envs.soc.simulator import SocSim
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
 from graphsched.envs.soc.sources import wfcommons
 from graphsched.envs.soc.sources.perturb import perturb
+from graphsched.envs.soc.stream.futures import redraw, span, standing
 
 DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     name="soc",

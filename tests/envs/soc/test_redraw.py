@@ -10,9 +10,9 @@ import pytest
 
 from graphsched.envs.core.arrays import arrays_of
 from graphsched.envs.soc import DOMAIN
-from graphsched.envs.soc.futures import redraw
 from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.simulator import SocSim
+from graphsched.envs.soc.stream.futures import redraw
 
 COPIES = 400
 OPTIONS = SocOptions(defer=True, pilot_steps=0)
