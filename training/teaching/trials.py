@@ -120,15 +120,17 @@ def try_out(
         seeds: of the episodes, and of what is drawn in them.
     """
     episodes: list[Episode] = []
-    better, spreads, noises = 0, [np.zeros(0)], [np.zeros(0)]
+    better = 0
+    spreads: list[float] = []
+    noises: list[float] = []
     for first in range(0, len(instances), WORLDS):
         part = slice(first, first + WORLDS)
         group = _Group(domain, options, how, instances[part], seeds[part])
         episodes += group.run()
         better += group.better
-        spreads.append(np.array(group.spreads))
-        noises.append(np.array(group.noises))
-    means = [float(np.concatenate(found).mean()) for found in (spreads, noises)]
+        spreads += group.spreads
+        noises += group.noises
+    means = [sum(found) / max(len(found), 1) for found in (spreads, noises)]
     return Tried(episodes, better, means[0], means[1])
 
 
