@@ -162,7 +162,9 @@ def test_trials_that_dont_fit_are_refused(change: dict[str, Any], problem: str) 
     how = Trials(untrained(JOBSHOP), candidates=3, futures=1, share=1.0)
     shops = instances(JOBSHOP, "uniform:4x3", 1)
     (episode,) = try_out(JOBSHOP, OPTIONS["jobshop"], how, shops, [0]).episodes
-    arrays = {n: np.array(v, np.int64 if n == "tried" else np.float32) for n, v in change.items()}
+    arrays: dict[str, Any] = {
+        n: np.array(v, np.int64 if n == "tried" else np.float32) for n, v in change.items()
+    }
     if "tried" in arrays:
         assert episode.costs is not None
         size = np.diff(replay(JOBSHOP, OPTIONS["jobshop"], [episode]).obs["candidate_ptr"])[0]
