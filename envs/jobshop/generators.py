@@ -87,6 +87,25 @@ def mixed(rng: np.random.Generator, size: str = "") -> JobShopInstance:
     return _uniform(rng, int(rng.integers(max(min_jobs, machines), max_jobs + 1)), machines)
 
 
+def two_sets(rng: np.random.Generator, size: str = "") -> JobShopInstance:
+    """Jobs visit the first half of the machines before the second, each half in random order.
+
+    The likes of ``swv``, after Storer, Wu and Vaccari (1992), "New search spaces for sequencing
+    problems with application to job shop scheduling"; durations uniform in 1..99.
+
+    Args:
+        rng: source of randomness.
+        size: ``JOBSxMACHINES``, by default 20x10; with an odd number the second half is larger.
+
+    Raises:
+        InputError: the size is malformed.
+    """
+    jobs, machines = _size(size, "20x10")
+    keys = rng.random((jobs, machines))
+    keys[:, machines // 2 :] += 1.0
+    return _rectangular("two-sets", keys.argsort(axis=1), rng.integers(1, 100, (jobs, machines)))
+
+
 def _stream(seed: int, count: int) -> NDArray[np.float64]:
     """The first draws in (0, 1), (count,), of the generator that Taillard uses.
 
@@ -163,6 +182,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, str], JobShopInstance]] = {
     "uniform": uniform,
     "random": uniform,
     "mixed": mixed,
+    "two-sets": two_sets,
     "taillard": random_taillard,
     "toy": toy,
     "irregular": irregular,

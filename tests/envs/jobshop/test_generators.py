@@ -105,6 +105,17 @@ def test_the_seed_decides_everything(name: str) -> None:
 
 @settings(max_examples=50)
 @given(seed=st.integers(0, 2**32))
+def test_two_sets_are_visited_one_after_the_other(seed: int) -> None:
+    instance = _make("two-sets", "6x5", seed)
+    machines = np.array([[operation[0] for operation in job] for job in instance.to_json()["jobs"]])
+    assert (np.sort(machines[:, :2], axis=1) == [0, 1]).all()
+    assert (np.sort(machines[:, 2:], axis=1) == [2, 3, 4]).all()
+    assert len({tuple(row) for row in machines.tolist()}) > 1
+    assert (_make("two-sets", "").num_jobs, _make("two-sets", "").num_machines) == (20, 10)
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**32))
 def test_mixed_stays_in_its_range(seed: int) -> None:
     instance = _make("mixed", "5x3-9x8", seed)
     assert 5 <= instance.num_jobs <= 9
