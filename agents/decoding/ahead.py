@@ -9,11 +9,11 @@ each decision: Bertsekas and Castanon 1999, "Rollout algorithms for stochastic s
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
+from graphsched.agents.decoding.copies import outcomes, reach_of, release, usual_costs
 from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import InstanceT, SolutionT
 from graphsched.envs.core.errors import InputError
@@ -67,9 +67,12 @@ class _Ahead(Generic[InstanceT, SolutionT]):
         self._how, self._seed, self._deadline = decoding.ahead, decoding.seed, deadline
         self._futures, self._hidden = decoding.ahead.futures, True
         slots = 1 + decoding.ahead.candidates * decoding.ahead.futures
+        self._domain = domain
         self._sim, self._session = rollouts.start(slots, 1)
-        self._release(np.array([REAL]))
+        self._reach = reach_of(domain, self._how.horizon, rollouts.instance)
         self._decision = 0
+        self._usual = self._usual_cost()
+        release(self._sim, np.array([REAL]))
         self._pace = 0.0  # seconds that trying a candidate takes
         self._best_cost, self._best = np.inf, list[SolutionT]()
 
@@ -85,11 +88,13 @@ class _Ahead(Generic[InstanceT, SolutionT]):
             return self._best
         return [self._sim.solution(REAL)]
 
-    def _release(self, slots: NDArray[np.int64]) -> None:
-        """Hold all slots but these."""
-        held = np.ones(self._sim.num_slots, np.bool_)
-        held[slots] = False
-        self._sim.hold(held)
+    def _usual_cost(self) -> float:
+        """Of an episode like this one, in another future; 1 where nobody asks for it."""
+        if self._domain.standing is None:
+            return 1.0
+        copies = self._copies(1)[:1]
+        self._decision += 1
+        return float(usual_costs(self._domain, self._sim, self._session, copies)[0])
 
     def _number(self) -> int:
         """Candidates that may be tried at this decision."""
@@ -109,14 +114,19 @@ class _Ahead(Generic[InstanceT, SolutionT]):
         """The one with the best outcome; the first, the policy's own, unless that is clear."""
         began = cpu_s()
         slots = self._copies(len(candidates))
-        worth = self._outcomes(slots, np.repeat(candidates, self._futures))
-        self._release(np.array([REAL]))
-        if worth is None:
+        actions = np.repeat(candidates, self._futures)
+        reach, usual = (np.full(len(slots), value) for value in (self._reach, self._usual))
+        what = self._domain, self._sim, self._session
+        costs = outcomes(*what, slots, actions, reach, usual, self._deadline)
+        if costs is not None and self._reach == np.inf and not self._hidden:
+            self._keep(slots)
+        release(self._sim, np.array([REAL]))
+        if costs is None:
             return np.int64(candidates[0])
         self._pace = (cpu_s() - began) / len(candidates)
-        means = worth.reshape(len(candidates), self._futures).mean(axis=1)
-        best = int(means.argmax())
-        clear = means[best] - means[0] > self._how.margin
+        means = costs.reshape(len(candidates), self._futures).mean(axis=1)
+        best = int(means.argmin())
+        clear = means[0] - means[best] > self._how.margin
         return np.int64(candidates[best if clear else 0])
 
     def _copies(self, count: int) -> NDArray[np.int64]:
@@ -130,30 +140,8 @@ class _Ahead(Generic[InstanceT, SolutionT]):
             slots, self._futures = slots[:count], 1
         return slots
 
-    def _outcomes(
-        self, slots: NDArray[np.int64], actions: NDArray[np.int64]
-    ) -> NDArray[np.float64] | None:
-        """Rewards of each copy from its candidate on; None if the time is over before."""
-        self._release(slots)
-        worth = np.zeros(self._sim.num_slots)
-        for step in count(1):
-            if cpu_s() >= self._deadline:
-                return None
-            done = self._sim.step(actions)
-            worth[done.slots] += done.rewards
-            if step == self._how.horizon:
-                break
-            obs = self._sim.observe()
-            if not len(obs["slot"]):
-                self._keep(slots)
-                break
-            actions = self._session.act(obs, np.zeros(len(obs["slot"])), greedy=True).actions
-        return worth[slots]
-
     def _keep(self, slots: NDArray[np.int64]) -> None:
-        """Remember the best of complete solutions, if they are solutions of the instance."""
-        if self._hidden:
-            return
+        """Remember the best of complete solutions."""
         costs = self._sim.costs()
         slot = int(slots[costs[slots].argmin()])
         if costs[slot] < self._best_cost:

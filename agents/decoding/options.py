@@ -20,15 +20,17 @@ class Ahead:
     Attributes:
         candidates: of a decision that are tried, the likeliest ones.
         futures: rollouts of each; what isn't known yet is drawn anew for each.
-        horizon: decisions of a rollout; None goes on to the end.
-        margin: of reward by which another candidate must be better than the policy's own.
+        horizon: how far a rollout goes, in spans (`Domain.span`): decisions, or in streams of jobs
+            about as long as a job takes; None goes on to the end.
+        margin: by which another candidate must be better than the policy's own: a share of the
+            usual cost, or of reward.
         limit_ms: processor time of a decision's rollouts, ms: as many candidates are tried as fit
             in it.
     """
 
     candidates: int
     futures: int = 1
-    horizon: int | None = None
+    horizon: float | None = None
     margin: float = 0.0
     limit_ms: float | None = None
 
@@ -38,8 +40,8 @@ class Ahead:
         limit = self.limit_ms
         _expect(1 <= self.candidates <= MAX_BEAM, "--rollouts", self.candidates, f"1 to {MAX_BEAM}")
         _expect(1 <= self.futures <= most, "--futures", self.futures, f"1 to {most}")
-        good = self.horizon is None or 1 <= self.horizon <= MAX_HORIZON
-        _expect(good, "--horizon", self.horizon, f"1 to {MAX_HORIZON}")
+        good = self.horizon is None or 0 < self.horizon <= MAX_HORIZON
+        _expect(good, "--horizon", self.horizon, f"more than 0, at most {MAX_HORIZON}")
         _expect(0 <= self.margin < np.inf, "--margin", self.margin, "0 or more")
         good = limit is None or 0 < limit < np.inf
         _expect(good, "--rollout-ms", limit, "more than 0")
@@ -51,7 +53,7 @@ class Ahead:
         if self.futures > 1:
             word += f"x{self.futures}"
         if self.horizon:
-            word += f"h{self.horizon}"
+            word += f"h{self.horizon:g}"
         if self.margin:
             word += f"m{self.margin:g}"
         return word if self.limit_ms is None else f"{word}t{self.limit_ms:g}"

@@ -203,6 +203,12 @@ class Domain(Generic[InstanceT, SolutionT]):
         redraw: (simulator, slots, seeds) -> whether anything is hidden there: draws anew, in each
             slot, what an episode's decisions can't know yet, such as arrivals, from what is known.
             None where that isn't known how; then nothing may be tried out before it is decided.
+        standing: (simulator, (N,) slots, (N,) the usual cost of each one's episode) -> (N,) float64
+            what each has cost so far, in the unit of the objective, what is under way being valued:
+            where copies of an episode, cut off at the same time, are compared. None: the rewards say
+            it.
+        span: simulated time that is one horizon long, on an instance, as ``elapsed`` of
+            `StepResult` counts it: about as long as consequences last. None: a decision.
     """
 
     name: str
@@ -242,6 +248,10 @@ class Domain(Generic[InstanceT, SolutionT]):
         Callable[[BatchSim[Any, Any], int, InstanceT, SolutionT, int, int], SolutionT] | None
     ) = None
     redraw: Callable[[BatchSim[Any, Any], Sequence[int], Sequence[int]], bool] | None = None
+    standing: (
+        Callable[[BatchSim[Any, Any], Sequence[int], Sequence[float]], NDArray[np.float64]] | None
+    ) = None
+    span: Callable[[InstanceT], float] | None = None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled by name, if the name leads here: other processes have the same domains."""

@@ -17,10 +17,11 @@ from graphsched.envs.soc.options import SocOptions
 from graphsched.envs.soc.plan.follow import follow
 from graphsched.envs.soc.readers import READERS
 from graphsched.envs.soc.render import render_html, render_rgb, render_text
-from graphsched.envs.soc.simulator import SocSim, redraw
+from graphsched.envs.soc.simulator import SocSim
 from graphsched.envs.soc.solution import SocSolution, solution_from_json
 from graphsched.envs.soc.sources import wfcommons
 from graphsched.envs.soc.sources.perturb import perturb
+from graphsched.envs.soc.stream.futures import redraw, span, standing
 
 DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     name="soc",
@@ -62,4 +63,6 @@ DOMAIN: Domain[SocInstance, SocSolution] = Domain(
     perturb=perturb,
     follow=follow,
     redraw=redraw,
+    standing=standing,
+    span=span,
 )

@@ -3,7 +3,8 @@
 A static size is ``TASKSxPES@CCR``, such as ``30x8@1``; each part may be a range, as in
 ``10..50x3..16@0.1..10`` (the CCR is then drawn log-uniformly). CCR is the communication to
 computation ratio: mean transfer time of the edges over mean execution time of the tasks. A
-stream's size is the standard deviation of its noise, and perhaps its horizon: ``0.5@2000``.
+stream's size is the standard deviation of its noise, perhaps its horizon, and perhaps the mean time
+between arrivals: ``0.5@2000@60``; that of ``wide`` the number of arrivals.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from graphsched.envs.soc.sources.profiles import (
     wifi_jobs,
 )
 from graphsched.envs.soc.sources.shapes import EXACT_SHAPES, SHAPES
+from graphsched.envs.soc.sources.wide import wide_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,8 @@ TOY_OPTIMUM = 73.0  # proven by constraint programming; HEFT needs 80
 _NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,6})?"
 _SPAN = rf"({_NUMBER})(?:\.\.({_NUMBER}))?"
 _SIZE = re.compile(rf"{_SPAN}x{_SPAN}@{_SPAN}", re.ASCII)
-_STREAM = re.compile(rf"({_NUMBER})(?:@({_NUMBER}))?", re.ASCII)
+_STREAM = re.compile(rf"({_NUMBER})(?:@({_NUMBER}))?(?:@({_NUMBER}))?", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,5}", re.ASCII)
 MAX_HORIZON = 10**6
 UNSUPPORTED = 0.15  # share of (task, PE) pairs ruled out, in the instances that have any
 
@@ -105,13 +108,14 @@ def toy(rng: np.random.Generator, size: str = "") -> SocInstance:
     return SocInstance("top", top_platform(), (top_job(),))
 
 
-def _setting(size: str, horizon: float) -> tuple[Noise, float]:
-    """Noise and horizon that a stream's size names."""
+def _setting(size: str, horizon: float, gap: float) -> tuple[Noise, float, float]:
+    """Noise, horizon and mean gap that a stream's size names; otherwise those given."""
     match = _STREAM.fullmatch(size or "0")
-    std, until = (float(part or 0) for part in match.groups()) if match else (-1.0, 0.0)
+    std, until, every = (float(part or 0) for part in match.groups()) if match else (-1.0, 0.0, 0.0)
     if not 0 <= std < 10 or until > MAX_HORIZON:
-        raise InputError(f"size {size!r:.40}", "expected the noise, or NOISE@HORIZON: 0.5@2000")
-    return Noise("gaussian", std) if std > 0 else Noise(), until or horizon
+        problem = "expected the noise, NOISE@HORIZON or NOISE@HORIZON@GAP: 0.5@2000@60"
+        raise InputError(f"size {size!r:.40}", problem)
+    return Noise("gaussian", std) if std > 0 else Noise(), until or horizon, every or gap
 
 
 def _world(rng: np.random.Generator) -> int:
@@ -120,12 +124,12 @@ def _world(rng: np.random.Generator) -> int:
 
 def ds3gym(rng: np.random.Generator, size: str = "") -> SocInstance:
     """DS3Gym's setting (SoCRATES): the Top graph over and over."""
-    noise, horizon = _setting(size, 5000.0)
+    noise, horizon, gap = _setting(size, 5000.0, 25.0)
     return SocInstance(
         f"ds3gym-{size or 0}",
         top_platform(),
         (top_job(),),
-        Stream(horizon),
+        Stream(horizon, mean_gap=gap),
         noise,
         ticks=True,
         seed=_world(rng),
@@ -134,13 +138,13 @@ def ds3gym(rng: np.random.Generator, size: str = "") -> SocInstance:
 
 def ds3gym_mix(rng: np.random.Generator, size: str = "") -> SocInstance:
     """The same with five kinds of job in equal shares."""
-    noise, horizon = _setting(size, 5000.0)
+    noise, horizon, gap = _setting(size, 5000.0, 25.0)
     jobs = mix_jobs()
     return SocInstance(
         f"ds3gym-mix-{size or 0}",
         top_platform(),
         jobs,
-        Stream(horizon, mix=(1 / len(jobs),) * len(jobs)),
+        Stream(horizon, mean_gap=gap, mix=(1 / len(jobs),) * len(jobs)),
         noise,
         ticks=True,
         seed=_world(rng),
@@ -149,16 +153,23 @@ def ds3gym_mix(rng: np.random.Generator, size: str = "") -> SocInstance:
 
 def ds3_default_soc(rng: np.random.Generator, size: str = "") -> SocInstance:
     """WiFi transmitters and receivers on DS3's default SoC."""
-    noise, horizon = _setting(size, 10000.0)
+    noise, horizon, gap = _setting(size, 10000.0, 100.0)
     return SocInstance(
         f"ds3-default-soc-{size or 0}",
         default_soc(),
         wifi_jobs(),
-        Stream(horizon, max_in_system=8, mean_gap=100.0, mix=(0.5, 0.5), fill=1),
+        Stream(horizon, max_in_system=8, mean_gap=gap, mix=(0.5, 0.5), fill=1),
         noise,
         ticks=True,
         seed=_world(rng),
     )
+
+
+def wide(rng: np.random.Generator, size: str = "") -> SocInstance:
+    """Jobs, platform and load of all kinds; the size is the number of arrivals, by default 60."""
+    if not _COUNT.fullmatch(size or "60") or not int(size or 60):
+        raise InputError(f"size {size!r:.40}", "expected the number of arrivals: 60")
+    return wide_world(rng, float(size or 60))
 
 
 GENERATORS: dict[str, Generate] = {
@@ -168,4 +179,5 @@ GENERATORS: dict[str, Generate] = {
     "ds3gym": ds3gym,
     "ds3gym-mix": ds3gym_mix,
     "ds3-default-soc": ds3_default_soc,
+    "wide": wide,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -366,6 +367,12 @@ class SocInstance:
         if self.stream is not None and len(self.stream.mix) != len(self.jobs):
             problem = f"expected {len(self.jobs)} shares, found {len(self.stream.mix)}"
             raise InputError("stream.mix", problem)
+        if self.stream is not None and self.ticks:
+            # Whole gaps are 1 / (e^(1/mean) - 1) on average: far more arrivals than gaps say.
+            arrivals = self.stream.horizon * math.expm1(min(1.0 / self.stream.mean_gap, 99.0))
+            if arrivals > MAX_ARRIVALS:
+                problem = f"expected at most {MAX_ARRIVALS:.0e} arrivals in ticks: {arrivals:.0e}"
+                raise InputError("stream.mean_gap", problem)
         if type(self.seed) is not int or not 0 <= self.seed < 2**63:
             raise InputError("seed", f"expected an integer in [0, 2^63), found {self.seed!r:.40}")
 

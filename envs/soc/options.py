@@ -14,7 +14,8 @@ class SocOptions:
     """Which choices are offered, and how far the pilot features look.
 
     Attributes:
-        max_ready: ready tasks offered at most, those of highest upward rank.
+        max_ready: ready tasks offered at most, those of highest upward rank; in a stream those of the
+            oldest jobs, and of longest path.
         max_lanes: lanes offered for each at most, those of earliest finish; in a plan the last place
             goes to the lane that would run the whole job soonest, where it is not among them.
         pilot_steps: tasks that the pilot features plan ahead; 0 does without them.

@@ -17,7 +17,6 @@ from graphsched.envs.soc.plan.mode import PlanMode
 from graphsched.envs.soc.plan.state import PlanState  # noqa: TC001 - `State` is made from it
 from graphsched.envs.soc.solution import SocSolution
 from graphsched.envs.soc.stream.mode import StreamMode
-from graphsched.envs.soc.stream.redraw import redraw_slots
 from graphsched.envs.soc.stream.state import StreamState  # noqa: TC001 - `State` is made from it
 
 if TYPE_CHECKING:
@@ -149,6 +148,10 @@ class SocSim(SlotSim[SocInstance, SocSolution, State]):
             return self._stream, self.state.stream
         return self._plan, self.state.plan
 
+    def standing_of_streams(self, slots: Ints, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `standing`."""
+        return self._stream.standing(self.state.stream, slots, rates)
+
     def costs(self) -> NDArray[np.float64]:
         """(num_slots,) cost of each finished episode; 0 in other slots."""
         found = np.zeros(self.num_slots)
@@ -164,11 +167,3 @@ class SocSim(SlotSim[SocInstance, SocSolution, State]):
         mode, state = self._both(instance)
         found: SocSolution = mode.solution(state, slot, instance)
         return found
-
-
-def redraw(sim: Any, slots: Sequence[int], seeds: Sequence[int]) -> bool:
-    """Other futures for streams; a plan hides nothing. See `Domain.redraw`."""
-    where = np.asarray(slots, np.int64)
-    streams = np.array([sim.instance(slot).is_stream for slot in slots], np.bool_)
-    redraw_slots(sim.state.stream, where[streams], np.asarray(seeds, np.int64)[streams])
-    return bool(streams.any())

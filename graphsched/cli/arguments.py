@@ -32,15 +32,18 @@ Futures = Annotated[
     ),
 ]
 Horizon = Annotated[
-    int | None,
+    float | None,
     tyro.conf.arg(
-        metavar="DECISIONS", help="Length of a rollout; by default it goes on to the end."
+        metavar="SPANS",
+        help="Length of a rollout: decisions, or in streams of jobs least paths of a job; by default "
+        "it goes on to the end.",
     ),
 ]
 Margin = Annotated[
     float,
     tyro.conf.arg(
-        help="Of reward by which another candidate must be better than the policy's own."
+        help="By which another candidate must be better than the policy's own: of reward, or in "
+        "streams a share of the usual cost."
     ),
 ]
 RolloutMs = Annotated[

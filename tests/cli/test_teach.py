@@ -61,13 +61,32 @@ def test_given_instances_weights_and_presets(tmp_path: Path) -> None:
     assert main(words.split()) == 0
     card = json.loads((tmp_path / "c" / "card.json").read_text())
     assert card["simulator"]["max_ready"] == 3
-    assert card["instances"].startswith("random:10..50x3..16@0.08..12=0.8,")
+    assert card["instances"].startswith("random:10..50x3..16@0.01..12=0.8,")
+
+
+def test_a_policy_teaches_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "teach soc --preset streaming --policy streaming --rollouts 3 --horizon 0.3 --count 2"
+    assert main([*words.split(), "--instances", "ds3gym:0.5@100", "--out", str(tmp_path)]) == 0
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert card["teacher"] == "rollouts"
+    assert "3 candidates x 2 futures, horizon 0.3, 15% of decisions" in card["policy"]
+    assert card["quality"]["noise_pct"] > 0.0
+    told = capsys.readouterr().out
+    assert "another is better" in told
+    assert "noise" in told
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         ("jobshop --solver spt --count 0", "--count: expected 1 to"),
+        ("jobshop", "--solver: expected a teacher, or --rollouts and a --policy"),
+        ("jobshop --rollouts 3", "--rollouts: expected a --policy that is to be tried out"),
+        ("jobshop --solver spt --rollouts 3 --policy fast", "--rollouts: excludes --solver"),
+        ("jobshop --rollouts 1 --policy fast", "--rollouts: expected 2 to"),
+        ("jobshop --rollouts 3 --policy fast --futures 0", "--futures: expected 1 to"),
+        ("jobshop --rollouts 3 --policy fast --horizon 0", "--horizon: expected more than 0"),
+        ("jobshop --rollouts 3 --policy fast --share 2", "--share: expected more than 0"),
         ("jobshop --solver tubu", "baseline 'tubu': not one of"),
         ("jobshop --solver spt --set delay_windo=1", "did you mean delay_window?"),
         ("jobshop --solver spt --set delay_window=7", "delay_window: expected a number in [0, 1]"),

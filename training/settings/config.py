@@ -181,6 +181,8 @@ class TeacherConfig:
             mean is what the run goes on with. More than one need a network without embeddings; a
             run that starts from a bundle fits that alone.
         average: decay per step of the average over the later half of the weights, which is kept.
+        pull: weight of the cross-entropy towards the action taken, where candidates were tried out:
+            without it, what looks free one step at a time (waiting, say) adds up.
         coef: weight of the cross-entropy towards the teacher while the policy learns from its own
             rollouts; falls to zero over the first `fade` of the budget.
         fade: share of the budget.
@@ -193,12 +195,13 @@ class TeacherConfig:
     weight_decay: float = 1e-2
     members: int = 1
     average: float = 0.995
+    pull: float = 0.12
     coef: float = 0.0
     fade: float = 0.5
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, epochs=1, batch_size=1, weight_decay=0, members=1, coef=0)
+        _at_least(self, epochs=1, batch_size=1, weight_decay=0, members=1, pull=0, coef=0)
         _fractions(self, "fade")
         _at_most(self, epochs=MOST, batch_size=MOST)
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")
@@ -265,7 +268,7 @@ class TrainConfig:
         domain, preset: what is trained, and the preset that this grew from.
         seed: of all random streams of training.
         minutes, steps: budget of wall-clock time, of decisions, or both: the first to run out.
-            No steps at all leave what was learned from teachers.
+            No steps at all leave what was learned from teachers, or what the run began with.
         simulator: options of the domain's simulator.
         instances: weight of each kind of training instance. A kind is GENERATOR:SIZE, or else what
             `envs.core.specs.parse_instances` reads: files, folders, sets and names of the library.
@@ -307,7 +310,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, seed=0, threads=1, steps=0 if self.teacher.data else 1)
+        _at_least(self, seed=0, threads=1, steps=0)
         _at_most(self, seed=LARGEST_SEED, threads=1024, steps=MOST_STEPS, minutes=MOST_MINUTES)
         good = DEVICES.fullmatch(self.device) is not None
         _check(good, "device", self.device, "auto, cpu, cuda or cuda:NUMBER")

@@ -36,6 +36,7 @@ _ASKED = (
     "seed",
     "count",
 )
+_OF_TRIALS = ("spread_pct", "noise_pct")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Shard:
             solutions and of what their decisions lead to in the simulator.
         excess_pct: mean cost of the decisions above that of the teacher's solutions.
         seconds: of processor time that it took.
+        spread_pct, noise_pct: where candidates were tried out: mean deviation of their costs at a
+            decision, and mean standard error of a difference between two, in % of the usual cost.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Shard:
     replay_gap_pct: float
     excess_pct: float
     seconds: float
+    spread_pct: float = 0.0
+    noise_pct: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Card:
         instances: what they are: kinds with weights, or the specification of given ones.
         teacher: word of the solver.
         time_limit_s: that it was given for each instance; None: as long as it takes.
-        policy: whose episodes the teacher labelled, and how; None: it labelled its own.
+        policy: whose episodes were labelled, and how; None: the teacher labelled its own.
         seed: of instances and teacher.
         count: episodes asked for; fewer are there while the dataset isn't finished.
         versions, git: of the software that began it, as in bundles.
@@ -109,6 +114,9 @@ class Card:
         for name in ("teacher_gap_pct", "replay_gap_pct", "excess_pct"):
             total = sum(shard.episodes * getattr(shard, name) for shard in self.shards)
             out[name] = total / max(self.episodes, 1)
+        for name in _OF_TRIALS:
+            total = sum(shard.decisions * getattr(shard, name) for shard in self.shards)
+            out[name] = total / max(out["decisions"], 1)
         out["seconds"] = sum(shard.seconds for shard in self.shards)
         return out
 
@@ -127,8 +135,8 @@ def read_card(document: dict[str, Any], domain: str) -> Card:
     names = [f.name for f in fields(Card) if f.name != "domain"]
     check_head(document, domain, (*names, "quality", "domain", "schema"), (), (SCHEMA,), "card")
     limit, git, policy = document["time_limit_s"], document["git"], document["policy"]
-    keys = [f.name for f in fields(Shard)]
-    entries = read_entries(document["shards"], "shards", keys)
+    keys = [f.name for f in fields(Shard) if f.name not in _OF_TRIALS]
+    entries = read_entries(document["shards"], "shards", keys, _OF_TRIALS)
     card = Card(
         domain=domain,
         simulator=_table(document["simulator"], "simulator"),
@@ -156,10 +164,13 @@ def _same(found: Any, figures: Mapping[str, Any]) -> bool:
     """Whether these are the figures; Python's sums differ in the last digits from 3.12 on."""
     return (
         isinstance(found, dict)
-        and found.keys() == figures.keys()
+        and found.keys() <= figures.keys()
         and all(
-            found[name] == figure
-            or (isinstance(found[name], float) and math.isclose(found[name], figure, rel_tol=1e-9))
+            found.get(name, 0.0) == figure
+            or (
+                isinstance(found.get(name), float)
+                and math.isclose(found[name], figure, rel_tol=1e-9)
+            )
             for name, figure in figures.items()
         )
     )
@@ -189,6 +200,7 @@ def _read_shard(entry: dict[str, Any], number: int) -> Shard:
         inexact=read_integer(entry["inexact"], f"{where}inexact", 0, decisions),
         seconds=read_number(entry["seconds"], f"{where}seconds", 0.0),
         **{name: read_number(entry[name], f"{where}{name}") for name in gaps},
+        **{name: read_number(entry.get(name, 0.0), f"{where}{name}", 0.0) for name in _OF_TRIALS},
     )
 
 

@@ -32,20 +32,35 @@ def cross_entropy(log_probs: Tensor, targets: Tensor, blocks: int) -> Tensor:
     return -(targets * log_probs).sum() / blocks
 
 
+CLIPPED = 4.0  # costs of candidates, in usual deviations of those of a decision
+
+
 class Lessons:
     """A teacher's decisions, ready to be drawn in minibatches."""
 
-    def __init__(self, examples: Examples, embeddings: bool) -> None:
-        """Args: examples: of the teacher. embeddings: whether the policy sees static graphs."""
+    def __init__(self, examples: Examples, embeddings: bool, pull: float = 0.0) -> None:
+        """Args: examples: of the teacher. embeddings: whether the policy sees static graphs.
+
+        pull: weight of the action taken where candidates were tried out.
+        """
         self.examples = examples
         self.embeddings = embeddings
+        counts = np.diff(examples.obs["candidate_ptr"])
+        tried = np.repeat(examples.tried, counts)
+        self._targets = np.where(tried, np.float32(pull), np.float32(1.0)) * examples.targets
+        self._costs = examples.costs
+        if tried.any():
+            unit = _usual_spread(examples.costs, examples.obs["candidate_ptr"])
+            self._costs = np.clip(examples.costs / unit, -CLIPPED, CLIPPED)
 
     def __len__(self) -> int:
         """Number of decisions."""
         return len(self.examples)
 
-    def batch(self, index: NDArray[np.int64], policy: GraphPolicy) -> tuple[dict[str, Any], Tensor]:
-        """Observation of some decisions as the policy takes it, and the targets of its candidates.
+    def batch(
+        self, index: NDArray[np.int64], policy: GraphPolicy
+    ) -> tuple[dict[str, Any], Tensor, Tensor]:
+        """Observation of some decisions as the policy takes it, targets and costs of candidates.
 
         Args:
             index: (M,) decisions, rising.
@@ -53,7 +68,7 @@ class Lessons:
         """
         obs = select(self.examples.obs, index)
         rows, _ = ragged_rows(self.examples.obs["candidate_ptr"], index)
-        targets = self.examples.targets[rows]
+        labels = torch.from_numpy(np.stack([self._targets[rows], self._costs[rows]]))
         packed: Mapping[str, Any] = obs
         tensors: dict[str, Any] = {}
         if self.embeddings:
@@ -61,7 +76,8 @@ class Lessons:
             graphs = map(self.examples.store.graph, ids.tolist())
             tensors["graphs"] = collate(policy.schema, graphs).to(policy.device)
         tensors |= {k: torch.from_numpy(v).to(policy.device) for k, v in packed.items()}
-        return tensors, torch.from_numpy(targets).to(policy.device)
+        targets, costs = labels.to(policy.device)
+        return tensors, targets, costs
 
     def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
         """About so many decisions at random; of a few episodes where graphs must be encoded."""
@@ -89,6 +105,15 @@ class Lessons:
             yield np.sort(np.concatenate([order[starts[e] : starts[e + 1]] for e in part]))
 
 
+def _usual_spread(costs: NDArray[np.float32], ptr: NDArray[np.int64]) -> np.float32:
+    """Median over decisions, of those whose candidates differ, of the deviation of their costs."""
+    sizes, starts = np.diff(ptr), ptr[:-1]
+    means = np.add.reduceat(costs, starts) / sizes
+    squares = np.add.reduceat((costs - np.repeat(means, sizes)) ** 2, starts) / sizes
+    spreads = np.sqrt(squares[squares > 0])
+    return np.float32(np.median(spreads) if len(spreads) else 1.0)
+
+
 def clone(
     policy: GraphPolicy,
     examples: Examples,
@@ -114,7 +139,8 @@ def clone(
     if not len(examples):
         raise InputError("teacher", "expected decisions with a choice, found none")
     scaling = Scaling(examples.obs)
-    lessons = Lessons(replace(examples, obs=scaling.standardised(examples.obs)), policy.embeddings)
+    standardised = replace(examples, obs=scaling.standardised(examples.obs))
+    lessons = Lessons(standardised, policy.embeddings, config.pull)
     policy.set_training_mode(True)
     scaling.unfold(policy.decoder)
     try:
@@ -162,10 +188,16 @@ def _fit(
 
 
 def imitation_loss(policy: GraphPolicy, lessons: Lessons, index: NDArray[np.int64]) -> Tensor:
-    """Mean cross-entropy in nats over some decisions, (M,), with gradients."""
-    obs, targets = lessons.batch(index, policy)
+    """Mean over some decisions, (M,), with gradients.
+
+    The cross-entropy in nats towards the targets, and what the policy's choice is expected to cost
+    where candidates were tried out: noise of single costs averages out in it, as it wouldn't if the
+    best candidate were taken for the right one.
+    """
+    obs, targets, costs = lessons.batch(index, policy)
     log_probs, _, _ = policy.decode(obs)
-    return cross_entropy(log_probs, targets, len(index))
+    expected = (log_probs.exp() * costs).sum() / len(index)
+    return cross_entropy(log_probs, targets, len(index)) + expected
 
 
 @torch.no_grad()

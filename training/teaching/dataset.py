@@ -47,7 +47,9 @@ SCHEMA = 1  # of shards
 MOST_BYTES = 256 * MIB  # of a shard, unpacked
 MOST_CARD_BYTES = 16 * MIB
 MOST_ACTION = 2**31
+MOST = 1e6  # cost of a candidate as a share of the usual
 LOCK = ".lock"
+OPTIONAL = ("targets", "tried", "costs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,10 @@ class Episode:
         targets: (candidates of all decisions,) float32, each decision's probabilities over its
             candidates, one decision after another; None: all on the actions.
         cost: that the actions lead to.
+        tried: (T,) int64, rising: decisions whose candidates were tried out; None: none were. What
+            there is to learn of such an episode are these decisions alone.
+        costs: (candidates of all decisions tried,) float32, one decision after another: what each
+            would have cost more than the action taken, as a share of the usual cost.
         where: the place that it was read from, for messages; none if it was made here.
     """
 
@@ -69,6 +75,8 @@ class Episode:
     actions: NDArray[np.int64]
     targets: NDArray[np.float32] | None
     cost: float
+    tried: NDArray[np.int64] | None = None
+    costs: NDArray[np.float32] | None = None
     where: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +85,9 @@ class Episode:
         document["actions"] = self.actions.tolist()
         if self.targets is not None:  # nine digits are enough for any float32
             document["targets"] = [float(f"{value:.9g}") for value in self.targets.tolist()]
+        if self.tried is not None and self.costs is not None:
+            document["tried"] = self.tried.tolist()
+            document["costs"] = [float(f"{value:.9g}") for value in self.costs.tolist()]
         return document
 
 
@@ -147,7 +158,7 @@ def _episodes(
 
 
 def _episode(row: Any, where: str, domain: Domain[Any, Any], path: Path) -> Episode:
-    check_names(row, ("instance", "seed", "actions", "cost"), ("targets",), f"{where}.")
+    check_names(row, ("instance", "seed", "actions", "cost"), OPTIONAL, f"{where}.")
     try:
         instance = domain.instance_from_json(row["instance"])
     except InputError as error:
@@ -155,12 +166,20 @@ def _episode(row: Any, where: str, domain: Domain[Any, Any], path: Path) -> Epis
     targets = None
     if "targets" in row:
         targets = np.array(number_row(row["targets"], f"{where}.targets", 0.0, 1.0), np.float32)
+    tried = costs = None
+    if "tried" in row or "costs" in row:
+        tried = np.array(integer_row(row.get("tried"), f"{where}.tried", 0, MOST_ACTION), np.int64)
+        costs = np.array(number_row(row.get("costs"), f"{where}.costs", -MOST, MOST), np.float32)
+        if (np.diff(tried) <= 0).any():
+            raise InputError(f"{where}.tried", "expected rising numbers of decisions")
     return Episode(
         instance=instance,
         seed=read_integer(row["seed"], f"{where}.seed", 0),
         actions=np.array(integer_row(row["actions"], f"{where}.actions", 0, MOST_ACTION), np.int64),
         targets=targets,
         cost=read_number(row["cost"], f"{where}.cost"),
+        tried=tried,
+        costs=costs,
         where=f"{path}: {where}",
     )
 

@@ -85,7 +85,7 @@ class Reminder:
     def __init__(self, run: Run, examples: Examples) -> None:
         """Args: run: that learns. examples: of its teachers."""
         self._run = run
-        self._lessons = Lessons(examples, run.model.policy.embeddings)
+        self._lessons = Lessons(examples, run.model.policy.embeddings, run.config.teacher.pull)
         self._last = -1
         self._rng = np.random.default_rng()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -32,11 +32,15 @@ class Examples:
     Attributes:
         obs: of each decision; ``slot`` is the number of its episode, graphs are those of `store`.
         targets: (candidates of all decisions,) float32 probabilities, in the order of obs.
+        costs: (candidates of all decisions,) float32 of those that were tried out; 0 elsewhere.
+        tried: (decisions,) bool.
         store: the graphs, for `repack.rebase` and encoders.
     """
 
     obs: PackedObs
     targets: NDArray[np.float32]
+    costs: NDArray[np.float32]
+    tried: NDArray[np.bool_]
     store: GraphStore
 
     def __len__(self) -> int:
@@ -60,13 +64,31 @@ def replay(
     """
     store = GraphStore()
     parts = [_no_decisions(domain)]
-    targets: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
+    labels = [_Labels([], [], [])]
     for first in range(0, len(episodes), slots):
         group = _Group(domain, options, episodes[first : first + slots], first, store)
-        obs, wanted = group.play()
+        obs, part = group.play()
         parts.append(obs)
-        targets.append(wanted)
-    return Examples(join(parts), np.concatenate(targets), store)
+        labels.append(part)
+    targets = [row for part in labels for row in part.targets]
+    costs = [row for part in labels for row in part.costs]
+    tried = [mark for part in labels for mark in part.tried]
+    none = np.zeros(0, np.float32)
+    return Examples(
+        join(parts),
+        np.concatenate([none, *targets]),
+        np.concatenate([none, *costs]),
+        np.array(tried, np.bool_),
+        store,
+    )
+
+
+class _Labels(NamedTuple):
+    """Of decisions, each with a row over its candidates."""
+
+    targets: list[NDArray[np.float32]]
+    costs: list[NDArray[np.float32]]
+    tried: list[bool]
 
 
 def _no_decisions(domain: Domain[Any, Any]) -> PackedObs:
@@ -92,17 +114,19 @@ class _Group:
         self._sim.reset(range(len(episodes)), instances, seeds)
         self._graphs: dict[int, int] = {}  # of the simulator's store -> of ours
         self._rows = np.zeros(0, np.int64)  # of its node table -> of ours
-        self._used = np.zeros((2, len(episodes)), np.int64)  # actions and targets so far
-        self._targets: list[NDArray[np.float32]] = []
+        # actions, targets, decisions tried and their costs so far
+        self._used = np.zeros((4, len(episodes)), np.int64)
+        self._labels = _Labels([], [], [])
+        self._taught: list[bool] = []  # whether there is something to learn of the decision
 
-    def play(self) -> tuple[PackedObs, NDArray[np.float32]]:
-        """All decisions with a choice and their targets, episode after episode."""
+    def play(self) -> tuple[PackedObs, _Labels]:
+        """All decisions with a choice and their labels, episode after episode."""
         seen = [self._nothing]
         while len((obs := self._sim.observe())["slot"]):
             counts = np.diff(obs["candidate_ptr"])
             actions = self._actions(obs["slot"], counts)
             for slot, count, action in zip(obs["slot"], counts, actions, strict=True):
-                self._targets.append(self._target(int(slot), int(count), int(action)))
+                self._label(int(slot), int(count), int(action))
             seen.append(self._moved(obs))
             self._sim.step(actions)
         self._check_ends()
@@ -139,16 +163,38 @@ class _Group:
             raise self._wrong(slot, f"targets[{k}:{k + count}]", found)
         return out
 
+    def _label(self, slot: int, count: int, action: int) -> None:
+        """Take down what is known of a decision's candidates."""
+        episode, costs = self._episodes[slot], None
+        if episode.tried is not None and episode.costs is not None:
+            costs = self._costs(slot, count, episode.tried, episode.costs)
+        self._labels.targets.append(self._target(slot, count, action))
+        self._labels.costs.append(np.zeros(count, np.float32) if costs is None else costs)
+        self._labels.tried.append(costs is not None)
+        self._taught.append(count > 1 and (costs is not None or episode.tried is None))
+
+    def _costs(
+        self, slot: int, count: int, tried: NDArray[np.int64], costs: NDArray[np.float32]
+    ) -> NDArray[np.float32] | None:
+        """(count,) costs of a decision's candidates, if they were tried; the action was taken."""
+        number, k = self._used[2, slot], int(self._used[3, slot])
+        if number == len(tried) or tried[number] != self._used[0, slot] - 1:
+            return None
+        self._used[2, slot] += 1
+        self._used[3, slot] += count
+        if k + count > len(costs):
+            raise self._wrong(slot, "costs", f"expected at least {k + count}, found {len(costs)}")
+        return costs[k : k + count]
+
     def _check_ends(self) -> None:
         costs = self._sim.costs()
         for slot, episode in enumerate(self._episodes):
-            lengths = [len(episode.actions)]
-            lengths += [] if episode.targets is None else [len(episode.targets)]
-            for name, used, length in zip(
-                ("actions", "targets"), self._used, lengths, strict=False
+            for name, used in zip(
+                ("actions", "targets", "tried", "costs"), self._used, strict=True
             ):
-                if used[slot] != length:
-                    raise self._wrong(slot, name, f"expected {used[slot]}, found {length}")
+                found = getattr(episode, name)
+                if found is not None and used[slot] != len(found):
+                    raise self._wrong(slot, name, f"expected {used[slot]}, found {len(found)}")
             cost = float(costs[slot])
             if abs(cost - episode.cost) > COST_TOLERANCE * max(1.0, abs(cost)):
                 found = f"the actions lead to {cost:g}, found {episode.cost:g}"
@@ -182,11 +228,11 @@ class _Group:
                 rows = np.arange(start, start + nodes.num_nodes)
                 self._rows[begin : begin + nodes.num_nodes] = rows
 
-    def _sorted(self, obs: PackedObs) -> tuple[PackedObs, NDArray[np.float32]]:
-        """By episode, without decisions that have no choice."""
+    def _sorted(self, obs: PackedObs) -> tuple[PackedObs, _Labels]:
+        """By episode, without decisions of which there is nothing to learn."""
         order = np.argsort(obs["slot"], kind="stable")
-        order = order[np.diff(obs["candidate_ptr"])[order] > 1]
-        targets = [np.zeros(0, np.float32), *(self._targets[i] for i in order.tolist())]
+        order = order[np.array(self._taught, np.bool_)[order]]
+        labels = _Labels(*([part[i] for i in order.tolist()] for part in self._labels))
         out = select(obs, order)
         out["slot"] = out["slot"] + self._first
-        return out, np.concatenate(targets)
+        return out, labels

@@ -1,4 +1,4 @@
-"""Teaching: a solver's solutions of many instances become episodes of a dataset."""
+"""Teaching: what a solver or a policy's rollouts say of many instances becomes a dataset."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from graphsched.training.instances import InstanceSource
 from graphsched.training.teaching.card import MOST_EPISODES, Card, options_table
 from graphsched.training.teaching.dataset import Episode, add_shard, begin_dataset
 from graphsched.training.teaching.relabel import relabel
+from graphsched.training.teaching.trials import try_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from graphsched.envs.core.domain import Domain
     from graphsched.training.teaching.relabel import Relabelling
+    from graphsched.training.teaching.trials import Trials
 
 TEACH_STREAM = 0x746561  # sets instances to teach with apart from every other stream
 SHARD = 60  # episodes of a file: what an interrupt costs at most
@@ -45,11 +49,12 @@ class Lesson:
         seed: of instances and teacher.
         shard: episodes of a file.
         relabelling: of a policy's episodes; None: those of the teacher's solutions are kept.
+        trials: by which a policy teaches itself, in place of a solver.
     """
 
     domain: Domain[Any, Any]
     options: Any
-    solver: str
+    solver: str = ""
     time_limit_s: float | None = None
     kinds: Mapping[str, float] = field(default_factory=dict)
     given: Sequence[Any] = ()
@@ -58,10 +63,11 @@ class Lesson:
     seed: int = 0
     shard: int = SHARD
     relabelling: Relabelling | None = None
+    trials: Trials | None = None
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
-        if self.domain.follow is None:
+        if self.domain.follow is None and self.trials is None:
             problem = "solutions don't tell their decisions: it has no `Domain.follow`"
             raise InputError(f"domain {self.domain.name!r}", problem)
         if not 1 <= self.count <= MOST_EPISODES:
@@ -82,23 +88,49 @@ class Lesson:
         return f"{self.spec} (SHA-256 {hashlib.sha256(documents.encode()).hexdigest()})"
 
 
+class Pupils:
+    """The instances of a lesson."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        """Raises InputError if a kind of instance isn't known."""
+        self._lesson = lesson
+        self._source = None if lesson.given else InstanceSource(lesson.domain, lesson.kinds)
+
+    def __call__(self, number: int) -> Any:
+        """The instance of an episode; the same for the same seed."""
+        if self._source is None:
+            return self._lesson.given[number]
+        return self._source(np.random.default_rng([self._lesson.seed, TEACH_STREAM, number]))
+
+
 class Teacher:
     """Draws instances, solves them and follows the solutions."""
 
     def __init__(self, lesson: Lesson) -> None:
         """Open the solver. Raises InputError if it or a kind of instance isn't known."""
-        self._lesson, domain = lesson, lesson.domain
-        self._source = None if lesson.given else InstanceSource(domain, lesson.kinds)
+        self._lesson, self.instance = lesson, Pupils(lesson)
         asked = Request(baseline=lesson.solver, time_limit_s=lesson.time_limit_s)
-        contender = request_contender(domain, self.instance(0), asked)
+        contender = request_contender(lesson.domain, self.instance(0), asked)
         self.name, self.time_limit_s = contender.name, contender.time_limit_s
         self._solve = contender.make(lesson.seed, contender.time_limit_s)
 
-    def instance(self, number: int) -> Any:
-        """The instance of an episode; the same for the same seed."""
-        if self._source is None:
-            return self._lesson.given[number]
-        return self._source(np.random.default_rng([self._lesson.seed, TEACH_STREAM, number]))
+    def shard(
+        self, numbers: Sequence[int], tell: Callable[[str], None]
+    ) -> tuple[list[Episode], dict[str, Any]]:
+        """The episodes with these numbers, and figures of them."""
+        lesson, instances, solutions = self._lesson, [], []
+        for number in numbers:
+            instances.append(self.instance(number))
+            solutions.append(self.solve(instances[-1]))
+            if number == numbers[0]:
+                _try(lesson, instances[0], solutions[0])
+            tell(instances[-1].name)
+        found = _play(lesson, instances, solutions, numbers)
+        pairs = zip(instances, solutions, strict=True)
+        taught = [lesson.domain.cost(instance, solution) for instance, solution in pairs]
+        decisions = sum(len(episode.actions) for episode in found.episodes)
+        figures = {"decisions": decisions, "inexact": found.inexact}
+        return found.episodes, figures | _gaps(lesson, found.episodes, np.array(taught))
 
     def solve(self, instance: Any) -> Any:
         """The teacher's solution; raises InputError unless it is feasible."""
@@ -108,6 +140,45 @@ class Teacher:
             problem = f"its solution of {instance.name!r:.60} is infeasible"
             raise InputError(self.name, f"{problem}: {violations[0].message}")
         return solution
+
+
+class SelfTeacher:
+    """Draws instances and tries out the candidates of a policy's own decisions."""
+
+    name = "rollouts"
+    time_limit_s = None
+
+    def __init__(self, lesson: Lesson) -> None:
+        """Raises InputError if a kind of instance isn't known."""
+        assert lesson.trials is not None
+        self._lesson, self._how, self.instance = lesson, lesson.trials, Pupils(lesson)
+
+    def shard(
+        self, numbers: Sequence[int], tell: Callable[[str], None]
+    ) -> tuple[list[Episode], dict[str, Any]]:
+        """The episodes with these numbers, and figures of them."""
+        lesson = self._lesson
+        instances = [self.instance(number) for number in numbers]
+        found = try_out(
+            lesson.domain, lesson.options, self._how, instances, _seeds(lesson, numbers)
+        )
+        for instance in instances:
+            tell(instance.name)
+        tried = sum(0 if e.tried is None else len(e.tried) for e in found.episodes)
+        figures: dict[str, Any] = {"decisions": tried, "inexact": found.better}
+        figures |= {"spread_pct": 100.0 * found.spread, "noise_pct": 100.0 * found.noise}
+        costs = np.array([episode.cost for episode in found.episodes])
+        return found.episodes, figures | _gaps(lesson, found.episodes, costs)
+
+
+def _seeds(lesson: Lesson, numbers: Sequence[int]) -> list[int]:
+    """Of episodes, so that other seeds of a lesson see other futures."""
+    return [lesson.seed * MOST_EPISODES + number for number in numbers]
+
+
+def open_teacher(lesson: Lesson) -> Teacher | SelfTeacher:
+    """Whoever teaches it. Raises InputError if a solver or a kind of instance isn't known."""
+    return Teacher(lesson) if lesson.trials is None else SelfTeacher(lesson)
 
 
 @dataclass(frozen=True)
@@ -163,7 +234,7 @@ def follow(
     return Followed(episodes, inexact)
 
 
-def ask(lesson: Lesson, teacher: Teacher) -> Card:
+def ask(lesson: Lesson, teacher: Teacher | SelfTeacher) -> Card:
     """The card of what a lesson asks for, without shards."""
     return Card(
         domain=lesson.domain.name,
@@ -173,14 +244,23 @@ def ask(lesson: Lesson, teacher: Teacher) -> Card:
         time_limit_s=teacher.time_limit_s,
         seed=lesson.seed,
         count=lesson.count,
-        policy=None if lesson.relabelling is None else lesson.relabelling.words,
+        policy=_whose(lesson),
         versions=versions(),
         git=git_hash(),
     )
 
 
+def _whose(lesson: Lesson) -> str | None:
+    """Policy whose episodes are labelled."""
+    how = lesson.trials or lesson.relabelling
+    return None if how is None else how.words
+
+
 def teach(
-    lesson: Lesson, teacher: Teacher, folder: Path, tell: Callable[[str], None] = lambda words: None
+    lesson: Lesson,
+    teacher: Teacher | SelfTeacher,
+    folder: Path,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Card:
     """Write a dataset, or what it lacks; an interrupt costs the shard in progress.
 
@@ -197,39 +277,25 @@ def teach(
     for _ in range(card.episodes):
         tell("already there")
     while card.episodes < card.count:
-        size = min(lesson.shard, card.count - card.episodes)
+        began, size = cpu_s(), min(lesson.shard, card.count - card.episodes)
         numbers = range(card.episodes, card.episodes + size)
-        card = add_shard(folder, card, *_shard(lesson, teacher, numbers, tell))
+        episodes, figures = teacher.shard(numbers, tell)
+        card = add_shard(folder, card, episodes, figures | {"seconds": cpu_s() - began})
     return card
 
 
-def _shard(
-    lesson: Lesson, teacher: Teacher, numbers: Sequence[int], tell: Callable[[str], None]
-) -> tuple[list[Episode], dict[str, Any]]:
-    """The episodes with these numbers, and figures of them."""
-    began, domain = cpu_s(), lesson.domain
-    instances, solutions = [], []
-    for number in numbers:
-        instances.append(teacher.instance(number))
-        solutions.append(teacher.solve(instances[-1]))
-        if number == numbers[0]:
-            _try(lesson, instances[0], solutions[0])
-        tell(instances[-1].name)
-    found = _play(lesson, instances, solutions, numbers)
-    pairs = zip(instances, solutions, strict=True)
-    taught = np.array([domain.cost(instance, solution) for instance, solution in pairs])
-    reached = np.array([episode.cost for episode in found.episodes])
-    bounds = np.array([domain.lower_bound(instance) for instance in instances])
+def _gaps(
+    lesson: Lesson, episodes: Sequence[Episode], taught: NDArray[np.float64]
+) -> dict[str, float]:
+    """Costs of a teacher's solutions (N,), and what episodes make of them, above lower bounds."""
+    reached = np.array([episode.cost for episode in episodes])
+    bounds = np.array([lesson.domain.lower_bound(episode.instance) for episode in episodes])
     reference = np.where(bounds > 0, bounds, np.maximum(taught, 1e-9))
-    figures = {
-        "decisions": sum(len(episode.actions) for episode in found.episodes),
-        "inexact": found.inexact,
+    return {
         "teacher_gap_pct": _mean_pct(taught, reference),
         "replay_gap_pct": _mean_pct(reached, reference),
         "excess_pct": _mean_pct(reached, np.maximum(taught, 1e-9)),
-        "seconds": cpu_s() - began,
     }
-    return found.episodes, figures
 
 
 def _play(

@@ -24,11 +24,18 @@ def kernel(function: F, /) -> F: ...
 
 
 @overload
-def kernel(*, entry: bool = True, fastmath: Set[str] = ...) -> Callable[[F], F]: ...
+def kernel(
+    *, entry: bool = True, allocates: bool = True, fastmath: Set[str] = ...
+) -> Callable[[F], F]: ...
 
 
 def kernel(
-    function: F | None = None, /, *, entry: bool = True, fastmath: Set[str] = frozenset()
+    function: F | None = None,
+    /,
+    *,
+    entry: bool = True,
+    allocates: bool = True,
+    fastmath: Set[str] = frozenset(),
 ) -> F | Callable[[F], F]:
     """Compile a function; as ``@kernel`` or ``@kernel(...)``.
 
@@ -37,20 +44,25 @@ def kernel(
         entry: whether Python can call it. Without, it can be called from compiled code only, and
             takes less time to compile: unpacking a struct of arrays with dozens of fields is much
             more code than a small kernel.
+        allocates: whether it may make arrays. Without, references to arrays aren't counted, which
+            is more work than most kernels that are handed a struct of dozens of arrays do; one that
+            makes an array all the same doesn't compile.
         fastmath: LLVM's fast-math flags, such as ``contract``.
     """
     if function is None:
-        return lambda function: _compiled(function, entry, fastmath)
-    return _compiled(function, entry, fastmath)
+        return lambda function: _compiled(function, entry, allocates, fastmath)
+    return _compiled(function, entry, allocates, fastmath)
 
 
-def _compiled(function: F, entry: bool, fastmath: Set[str]) -> F:
+def _compiled(function: F, entry: bool, allocates: bool, fastmath: Set[str]) -> F:
     # No C code calls a kernel; numba would compile an entry for it all the same.
     options: dict[str, Any] = {"no_cfunc_wrapper": True}
     if fastmath:
         options["fastmath"] = set(fastmath)
     if not entry:
         options["no_cpython_wrapper"] = True
+    if not allocates:
+        options["_nrt"] = False
     dispatcher: Any = njit(**options)(function)
     if dispatcher is not function:  # it is, with NUMBA_DISABLE_JIT
         # What numba's own enable_caching does, which knows its own caches only.

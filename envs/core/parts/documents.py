@@ -101,14 +101,16 @@ def read_list(value: Any, where: str, what: str) -> list[Any]:
     return value
 
 
-def read_entries(value: Any, where: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+def read_entries(
+    value: Any, where: str, keys: Sequence[str], optional: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """A list of objects that have the keys and no other; raises InputError with the row."""
     shape = f"{{{', '.join(keys)}}}"
     out = read_list(value, where, shape)
     for i, row in enumerate(out):
         if not isinstance(row, dict):
             raise InputError(f"{where}[{i}]", f"expected {shape}, found {row!r:.60}")
-        check_names(row, keys, (), f"{where}[{i}].")
+        check_names(row, keys, optional, f"{where}[{i}].")
     return out
 
 

@@ -29,9 +29,13 @@ MAX_SLOTS = 64
 
 
 class Pairs(NamedTuple):
-    """All pairs on offer in a slot, (C,) each; times from the job's own point of view."""
+    """All pairs on offer in a slot, (C,) each; times from the job's own point of view.
 
-    task: Floats  # place of the task among the ready ones: older jobs and higher ranks first
+    They come by tasks, those of older jobs and higher ranks first, each task's by finish.
+    """
+
+    candidate: NDArray[np.int64]  # its number
+    task: Floats  # place of the task among the ready ones
     lane: Floats
     duration: Floats  # mean
     ready: Floats  # arrival of the data
@@ -76,17 +80,21 @@ def _stream_pairs(sim: SocSim, slot: int) -> Pairs:
     state = sim.state.stream
     count = int(state.num_candidates[slot])
     job, task = state.job[slot, :count], state.task[slot, :count]
-    lane = state.where[slot, :count]
+    # Candidates come by longest path, which plain rules know nothing of.
+    rank_up = state.rank_up[slot, state.kind[slot, job], task]
+    order = np.lexsort((task, -rank_up, job))
+    job, task, lane = job[order], task[order], state.where[slot, order]
     kind = state.kind[slot, job]
     number = np.cumsum(np.append(0, (np.diff(job) != 0) | (np.diff(task) != 0)))
     return Pairs(
+        order,
         number.astype(np.float64),
         lane.astype(np.float64),
         state.duration[slot, kind, task, lane],
-        state.ready_at[slot, :count],
-        state.at[slot, :count],
+        state.ready_at[slot, order],
+        state.at[slot, order],
         np.maximum(state.promised[slot, lane], state.clock[slot]),
-        state.rank_up[slot, kind, task],
+        rank_up[order],
         state.mean[slot, kind, task],
     )
 
@@ -99,6 +107,7 @@ def _plan_pairs(sim: SocSim, slot: int) -> Pairs:
     free = np.where(state.filled[slot, lane] > 0, state.finish[slot, lane, last], 0.0)
     ready = state.ready_at[slot, :count]
     return Pairs(
+        np.arange(count),
         np.cumsum(np.append(0, np.diff(task) != 0)).astype(np.float64),
         lane.astype(np.float64),
         state.duration[slot, task, lane],
@@ -115,7 +124,10 @@ def play(
     options: SolverOptions,
     choose: Callable[[SocSim, int, Pairs, np.random.Generator | None], int],
 ) -> SocSolution:
-    """Best of ``options.samples`` episodes, the first of which is unperturbed."""
+    """Best of ``options.samples`` episodes, the first of which is unperturbed.
+
+    choose: the place among the pairs of a slot, given a generator where it is to be perturbed.
+    """
     rng = np.random.default_rng(options.seed)
     best: SocSolution | None = None
     pairs = _stream_pairs if instance.is_stream else _plan_pairs
@@ -126,10 +138,10 @@ def play(
         sim.reset(range(runs), [instance] * runs, [0] * runs)
         while len(slots := np.flatnonzero(sim.waiting)):
             perturb = [rng if s + first > 0 else None for s in slots]
-            actions = [
-                choose(sim, s, pairs(sim, s), noise)
-                for s, noise in zip(slots.tolist(), perturb, strict=True)
-            ]
+            actions = []
+            for s, noise in zip(slots.tolist(), perturb, strict=True):
+                offered = pairs(sim, s)
+                actions.append(offered.candidate[choose(sim, s, offered, noise)])
             sim.step(np.array(actions, np.int64))
         found = sim.solution(int(np.argmin(sim.costs())))
         if best is None or found.cost < best.cost:
@@ -171,8 +183,8 @@ def follow_plans(
     def choose(sim: SocSim, slot: int, pairs: Pairs, rng: np.random.Generator | None) -> int:
         state = sim.state.stream
         count = len(pairs.task)
-        kinds = state.kind[slot, state.job[slot, :count]].tolist()
-        tasks = state.task[slot, :count].tolist()
+        kinds = state.kind[slot, state.job[slot, pairs.candidate]].tolist()
+        tasks = state.task[slot, pairs.candidate].tolist()
         wanted = np.array([pes[k][i] for k, i in zip(kinds, tasks, strict=True)])
         off = (lane_pe[pairs.lane.astype(np.int64)] != wanted).astype(np.float64)
         rank = pairs.rank_up

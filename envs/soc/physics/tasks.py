@@ -39,6 +39,10 @@ class Tasks(NamedTuple):
     rank_up: Floats  # (N,) longest path to an exit, the task included
     rank_down: Floats  # (N,) longest path from an entry, the task excluded
     oct: Floats  # (N, P) optimistic cost table: least path to an exit, the task excluded
+    least: Floats  # (N,) duration on the quickest lane
+    rest: Floats  # (N, P) least time from the task's end on a lane to the job's end
+    head: Floats  # (N,) least time from the job's begin to the task's start
+    path: Floats  # (N,) least time from the task's start to the job's end
     ticks: bool
 
 
@@ -85,6 +89,47 @@ def _ranks(
         up[i] = longest + mean[i]
 
 
+@kernel
+def _least_paths(
+    duration: Floats,
+    slowness: Floats,
+    ticks: bool,
+    order: Ints,
+    succ_ptr: Ints,
+    succ: Ints,
+    volume: Floats,
+    rest: Floats,
+    arrival: Floats,
+) -> None:
+    """Fill least times after each task on each lane, and of its inputs there; both (N, P).
+
+    Each successor may choose its lane, and each of a task's inputs comes at its own best; nothing
+    waits for a lane. So these are bounds, unlike ranks by means, and hold on whatever platform.
+    """
+    lanes = duration.shape[1]
+    arrival[:] = 0.0
+    for i in order:
+        for k in range(succ_ptr[i], succ_ptr[i + 1]):
+            j = succ[k]
+            for p in range(lanes):
+                soonest = np.inf
+                for q in range(lanes):
+                    sent = arrival[i, q] + duration[i, q]
+                    soonest = min(soonest, sent + transfer(volume[k], slowness[q, p], ticks))
+                arrival[j, p] = max(arrival[j, p], soonest)
+    for at in range(len(order) - 1, -1, -1):
+        i = order[at]
+        rest[i] = 0.0
+        for k in range(succ_ptr[i], succ_ptr[i + 1]):
+            j = succ[k]
+            for p in range(lanes):
+                least = np.inf
+                for q in range(lanes):
+                    move = transfer(volume[k], slowness[p, q], ticks)
+                    least = min(least, move + duration[j, q] + rest[j, q])
+                rest[i, p] = max(rest[i, p], least)
+
+
 @lru_cache(maxsize=4096)
 def tasks_of(job: Job, platform: Platform, ticks: bool = False) -> Tasks:
     """Arrays of a job; kept for the last few thousand jobs.
@@ -117,6 +162,8 @@ def tasks_of(job: Job, platform: Platform, ticks: bool = False) -> Tasks:
         down,
         oct_table,
     )
+    rest, arrival = np.empty((tasks, lanes)), np.empty((tasks, lanes))
+    _least_paths(duration, slowness, ticks, job.order, succ_ptr, succ, volume, rest, arrival)
     return Tasks(
         duration,
         slowness,
@@ -130,6 +177,10 @@ def tasks_of(job: Job, platform: Platform, ticks: bool = False) -> Tasks:
         up,
         down,
         oct_table,
+        duration.min(axis=1),
+        rest,
+        np.where(np.isfinite(duration), arrival, np.inf).min(axis=1),  # where it can start
+        (duration + rest).min(axis=1),
         ticks,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphsched.envs.core.arrays import write
 from graphsched.envs.soc.bounds import tails
-from graphsched.envs.soc.features import ccr, lane_slowness
+from graphsched.envs.soc.features import LEAST, ccr, lane_slowness, spread
 from graphsched.envs.soc.instance import NOISES
 from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.plan.kernel import begin_slots, execute, step_slots
@@ -89,12 +89,12 @@ class PlanMode:
             "lanes": lanes,
             "home": np.where(able, tasks.duration, 2 * tasks.mean[:, None]).sum(axis=0).argmin(),
             "ticks": instance.ticks,
-            "mean_slowness": tasks.slowness.mean(),
             "ccr": ccr(instance.jobs[0], instance.platform, instance.ticks),
             "noise": instance.noise.std if instance.noise.kind != "none" else 0.0,
-            "unit": max(tasks.mean.mean(), 1e-9),
-            "scale": max(tasks.rank_up.max(), 1e-9),
-            "first_bound": max(bound, 1e-9),
+            "spread": spread(tasks),
+            "unit": max(tasks.least.mean(), LEAST),
+            "scale": max(tasks.path.max(), LEAST),
+            "first_bound": max(bound, LEAST),
             "bound": bound,
             "planned": 0,
             "front": 0,
@@ -104,16 +104,17 @@ class PlanMode:
             "load": 0.0,
             "lane": -1,
             "mean": tasks.mean,
-            "least": np.where(able, tasks.duration, np.inf).min(axis=1),
+            "least": tasks.least,
             "rank_up": tasks.rank_up,
-            "rank_down": tasks.rank_down,
+            "rest": tasks.rest,
+            "head": tasks.head,
+            "path": tasks.path,
             "tail": tail,
             "by_rank": np.lexsort((position, -tasks.rank_up)),
             "waits": np.diff(tasks.pred_ptr),
             "lane_slowness": lane_slowness(tasks),
             "support": able.mean(axis=0),
             "duration": tasks.duration,
-            "oct": np.where(able, tasks.oct, np.inf),
             "slowness": tasks.slowness,
             **{name: getattr(tasks, name) for name in _EDGES},
         }

@@ -2,7 +2,8 @@
 
 The pilot method (Duin & Voss 1999), as in HEFT's lookahead but to the end: after each candidate the
 remaining tasks are planned in order of upward rank, each on the lane of earliest finish (as HEFT
-does), of least finish + OCT (as PEFT does), or on the candidate's lane (everything in one place).
+does), of least finish + rest (as PEFT does, whose table of costs is of means), or on the candidate's
+lane (everything in one place).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-EFT, OCT, STAY = 0, 1, 2
+EFT, STRAIGHT, STAY = 0, 1, 2
 
 
 class Scratch(NamedTuple):
@@ -48,7 +49,7 @@ def empty_scratch(tasks: int, lanes: int) -> Scratch:
 def complete(
     choice: int,
     stay: int,  # lane for choice STAY
-    steps: int,  # tasks to plan; the rest is judged by rank
+    steps: int,  # tasks to plan; of the others the least path counts
     size: int,
     lanes: int,
     by_rank: Ints,  # (N,) tasks by falling upward rank
@@ -57,9 +58,8 @@ def complete(
     pred_ptr: Ints,
     pred: Ints,
     volume: Floats,
-    rank_up: Floats,
-    mean: Floats,
-    oct_table: Floats,  # (N, P)
+    path: Floats,  # (N,)
+    rest: Floats,  # (N, P)
     ticks: bool,
     lane: Ints,
     end: Floats,
@@ -79,7 +79,7 @@ def complete(
         if left == 0:  # the paths that lead on from what is planned
             for e in range(pred_ptr[i], pred_ptr[i + 1]):
                 if lane[pred[e]] >= 0:
-                    latest = max(latest, end[pred[e]] + rank_up[i])
+                    latest = max(latest, end[pred[e]] + path[i])
             continue
         left -= 1
         only = choice == STAY and duration[i, stay] < np.inf
@@ -91,7 +91,7 @@ def complete(
         best, starts, where, spot = np.inf, 0.0, -1, 0
         for p in range(lanes):
             length = duration[i, p]
-            extra = length + oct_table[i, p] if choice == OCT else length
+            extra = length + rest[i, p] if choice == STRAIGHT else length
             if ready[p] + extra >= best or (only and p != stay) or length == np.inf:
                 continue
             start, place = find_gap(begin[p], finish[p], count[p], ready[p], length)

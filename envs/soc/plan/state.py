@@ -26,17 +26,18 @@ class PlanState(NamedTuple):
     mean: Annotated[Floats, "B", "N"]
     least: Annotated[Floats, "B", "N"]  # least duration
     rank_up: Annotated[Floats, "B", "N"]
-    rank_down: Annotated[Floats, "B", "N"]
-    oct: Annotated[Floats, "B", "N", "P"]
+    rest: Annotated[Floats, "B", "N", "P"]
+    head: Annotated[Floats, "B", "N"]
+    path: Annotated[Floats, "B", "N"]
     tail: Annotated[Floats, "B", "N"]  # least time after the task, transfers left out
     by_rank: Annotated[Ints, "B", "N"]  # tasks by falling upward rank
-    mean_slowness: Annotated[Floats, "B"]
     lane_slowness: Annotated[Floats, "B", "P"]
     support: Annotated[Floats, "B", "P"]
     ccr: Annotated[Floats, "B"]
+    spread: Annotated[Floats, "B"]
     noise: Annotated[Floats, "B"]
-    unit: Annotated[Floats, "B"]  # mean task duration, > 0
-    scale: Annotated[Floats, "B"]  # longest path, > 0
+    unit: Annotated[Floats, "B"]  # mean least duration of a task, > 0
+    scale: Annotated[Floats, "B"]  # least path, > 0
     first_bound: Annotated[Floats, "B"]  # makespan bound before the first move, > 0
     # the partial plan
     lane: Annotated[Ints, "B", "N"]  # -1 where not planned

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _duration, _gap, _kind = randomness.duration, randomness.gap, randomness.kind
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _inject(state: StreamState, b: int) -> None:
     """A job enters the system."""
     n = state.jobs[b]
@@ -44,13 +44,13 @@ def _inject(state: StreamState, b: int) -> None:
     state.num_live[b] += 1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _room(state: StreamState, b: int) -> bool:
     """Whether the arrays hold one job more; a future that was redrawn may bring too many."""
     return bool(state.jobs[b] < state.kind.shape[1])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _arrivals(state: StreamState, b: int) -> None:
     """Jobs that arrive now."""
     while state.next_arrival[b] <= state.clock[b]:
@@ -67,7 +67,7 @@ def _arrivals(state: StreamState, b: int) -> None:
         state.next_arrival[b] += pause + gap
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _leave(state: StreamState, b: int, n: int) -> None:
     """A job is complete."""
     spot = 0
@@ -83,7 +83,7 @@ def _leave(state: StreamState, b: int, n: int) -> None:
         _inject(state, b)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _ends(state: StreamState, b: int) -> None:
     """Tasks that end now."""
     for p in range(state.lanes[b]):
@@ -104,7 +104,7 @@ def _ends(state: StreamState, b: int) -> None:
             _leave(state, b, n)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _starts(state: StreamState, b: int) -> bool:
     """Idle lanes begin; returns whether a task of no length did, which ends at once."""
     instant = False
@@ -137,7 +137,7 @@ def _starts(state: StreamState, b: int) -> bool:
     return instant
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _next_event(state: StreamState, b: int) -> float:
     out = float(state.next_arrival[b])
     for p in range(state.lanes[b]):
@@ -152,7 +152,7 @@ def _next_event(state: StreamState, b: int) -> float:
     return out
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _estimate_free(state: StreamState, b: int) -> None:
     """When each lane will be through with its assigned work, by mean durations."""
     clock = state.clock[b]
@@ -174,7 +174,7 @@ def _estimate_free(state: StreamState, b: int) -> None:
             state.free[b, p] = start + state.duration[b, state.kind[b, job], task, p]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def arrival_of_data(state: StreamState, b: int, n: int, i: int, p: int) -> float:
     """When the inputs of a ready task could be on lane p."""
     q = state.kind[b, n]
@@ -191,7 +191,7 @@ def arrival_of_data(state: StreamState, b: int, n: int, i: int, p: int) -> float
     return out
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _occupy_links(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     """Transfers of a task that was just assigned take their links, one after the other."""
     q = state.kind[b, n]
@@ -208,7 +208,7 @@ def _occupy_links(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     state.data_at[b, n, i] = last
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def assign(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     """Give a ready task to a lane."""
     state.data_at[b, n, i] = arrival_of_data(state, b, n, i, p)
@@ -225,7 +225,7 @@ def assign(state: StreamState, b: int, n: int, i: int, p: int) -> None:
     state.free[b, p] = max(state.free[b, p], state.data_at[b, n, i]) + length
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _add_task(state: StreamState, b: int, n: int, i: int, most: int, count: int) -> int:
     """Candidates of a task: of each PE its soonest lane, ``most`` of least finish."""
     q, first = state.kind[b, n], count
@@ -260,32 +260,32 @@ def _add_task(state: StreamState, b: int, n: int, i: int, most: int, count: int)
     return count
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _find_candidates(
     state: StreamState, b: int, max_ready: int, max_lanes: int, defer: bool
 ) -> None:
-    """Ready tasks, those of older jobs and higher rank first, each on its best lanes."""
+    """Ready tasks, those of older jobs and longer path first, each on its best lanes."""
     count, ready, tasks = 0, 0, 0
     for k in range(state.num_live[b]):
         n = state.live[b, k]
         q = state.kind[b, n]
         before = np.inf
         last = -1
-        while True:  # by falling rank, lowest number on ties
+        while True:  # by falling path, lowest number on ties
             best = -1
             for i in range(state.size[b, q]):
-                rank = state.rank_up[b, q, i]
+                rank = state.path[b, q, i]
                 if (
                     state.status[b, n, i] != READY
                     or rank > before
                     or (rank == before and i <= last)
                 ):
                     continue
-                if best < 0 or rank > state.rank_up[b, q, best]:
+                if best < 0 or rank > state.path[b, q, best]:
                     best = i
             if best < 0:
                 break
-            before, last = state.rank_up[b, q, best], best
+            before, last = state.path[b, q, best], best
             ready += 1
             if tasks < max_ready:
                 count = _add_task(state, b, n, best, max_lanes, count)
@@ -301,7 +301,7 @@ def _find_candidates(
     state.num_ready[b], state.num_candidates[b] = ready, count
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _advance(state: StreamState, b: int, max_ready: int, max_lanes: int, defer: bool) -> None:
     """Run on until there is a choice or the horizon is reached; forced choices are taken."""
     while True:
@@ -330,7 +330,7 @@ def _advance(state: StreamState, b: int, max_ready: int, max_lanes: int, defer: 
             return
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _worth(state: StreamState, b: int) -> float:
     """What rewards must sum to so far."""
     if state.slot_status[b] == DONE:

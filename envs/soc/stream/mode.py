@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.arrays import arrays_of, write
-from graphsched.envs.soc.features import ccr, lane_slowness
+from graphsched.envs.soc.features import ccr, lane_slowness, spread
 from graphsched.envs.soc.instance import NOISES
 from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.solution import SocSolution
 from graphsched.envs.soc.sources.randomness import most_arrivals
 from graphsched.envs.soc.stream.kernel import begin_slots, step_slots
-from graphsched.envs.soc.stream.pilot import empty_scratch
+from graphsched.envs.soc.stream.pilot import empty_outlook, empty_sight
 from graphsched.envs.soc.stream.rows import fill_rows
+from graphsched.envs.soc.stream.standing import standing_of_slots
 from graphsched.envs.soc.stream.state import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsched.envs.core.arrays import Ints
+    from graphsched.envs.core.arrays import Floats, Ints
     from graphsched.envs.core.graph import PackedObs
     from graphsched.envs.core.sim import StepResult
     from graphsched.envs.soc.instance import SocInstance
     from graphsched.envs.soc.options import SocOptions
     from graphsched.envs.soc.physics.tasks import Tasks
+    from graphsched.envs.soc.stream.pilot import Outlook, Sight
     from graphsched.envs.soc.stream.state import StreamState
 
-_TASK_ROWS = ("mean", "rank_up", "rank_down", "pred_ptr", "succ_ptr")
+_TASK_ROWS = ("mean", "least", "rank_up", "head", "path", "pred_ptr", "succ_ptr")
 _EDGE_ROWS = ("pred", "pred_volume", "succ", "succ_volume")
-PATHS = 1.3  # a job's expected latency in units of its longest path by mean times
+PATHS = 1.3  # a job's expected latency in units of its least path
 
 
 def _most_jobs(instance: SocInstance) -> int:
@@ -45,12 +47,18 @@ def _kinds(instance: SocInstance) -> list[Tasks]:
     return [tasks_of(job, instance.platform, instance.ticks) for job in instance.jobs]
 
 
+def _scratch(state: StreamState) -> tuple[Sight, Outlook, Outlook]:
+    live, size, lanes = state.live.shape[1], state.status.shape[2], state.free.shape[1]
+    sight = empty_sight(live, size, state.pred.shape[2], lanes)
+    return sight, empty_outlook(live, size, lanes), empty_outlook(live, size, lanes)
+
+
 class StreamMode:
     """Slots in which jobs keep coming.
 
     While an episode runs, a completed job pays 1 and a job in the system costs 1 for each reference
     latency that it stays, both over the expected number of jobs. The last reward makes the sum
-    ``1 - mean latency / reference``, where the reference is `PATHS` times the jobs' mean longest path.
+    ``1 - mean latency / reference``, where the reference is `PATHS` times the jobs' mean least path.
     """
 
     def __init__(self, options: SocOptions) -> None:
@@ -78,8 +86,8 @@ class StreamMode:
         for array in arrays_of(state):
             array[slot] = 0
         share = np.array(stream.mix)
-        units = np.array([tasks.mean.mean() for tasks in kinds])
-        paths = np.array([tasks.rank_up.max() for tasks in kinds])
+        units = np.array([tasks.least.mean() for tasks in kinds])
+        paths = np.array([tasks.path.max() for tasks in kinds])
         reference = max(PATHS * float(share @ paths), 1e-9)
         ratios = [ccr(job, instance.platform, instance.ticks) for job in instance.jobs]
         able = [np.isfinite(tasks.duration) for tasks in kinds]
@@ -95,8 +103,8 @@ class StreamMode:
             "mean_gap": stream.mean_gap,
             "queues": stream.when_full == "queue",
             "seed": instance.seed,
-            "mean_slowness": kinds[0].slowness.mean(),
             "ccr": float(share @ np.array(ratios)),
+            "spread": float(share @ np.array([spread(tasks) for tasks in kinds])),
             "unit": max(float(share @ units), 1e-9),
             "scale": max(float(share @ paths), 1e-9),
             "reference": reference,
@@ -114,11 +122,10 @@ class StreamMode:
 
     def _load_kind(self, state: StreamState, slot: int, q: int, tasks: Tasks) -> None:
         size, lanes = tasks.duration.shape
-        able = np.isfinite(tasks.duration)
         state.size[slot, q] = size
         state.duration[slot, q, :size, :lanes] = tasks.duration
-        state.oct[slot, q, :size, :lanes] = np.where(able, tasks.oct, np.inf)
-        state.least[slot, q, :size] = np.where(able, tasks.duration, np.inf).min(axis=1)
+        state.rest[slot, q, :size, :lanes] = tasks.rest
+        state.home[slot, q, :size] = tasks.lane_pe[tasks.duration.argmin(axis=1)]
         for name in (*_TASK_ROWS, *_EDGE_ROWS):
             values = getattr(tasks, name)
             getattr(state, name)[slot, q, : len(values)] = values
@@ -147,14 +154,12 @@ class StreamMode:
 
         first_row: (num_slots, kinds) node-table rows of each slot's graphs.
         """
-        live, size, lanes = state.live.shape[1], state.status.shape[2], state.free.shape[1]
         context = np.empty((len(blocks), obs["context"].shape[1]), np.float32)
         fill_rows(
             state,
             slots,
             self.options.pilot_steps,
-            empty_scratch(live, size, lanes),
-            empty_scratch(live, size, lanes),
+            *_scratch(state),
             first_row,
             obs["candidate_ptr"][blocks],
             obs["resource_ptr"][blocks],
@@ -166,6 +171,12 @@ class StreamMode:
             obs["resource_node"],
         )
         obs["context"][blocks] = context
+
+    def standing(self, state: StreamState, slots: Ints, rates: Floats) -> Floats:
+        """(N,) what slots cost so far, compared with others of the same episode; rates: (N,)."""
+        out = np.empty(len(slots))
+        standing_of_slots(state, slots, rates, *_scratch(state), out)
+        return out
 
     def cost(self, state: StreamState, slot: int, instance: SocInstance) -> float:
         """Mean latency of completed jobs; the horizon if there is none."""

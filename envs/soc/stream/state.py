@@ -38,12 +38,14 @@ class StreamState(NamedTuple):
     mean: Annotated[Floats, "B", "Q", "N"]
     least: Annotated[Floats, "B", "Q", "N"]
     rank_up: Annotated[Floats, "B", "Q", "N"]
-    rank_down: Annotated[Floats, "B", "Q", "N"]
-    oct: Annotated[Floats, "B", "Q", "N", "P"]
-    mean_slowness: Annotated[Floats, "B"]
+    rest: Annotated[Floats, "B", "Q", "N", "P"]
+    head: Annotated[Floats, "B", "Q", "N"]
+    path: Annotated[Floats, "B", "Q", "N"]
+    home: Annotated[Ints, "B", "Q", "N"]  # the PE that runs the task quickest
     lane_slowness: Annotated[Floats, "B", "P"]
     support: Annotated[Floats, "B", "P"]
     ccr: Annotated[Floats, "B"]
+    spread: Annotated[Floats, "B"]
     unit: Annotated[Floats, "B"]
     scale: Annotated[Floats, "B"]
     reference: Annotated[Floats, "B"]  # latency that a reward of 0 stands for

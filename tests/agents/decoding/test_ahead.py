@@ -10,6 +10,7 @@ import pytest
 
 from graphsched.agents.bundles.shipped import shipped_policy
 from graphsched.agents.decoding import ahead as module
+from graphsched.agents.decoding.copies import outcomes, release
 from graphsched.agents.decoding.options import Ahead, Decoding
 from graphsched.agents.decoding.rollouts import Rollouts
 from graphsched.agents.decoding.search import policy_solver
@@ -113,14 +114,16 @@ def _first_outcomes(policy: Any, world: Any, ahead: Ahead, domain: Any = SOC) ->
     one = module._Ahead(domain, rollouts, decoding, np.inf)
     found = []
     for _ in range(3):  # all at time 0, where the jobs that fill the system are
-        one._release(np.array([0]))
+        release(one._sim, np.array([0]))
         obs = one._sim.observe()
         count = int(np.diff(obs["candidate_ptr"])[0])
         slots = one._copies(count)
-        worth = one._outcomes(slots, np.repeat(np.arange(count), ahead.futures))
-        assert worth is not None
-        found += worth.tolist()
-        one._release(np.array([0]))
+        actions = np.repeat(np.arange(count), ahead.futures)
+        far, usual = np.full(len(slots), one._reach), np.full(len(slots), one._usual)
+        costs = outcomes(domain, one._sim, one._session, slots, actions, far, usual)
+        assert costs is not None
+        found += costs.tolist()
+        release(one._sim, np.array([0]))
         one._sim.step(np.array([0]))
         one._decision += 1
     return found
@@ -130,7 +133,7 @@ def test_outcomes_in_a_stream_dont_depend_on_what_will_come() -> None:
     """Worlds that have been alike so far look alike, whatever they hold in store."""
     policy = UntrainedPolicy(SOC)
     world = SOC.generators["ds3gym"](np.random.default_rng(0), "0.5@300")
-    ahead = Ahead(9, futures=3, horizon=40)
+    ahead = Ahead(9, futures=3, horizon=0.7)
     first = _first_outcomes(policy, world, ahead)
     assert first == _first_outcomes(policy, replace(world, seed=world.seed + 1), ahead)
     assert len(set(first)) > len(first) / 2
@@ -141,6 +144,6 @@ def test_without_drawing_anew_they_would() -> None:
     policy = UntrainedPolicy(SOC)
     world = SOC.generators["ds3gym"](np.random.default_rng(0), "0.5@300")
     seeing = replace(SOC, redraw=lambda sim, slots, seeds: True)
-    ahead = Ahead(9, horizon=40)
+    ahead = Ahead(9, horizon=0.7)
     first = _first_outcomes(policy, world, ahead, seeing)
     assert first != _first_outcomes(policy, replace(world, seed=world.seed + 1), ahead, seeing)

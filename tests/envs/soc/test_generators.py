@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.core.errors import InputError
-from graphsched.envs.soc.features import ccr
 from graphsched.envs.soc.generators import GENERATORS
 from graphsched.envs.soc.sources.shapes import SHAPES
 
@@ -43,9 +42,10 @@ def test_edges_lead_from_earlier_to_later_tasks(shape, tasks, seed):
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
 def test_the_ratio_is_the_one_asked_for(seed, wanted):
     instance = GENERATORS["layered"](np.random.default_rng(seed), f"30x4@{wanted}")
-    found = np.expm1(ccr(instance.jobs[0], instance.platform))
-    assert instance.jobs[0].num_tasks == 30
-    assert found == pytest.approx(wanted, rel=0.5)  # means over pairs and lanes differ a little
+    job, slowness = instance.jobs[0], instance.platform.slowness
+    assert job.num_tasks == 30
+    move = job.volume.mean() * slowness[~np.eye(4, dtype=bool)].mean()
+    assert move / job.duration[np.isfinite(job.duration)].mean() == pytest.approx(wanted)
 
 
 def test_ranges_are_drawn_from():
@@ -61,16 +61,35 @@ def test_bad_sizes_say_what_was_expected(size):
         GENERATORS["random"](np.random.default_rng(0), size)
 
 
-def test_a_streams_size_is_its_noise_and_horizon():
+def test_a_streams_size_is_its_noise_horizon_and_gap():
     world = GENERATORS["ds3gym"](np.random.default_rng(0), "0.25@700")
     assert world.stream is not None
     assert (world.noise.std, world.stream.horizon) == (0.25, 700.0)
     plain = GENERATORS["ds3gym"](np.random.default_rng(0), "")
     assert plain.stream is not None
     assert plain.stream.horizon == 5000.0
-    for size in ("-1", "10", "0.5@", "0.5@0x", "1@99999999"):
-        with pytest.raises(InputError, match="NOISE@HORIZON"):
+    for size in ("-1", "10", "0.5@", "0.5@0x", "1@99999999", "0.5@9@", "0.5@9@1@1", "0.5@@9"):
+        with pytest.raises(InputError, match="NOISE@HORIZON@GAP"):
             GENERATORS["ds3gym-mix"](np.random.default_rng(0), size)
+
+
+@pytest.mark.parametrize(
+    ("name", "horizon", "gap"),
+    [("ds3gym", 5000.0, 25.0), ("ds3gym-mix", 5000.0, 25.0), ("ds3-default-soc", 10000.0, 100.0)],
+)
+def test_a_streams_gap_may_be_asked_for(name, horizon, gap):
+    def drawn(size):
+        stream = GENERATORS[name](np.random.default_rng(0), size).stream
+        assert stream is not None
+        return stream.horizon, stream.mean_gap
+
+    assert drawn("0.5@700@60") == (700.0, 60.0)
+    assert drawn("0@0@7.5") == (horizon, 7.5)
+    assert drawn("0.5@700") == (700.0, gap)
+    assert drawn("0@700@0") == (700.0, gap)
+    assert drawn("") == (horizon, gap)
+    with pytest.raises(InputError, match="mean_gap"):
+        drawn("0@999999@0.1")
 
 
 def test_workflows_follow_their_recipe_and_leave_global_randomness_alone():

@@ -55,6 +55,10 @@ def platform(bandwidth=((1.0, 1.0), (1.0, 1.0)), **fields):
         (lambda: Noise("gaussian", -1.0), "std"),
         (lambda: SocInstance("s", platform(), (job(), job())), "one job"),
         (lambda: SocInstance("s", platform(), (job(),), Stream(9.0, mix=(0.5, 0.5))), "mix"),
+        (
+            lambda: SocInstance("s", platform(), (job(),), Stream(9.0, mean_gap=0.05), ticks=True),
+            "mean_gap.*in ticks",  # e^20 - 1 arrivals come in each tick before a gap is not 0
+        ),
         (lambda: SocInstance("s", Platform("p", ("a",), np.ones((1, 1))), (job(),)), "columns"),
         (lambda: SocInstance("s", platform(), (job(),), seed=-1), "seed"),
     ],

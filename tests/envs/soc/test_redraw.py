@@ -11,13 +11,14 @@ import pytest
 from graphsched.envs.core.arrays import arrays_of
 from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.options import SocOptions
-from graphsched.envs.soc.simulator import SocSim, redraw
+from graphsched.envs.soc.simulator import SocSim
+from graphsched.envs.soc.stream.futures import redraw
 
 COPIES = 400
 OPTIONS = SocOptions(defer=True, pilot_steps=0)
 
 
-def begun(kind: str, size: str, steps: int = 40, **stream: Any) -> SocSim:
+def begun(kind: str, size: str, steps: int = 60, **stream: Any) -> SocSim:
     """A world some way on in slot 0, and copies of it."""
     world = DOMAIN.generators[kind](np.random.default_rng(1), size)
     assert world.stream is not None

@@ -17,12 +17,13 @@ from graphsched.envs.soc import DOMAIN
 from graphsched.envs.soc.baselines.ga import evolve
 from graphsched.envs.soc.baselines.search import anneal, improve
 from graphsched.envs.soc.generators import GENERATORS
-from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance
+from graphsched.envs.soc.instance import Noise
 from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.search.improve import of_plan, search
 from graphsched.envs.soc.search.moves import empty_places, send, value_places
 from graphsched.envs.soc.search.state import build, empty_state, take_out
 from graphsched.envs.soc.solution import SocSolution
+from tests.envs.soc.drawing import draw_instance
 
 FOREVER = float("inf")
 
@@ -37,27 +38,6 @@ def take_out_and_value(tasks, s, i, places):
 def shuffle(tasks, s, chosen, places, random):
     for i in chosen:
         send(tasks, s, i, -1, 1e9, 0.0, places, random)
-
-
-def draw_instance(seed: int, tasks: int = 9, pes: int = 4) -> SocInstance:
-    """A small random graph on a platform with all that may be peculiar about one."""
-    rng = np.random.default_rng(seed)
-    tasks, pes = int(rng.integers(1, tasks + 1)), int(rng.integers(1, pes + 1))
-    duration = rng.integers(0, 5, (tasks, pes)) * rng.choice([1.0, 0.37])
-    barred = rng.random((tasks, pes)) < 0.2
-    barred[np.arange(tasks), rng.integers(0, pes, tasks)] = False
-    upper = np.triu(rng.random((tasks, tasks)) < rng.choice([0.1, 0.4]), 1)
-    edge = np.ascontiguousarray(np.argwhere(upper).T)
-    volume = rng.integers(0, 4, edge.shape[1]) * rng.choice([0.0, 1.0, 2.3])
-    platform = Platform(
-        "p",
-        tuple(f"pe{p}" for p in range(pes)),
-        rng.uniform(0.5, 2.0, (pes, pes)),
-        rng.integers(1, 3, pes),
-    )
-    names = tuple(f"t{i}" for i in range(tasks))
-    job = Job("j", names, np.where(barred, np.inf, duration), edge, volume)
-    return SocInstance("i", platform, (job,), ticks=bool(rng.integers(2)))
 
 
 def random_plan(tasks, rng):

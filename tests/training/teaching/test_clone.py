@@ -47,7 +47,7 @@ def fresh(embeddings: bool, seed: int = 0) -> GraphPolicy:
 
 def agreement(policy: GraphPolicy, examples: Examples) -> float:
     """Share of decisions in which policy and teacher agree."""
-    obs, targets = Lessons(examples, policy.embeddings).batch(np.arange(len(examples)), policy)
+    obs, targets, _ = Lessons(examples, policy.embeddings).batch(np.arange(len(examples)), policy)
     with torch.no_grad():
         log_probs = policy.decode(obs)[0].numpy()
     first = examples.obs["candidate_ptr"]
@@ -104,7 +104,7 @@ def test_the_linear_part_alone_can_imitate() -> None:
     clone(policy, examples, QUICK, 0)
     assert not policy.decoder.score_out.weight.any()
     assert agreement(policy, examples) > 0.85
-    obs, _ = Lessons(examples, embeddings=False).batch(np.arange(5), policy)
+    obs, _, _ = Lessons(examples, embeddings=False).batch(np.arange(5), policy)
     with torch.no_grad():
         plain = obs["candidate"] @ policy.decoder.linear_out.weight[0]
         found = policy.decode(obs)[0]
@@ -122,11 +122,18 @@ def test_standardised_columns_and_folded_weights_say_the_same() -> None:
         torch.nn.init.zeros_(weight)
     scaling = Scaling(examples.obs)
     index = np.arange(40)
-    small = replace(examples, obs=select(examples.obs, index), targets=examples.targets)
+    rows = int(examples.obs["candidate_ptr"][len(index)])
+    small = replace(
+        examples,
+        obs=select(examples.obs, index),
+        targets=examples.targets[:rows],
+        costs=examples.costs[:rows],
+        tried=examples.tried[: len(index)],
+    )
     standard = replace(small, obs=scaling.standardised(small.obs))
 
     def log_probs(what: Examples) -> torch.Tensor:
-        obs, _ = Lessons(what, embeddings=False).batch(index, policy)
+        obs, _, _ = Lessons(what, embeddings=False).batch(index, policy)
         with torch.no_grad():
             return policy.decode(obs)[0]
 
@@ -181,7 +188,7 @@ def test_members_are_averaged_by_one_decoder() -> None:
         member.decoder.context_in.weight.data[:, -4:] = 0.0
     whole = make(18)
     merge([member.decoder for member in members], whole.decoder)
-    obs, _ = Lessons(examples, embeddings=False).batch(np.arange(len(examples)), whole)
+    obs, _, _ = Lessons(examples, embeddings=False).batch(np.arange(len(examples)), whole)
     table = torch.zeros(1, 4)
     with torch.no_grad():
         seen, table = without_nodes(obs, 4)

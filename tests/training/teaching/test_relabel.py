@@ -147,9 +147,10 @@ def test_a_run_goes_on_from_what_it_imitated(tmp_path: Path) -> None:
     assert result.history[0]["gap_pct"] == train(alone, export=False).history[0]["gap_pct"]
 
 
-def test_no_steps_without_a_teacher_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="steps: expected at least 1"):
-        run_config(tmp_path, teacher={})
+def test_no_steps_without_a_teacher_leave_what_the_run_began_with(tmp_path: Path) -> None:
+    result = train(run_config(tmp_path, teacher={}))
+    assert result.steps == 0
+    assert load_policy(result.bundle).domain.name == "jobshop"
 
 
 @pytest.mark.parametrize("damage", ["options", "cut", "gone"])

@@ -1,4 +1,4 @@
-"""``graphsched teach``: write down what a solver decides, for policies to learn from."""
+"""``graphsched teach``: write down what a solver or trials say, for policies to learn from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from graphsched.cli.arguments import DomainWord, parse, put_change
+from graphsched.cli.arguments import DomainWord, Horizon, parse, put_change
 from graphsched.cli.commands import INTERRUPTED
 from graphsched.cli.screen import Bar, wide_console
 from graphsched.cli.tables import Row, fitting_tables
@@ -23,7 +23,8 @@ from graphsched.training.running.lock import alone_in, made_for_run
 from graphsched.training.settings.config import load_config
 from graphsched.training.teaching.dataset import CARD, find_dataset
 from graphsched.training.teaching.relabel import Relabelling
-from graphsched.training.teaching.teach import Lesson, Teacher, ask, teach
+from graphsched.training.teaching.teach import Lesson, SelfTeacher, ask, open_teacher, teach
+from graphsched.training.teaching.trials import Trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.domain import Domain
     from graphsched.training.settings.config import TrainConfig
     from graphsched.training.teaching.card import Card
+    from graphsched.training.teaching.teach import Teacher
 
 COUNT = 720
 
@@ -40,16 +42,17 @@ class TeachArguments:
     """Solve instances and write down the decisions that lead to the solutions.
 
     Any solver can teach. Its solutions are followed through the simulator, by the candidates that
-    are closest to what they do; the table at the end says how much is lost by that. The same
+    are closest to what they do; the table at the end says how much is lost by that. Without a solver
+    a policy teaches itself: with --rollouts, candidates of its decisions are tried out. The same
     command goes on with a dataset that was interrupted.
     """
 
     domain: DomainWord
     """Domain of the instances, e.g. jobshop."""
-    solver: Annotated[str, tyro.conf.arg(metavar="NAME")]
-    """Teacher: a baseline, a policy, or a word as `eval` takes it, such as heft>local-search."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
     """Folder of the dataset."""
+    solver: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Teacher: a baseline, a policy, or a word as `eval` takes it, such as heft>local-search."""
     time_limit: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
     """Processor time of the teacher for each instance."""
     instances: Annotated[str | None, tyro.conf.arg(metavar="KINDS")] = None
@@ -68,6 +71,13 @@ class TeachArguments:
     departs from it, a search of --moves moves finishes the policy's partial solution."""
     moves: int = 2000
     """Of that search."""
+    rollouts: Annotated[int | None, tyro.conf.arg(metavar="CANDIDATES")] = None
+    """In place of a solver: so many candidates of the policy's decisions are tried out."""
+    futures: int = 2
+    """Rollouts of each of them; what isn't known yet is drawn anew for each."""
+    horizon: Horizon = None
+    share: float = 0.15
+    """Of the decisions that are tried out."""
     set: tuple[str, ...] = ()
     """Other simulator options, such as delay_window=1.0; may be given again."""
 
@@ -76,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; raises InputError for bad input."""
     arguments = parse(TeachArguments, argv, "teach")
     lesson, out = _lesson(arguments), arguments.out
-    teacher = Teacher(lesson)
+    teacher = open_teacher(lesson)
     card = find_dataset(out, ask(lesson, teacher), lesson.domain)
     if card.episodes == card.count:
         print(f"{out} is finished already")
@@ -93,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _teach(lesson: Lesson, teacher: Teacher, out: Path) -> Card:
+def _teach(lesson: Lesson, teacher: Teacher | SelfTeacher, out: Path) -> Card:
     title = f"teach {lesson.domain.name}"
     with made_for_run(out, "write"), alone_in(out, "teaching"), Bar(title, lesson.count) as bar:
         return teach(lesson, teacher, out, bar.advance)
@@ -110,7 +120,7 @@ def _lesson(arguments: TeachArguments) -> Lesson:
     return Lesson(
         domain=domain,
         options=config.simulator_options(),
-        solver=arguments.solver,
+        solver=arguments.solver or "",
         time_limit_s=arguments.time_limit,
         kinds={} if given else _kinds(arguments, config),
         given=given,
@@ -118,11 +128,26 @@ def _lesson(arguments: TeachArguments) -> Lesson:
         count=count,
         seed=arguments.seed,
         relabelling=_relabelling(arguments, domain),
+        trials=_trials(arguments, domain),
     )
 
 
-def _relabelling(arguments: TeachArguments, domain: Domain[Any, Any]) -> Relabelling | None:
+def _trials(arguments: TeachArguments, domain: Domain[Any, Any]) -> Trials | None:
+    if arguments.rollouts is None:
+        if arguments.solver is None:
+            raise InputError("--solver", "expected a teacher, or --rollouts and a --policy")
+        return None
+    if arguments.solver is not None:
+        raise InputError("--rollouts", "excludes --solver")
     if arguments.policy is None:
+        raise InputError("--rollouts", "expected a --policy that is to be tried out")
+    _, policy = open_policy(domain, arguments.policy)
+    horizon, share = arguments.horizon, arguments.share
+    return Trials(policy, arguments.rollouts, arguments.futures, horizon, share)
+
+
+def _relabelling(arguments: TeachArguments, domain: Domain[Any, Any]) -> Relabelling | None:
+    if arguments.policy is None or arguments.rollouts is not None:
         return None
     _, policy = open_policy(domain, arguments.policy)
     return Relabelling(policy, arguments.moves)
@@ -157,10 +182,14 @@ def _kinds(arguments: TeachArguments, config: TrainConfig) -> dict[str, float]:
 def _show(card: Card, folder: Path) -> None:
     """What was taught, how well, and where it lies."""
     quality = card.quality
-    columns = ("teacher", "episodes", "decisions", "its gap", "followed", "inexact", "time")
+    columns = ["teacher", "episodes", "decisions", "its gap", "followed", "inexact", "time"]
     gaps = [f"{quality[name]:.2f}%" for name in ("teacher_gap_pct", "replay_gap_pct")]
     shares = [f"{100 * quality['inexact_share']:.2f}%", duration(quality["seconds"])]
     cells = [f"{card.episodes:,}", f"{quality['decisions']:,}", *gaps, *shares]
+    if card.teacher == SelfTeacher.name:
+        columns[4:] = ["another is better", "spread", "noise", "time"]
+        figures = [f"{quality[name]:.2f}%" for name in ("spread_pct", "noise_pct")]
+        cells = [*cells[:2], gaps[0], f"{100 * quality['inexact_share']:.1f}%", *figures, shares[1]]
     console = wide_console()
     title = f"{card.domain}: gaps are mean costs above the lower bound"
     if card.policy is not None:
