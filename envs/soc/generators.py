@@ -16,6 +16,7 @@ import numpy as np
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
+from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.sources.profiles import (
     default_soc,
     mix_jobs,
@@ -169,7 +170,12 @@ def wide(rng: np.random.Generator, size: str = "") -> SocInstance:
     """Jobs, platform and load of all kinds; the size is the number of arrivals, by default 60."""
     if not _COUNT.fullmatch(size or "60") or not int(size or 60):
         raise InputError(f"size {size!r:.40}", "expected the number of arrivals: 60")
-    return wide_world(rng, float(size or 60))
+    return wide_world(rng, float(size or 60), _least_path_and_work)
+
+
+def _least_path_and_work(job: Job, platform: Platform) -> tuple[float, float]:
+    tasks = tasks_of(job, platform)
+    return float(tasks.path.max()), float(tasks.least.sum() / len(tasks.lane_pe))
 
 
 GENERATORS: dict[str, Generate] = {

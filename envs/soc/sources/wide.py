@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.soc.instance import Job, Noise, Platform, SocInstance, Stream
-from graphsched.envs.soc.physics.tasks import tasks_of
 from graphsched.envs.soc.sources.shapes import EXACT_SHAPES, SHAPES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -87,17 +88,22 @@ def _noise(rng: np.random.Generator) -> Noise:
     return Noise(str(rng.choice(["gaussian", "lognormal"])), float(rng.uniform(0.1, 0.7)))
 
 
-def wide_world(rng: np.random.Generator, arrivals: float) -> SocInstance:
-    """A random platform with 1 to 4 kinds of job, until about so many have arrived."""
+def wide_world(
+    rng: np.random.Generator,
+    arrivals: float,
+    measure: Callable[[Job, Platform], tuple[float, float]],
+) -> SocInstance:
+    """A random platform with 1 to 4 kinds of job, until about so many have arrived.
+
+    measure: least path of a job, and least work for each lane.
+    """
     platform, general = _platform(rng)
     times, ccr = _times(rng, platform.num_pes, general), _log_uniform(rng, 0.02, 2.0)
     jobs = tuple(
         _with_volumes(_job(rng, number, times), platform, general, ccr)
         for number in range(int(rng.integers(1, 5)))
     )
-    tasks = [tasks_of(job, platform) for job in jobs]
-    path = float(np.mean([t.path.max() for t in tasks]))
-    work = float(np.mean([t.least.sum() / len(t.lane_pe) for t in tasks]))
+    path, work = np.mean([measure(job, platform) for job in jobs], axis=0).tolist()
     gap, most = max(rng.uniform(0.12, 0.9) * path, work), int(rng.integers(3, 10))
     stream = Stream(
         arrivals * gap,
