@@ -57,6 +57,7 @@ def test_arrivals_have_no_memory_and_running_tasks_go_on(kind: str, size: str) -
         assert np.array_equal(old[0], new[0]), f"{name} of the world itself"
 
 
+@pytest.mark.compiled
 def test_more_arrivals_than_there_is_room_for_are_turned_away() -> None:
     sim = begun("ds3gym", "0@60", steps=10, mean_gap=3.0, max_in_system=60)
     redraw(sim, range(1, 1 + COPIES), range(COPIES))
