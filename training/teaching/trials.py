@@ -63,8 +63,8 @@ class Trials:
         if domain.redraw is None:
             problem = "can't draw anew what its episodes don't know yet: it has no `Domain.redraw`"
             raise InputError(f"domain {domain.name!r}", problem)
-        for name, value in (("--rollouts", self.candidates), ("--futures", self.futures)):
-            least = 2 if name == "--rollouts" else 1
+        counts = (("--rollouts", 2, self.candidates), ("--futures", 1, self.futures))
+        for name, least, value in counts:
             if not least <= value <= COPIES:
                 raise InputError(name, f"expected {least} to {COPIES}, found {value}")
         if self.candidates * self.futures > COPIES:
