@@ -24,6 +24,7 @@ from graphsched.agents.bundles.shapes import (
     MAX_WIDTH,
     first_difference,
     older_schema,
+    with_limits,
     with_newer_columns,
 )
 from graphsched.envs.core.errors import InputError
@@ -187,8 +188,9 @@ def _read(folder: Path, domain: Domain[Any, Any] | None) -> Bundle:
     sizes = {key: _size(where, config, key) for key in MAX_SIZES}
     weights = folder / "model.safetensors"
     newer = len(domain.schema.candidate) - len(schema.candidate)
+    params = with_newer_columns(_params(weights, files[weights.name]), newer)
     networks = Networks(
-        with_newer_columns(_params(weights, files[weights.name]), newer),
+        with_limits(params, domain.schema),
         files["encoder.onnx"],
         files["decoder.onnx"],
         **sizes,

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.agents.networks.packing import decoder_inputs, has_resources
+from graphsched.agents.networks.packing import (
+    UNLIMITED,
+    decoder_inputs,
+    has_resources,
+    limited_parts,
+)
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +52,19 @@ def with_newer_columns(params: Mapping[str, NDArray[Any]], count: int) -> dict[s
     return {**params, **wide}
 
 
+def with_limits(params: Mapping[str, NDArray[Any]], schema: GraphSchema) -> dict[str, NDArray[Any]]:
+    """Parameters with the limits of columns that an older bundle doesn't have: none."""
+    missing = {}
+    for part, columns in limited_parts(schema).items():
+        name = f"decoder.{part}_limits"
+        found = params.get(name, np.empty((2, 0), np.float32))
+        if found.ndim == 2 and len(found) == 2 and found.shape[1] < columns:
+            ends = np.array([[-UNLIMITED], [UNLIMITED]], np.float32)
+            new = np.repeat(ends, columns - found.shape[1], axis=1)
+            missing[name] = np.concatenate([found, new], axis=1)
+    return {**params, **missing}
+
+
 def decoder_shapes(schema: GraphSchema, embedding: int, width: int) -> dict[str, tuple[int, ...]]:
     """Shape of each parameter of a `decoder.Decoder`, by name."""
     resources, kinds = has_resources(schema), len(schema.kinds)
@@ -74,7 +92,7 @@ def decoder_shapes(schema: GraphSchema, embedding: int, width: int) -> dict[str,
         out["resource_in.bias"] = (width,)
     if schema.resource_node:
         out["resource_ref.weight"] = (width, embedding)
-    return out
+    return out | {f"{part}_limits": (2, n) for part, n in limited_parts(schema).items()}
 
 
 def check_decoder(

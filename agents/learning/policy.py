@@ -241,7 +241,8 @@ class GraphPolicy(ActorCriticPolicy):
 
     def _actor(self, store: GraphStore) -> Actor:
         """Embeddings by store and graph id, forgotten as soon as a weight changes."""
-        stamp = sum(weight._version for weight in self.parameters())  # noqa: SLF001
+        weights = self.state_dict(keep_vars=True).values()
+        stamp = sum(weight._version for weight in weights)  # noqa: SLF001
         if stamp != self._stamp:
             self._actors.clear()
             self._stamp = stamp

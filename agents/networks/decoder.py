@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from graphsched.agents.networks.packing import has_resources
+from graphsched.agents.networks.packing import UNLIMITED, has_resources, limited_parts
 from graphsched.agents.networks.ragged import block_index, block_max, block_mean
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Decoder(nn.Module):
 
     for candidate rows x, resource rows y and node embeddings z; :math:`\bar z` is the mean over
     the block's live graphs of a graph's mean embedding. Missing references (-1) contribute 0.
+    All but the linear part sees columns clipped to limits, the buffers ``*_limits``: hidden layers
+    say nothing of what lies far outside of what they were fitted to, a linear rule may.
     """
 
     def __init__(self, schema: GraphSchema, embedding_width: int, width: int = 32) -> None:
@@ -60,6 +62,9 @@ class Decoder(nn.Module):
         self.linear_out = nn.Linear(inner, 1, bias=False)
         self.value_in = nn.Linear(width, width)
         self.value_out = nn.Linear(width, 1)
+        for part, columns in limited_parts(schema).items():
+            ends = torch.tensor([[-UNLIMITED], [UNLIMITED]]).expand(2, columns)
+            self.register_buffer(f"{part}_limits", ends.clone())
         self._initialise()
 
     def _initialise(self) -> None:
@@ -95,7 +100,8 @@ class Decoder(nn.Module):
         x, ptr = obs["candidate"], obs["candidate_ptr"]
         block = block_index(ptr, x.shape[0])
         c = self._candidates(obs, table, block)
-        pooled = [obs["context"], block_mean(c, block, ptr), block_max(c, block, ptr.shape[0] - 1)]
+        own = self._within("context", obs)
+        pooled = [own, block_mean(c, block, ptr), block_max(c, block, ptr.shape[0] - 1)]
         weight = self.score_in.weight  # (H, (1 + roles) H): a part for each row that counts
         hidden = nn.functional.linear(c, weight[:, : self.width])
         if self.resource_in is not None:
@@ -113,9 +119,14 @@ class Decoder(nn.Module):
         values = self.value_out(torch.relu(self.value_in(context)))
         return logits.squeeze(1), values.squeeze(1)
 
+    def _within(self, part: str, obs: Mapping[str, Tensor]) -> Tensor:
+        """The columns of a part, clipped to its limits."""
+        least, most = self.get_buffer(f"{part}_limits")
+        return torch.minimum(torch.maximum(obs[part], least), most)
+
     def _candidates(self, obs: Mapping[str, Tensor], table: Tensor, block: Tensor) -> Tensor:
         """(C, H)."""
-        c: Tensor = self.candidate_in(obs["candidate"])
+        c: Tensor = self.candidate_in(self._within("candidate", obs))
         c = c + self.candidate_kind(obs["kind"]).index_select(0, block)
         for k, project in enumerate(self.candidate_refs):
             c = c + gather_rows(project(table), obs["candidate_node"][:, k])
@@ -124,7 +135,7 @@ class Decoder(nn.Module):
     def _resources(self, obs: Mapping[str, Tensor], table: Tensor) -> tuple[Tensor, Tensor]:
         """(R, H) and the block of each row."""
         assert self.resource_in is not None
-        r: Tensor = self.resource_in(obs["resource"])
+        r: Tensor = self.resource_in(self._within("resource", obs))
         if self.resource_ref is not None:
             r = r + gather_rows(self.resource_ref(table), obs["resource_node"])
         return torch.relu(r), block_index(obs["resource_ptr"], r.shape[0])

@@ -47,6 +47,9 @@ class Weights(NamedTuple):
     value_bias: NDArray[np.float32]  # (H,)
     value_out: NDArray[np.float32]  # (H,)
     value_shift: NDArray[np.float32]  # (1,)
+    candidate_limits: NDArray[np.float32]  # (2, F) least and most
+    context_limits: NDArray[np.float32]  # (2, X)
+    resource_limits: NDArray[np.float32]  # (2, Y)
 
 
 class Tables(NamedTuple):
@@ -92,9 +95,18 @@ def _add_product(total: F32, row: F32, weight: F32) -> None:
             total[h] += a * w0[h]
 
 
+@kernel(entry=False)
+def _within(row: F32, limits: F32, out: F32) -> None:
+    """Fill out (n,) with row (n,), clipped to limits (2, n)."""
+    for i in range(len(row)):
+        out[i] = min(max(row[i], limits[0, i]), limits[1, i])
+
+
 @kernel(entry=False, fastmath=FASTMATH)
 def _embed(
     features: F32,  # (n, F)
+    limits: F32,  # (2, F)
+    clipped: F32,  # (F,) scratch
     nodes: I64,  # (n, K) rows of the tables, or -1
     tables: F32,  # (K, rows, H)
     weight: F32,  # (F, H)
@@ -115,7 +127,8 @@ def _embed(
             if node >= 0:
                 for h in range(width):
                     row[h] += tables[k, node, h]
-        _add_product(row, features[j], weight)
+        _within(features[j], limits, clipped)
+        _add_product(row, clipped, weight)
         for h in range(width):
             value = max(row[h], np.float32(0.0))
             row[h] = value
@@ -219,6 +232,9 @@ def _evaluate(w: Weights, tables: Tables, obs: Rows, logits: F32, values: F32) -
     roles = np.empty((obs.candidate_resource.shape[1], width), np.float32)
     seen = np.empty(len(roles), np.int64)
     own = obs.context.shape[1]
+    candidate = np.empty(obs.candidate.shape[1], np.float32)
+    resource = np.empty(obs.resource.shape[1], np.float32)
+    given = np.empty(own, np.float32)
     _linear(obs.candidate, w.linear_out, logits)
     for i in range(len(values)):
         kind = obs.kind[i]
@@ -228,6 +244,8 @@ def _evaluate(w: Weights, tables: Tables, obs: Rows, logits: F32, values: F32) -
         rows, places = c[: mine.stop - mine.start], r[: ours.stop - ours.start]
         _embed(
             obs.candidate[mine],
+            w.candidate_limits,
+            candidate,
             obs.candidate_node[mine],
             tables.candidate,
             w.candidate_in,
@@ -239,6 +257,8 @@ def _evaluate(w: Weights, tables: Tables, obs: Rows, logits: F32, values: F32) -
         if pools == 4:
             _embed(
                 obs.resource[ours],
+                w.resource_limits,
+                resource,
                 obs.resource_node[ours],
                 tables.resource,
                 w.resource_in,
@@ -250,7 +270,8 @@ def _evaluate(w: Weights, tables: Tables, obs: Rows, logits: F32, values: F32) -
         context[:] = w.context_kind[kind]
         starts, sizes = obs.graph_start[live], obs.graph_size[live]
         _add_graphs(starts, sizes, tables.graph, tables.running, context)
-        _add_product(context, obs.context[i], w.context_in[:own])
+        _within(obs.context[i], w.context_limits, given)
+        _add_product(context, given, w.context_in[:own])
         _add_product(context, pooled.ravel(), w.context_in[own:])
         for h in range(width):
             context[h] = max(context[h], np.float32(0.0))
@@ -307,6 +328,9 @@ class DecoderKernel:
             value_bias=_array(params["value_in.bias"]),
             value_out=_array(params["value_out.weight"]).ravel(),
             value_shift=_array(params["value_out.bias"]),
+            candidate_limits=_array(params["candidate_limits"]),
+            context_limits=_array(params["context_limits"]),
+            resource_limits=_array(params["resource_limits"]) if resources else none[:, :0],
         )
 
     def project(self, table: NDArray[np.float32]) -> Tables:

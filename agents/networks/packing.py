@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from graphsched.envs.core.graph import GraphSchema, GraphStore, StaticGraph
 
 
+UNLIMITED = float(np.finfo(np.float32).max)  # a limit of columns that are not limited
+
+
 class GraphArrays(NamedTuple):
     """Several static graphs as one, type by type in the schema's order.
 
@@ -108,3 +111,9 @@ def decoder_inputs(schema: GraphSchema) -> tuple[str, ...]:
 def has_resources(schema: GraphSchema) -> bool:
     """Whether blocks of this schema have resource rows."""
     return bool(schema.resource) or schema.resource_node is not None
+
+
+def limited_parts(schema: GraphSchema) -> dict[str, int]:
+    """Part of an observation whose columns a decoder clips -> how many these are."""
+    parts = {"candidate": len(schema.candidate), "context": len(schema.context)}
+    return parts | ({"resource": len(schema.resource)} if has_resources(schema) else {})

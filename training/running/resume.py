@@ -83,7 +83,7 @@ def _state(run: Run) -> dict[str, Any]:
         "optimizer": model.policy.optimizer.state_dict(),
         "training": model.training_state(),
         "average": {
-            "weights": dict(run.average.module.named_parameters()),
+            "weights": dict(run.average.module.state_dict()),
             "updates": int(run.average.n_averaged) - 1,
         },
         "discount": asdict(run.discount) if run.discount else None,

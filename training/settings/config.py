@@ -183,6 +183,8 @@ class TeacherConfig:
         average: decay per step of the average over the later half of the weights, which is kept.
         pull: weight of the cross-entropy towards the action taken, where candidates were tried out:
             without it, what looks free one step at a time (waiting, say) adds up.
+        clip: deviations from the mean of a column beyond which the hidden layers see it clipped, as
+            they do beyond all that the examples show; 0: nowhere.
         coef: weight of the cross-entropy towards the teacher while the policy learns from its own
             rollouts; falls to zero over the first `fade` of the budget.
         fade: share of the budget.
@@ -196,12 +198,13 @@ class TeacherConfig:
     members: int = 1
     average: float = 0.995
     pull: float = 0.12
+    clip: float = 4.0
     coef: float = 0.0
     fade: float = 0.5
 
     def __post_init__(self) -> None:
         """Validate."""
-        _at_least(self, epochs=1, batch_size=1, weight_decay=0, members=1, pull=0, coef=0)
+        _at_least(self, epochs=1, batch_size=1, weight_decay=0, members=1, pull=0, clip=0, coef=0)
         _fractions(self, "fade")
         _at_most(self, epochs=MOST, batch_size=MOST)
         _check(self.learning_rate > 0, "learning_rate", self.learning_rate, "a positive number")

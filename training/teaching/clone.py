@@ -138,7 +138,7 @@ def clone(
     """
     if not len(examples):
         raise InputError("teacher", "expected decisions with a choice, found none")
-    scaling = Scaling(examples.obs)
+    scaling = Scaling(examples.obs, config.clip)
     standardised = replace(examples, obs=scaling.standardised(examples.obs))
     lessons = Lessons(standardised, policy.embeddings, config.pull)
     policy.set_training_mode(True)

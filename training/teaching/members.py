@@ -92,6 +92,8 @@ def merge(members: Sequence[Decoder], into: Decoder) -> None:
     """
     for weight in into.parameters():
         weight.zero_()
+    for ends, same in zip(into.buffers(), members[0].buffers(), strict=True):
+        ends.copy_(same)  # of the same examples
     count, width = len(members), members[0].width
     for number, member in enumerate(members):
         own = slice(number * width, (number + 1) * width)

@@ -2,7 +2,9 @@
 
 Columns of an observation differ in spread by orders of magnitude, which gradient steps of one size
 for all weights don't bear. While a decoder is fitted its first layers see standardised columns;
-afterwards mean and deviation are folded into the weights, which take plain columns again.
+afterwards mean and deviation are folded into the weights, which take plain columns again. What lies
+outside of what was seen is clipped for the hidden layers, then and afterwards: extrapolation is where
+a network does most harm.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
+
+from graphsched.agents.networks.packing import UNLIMITED, limited_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +32,8 @@ class Column(NamedTuple):
     mean: Tensor
     deviation: Tensor
     varies: Tensor  # 1 or 0
+    least: Tensor  # to clip to
+    most: Tensor
 
     def on(self, device: torch.device) -> Column:
         """On a device, where weights may be."""
@@ -37,20 +43,24 @@ class Column(NamedTuple):
 class Scaling:
     """Mean and deviation of candidate, resource and context columns."""
 
-    def __init__(self, obs: PackedObs) -> None:
-        """Args: obs: whose columns are measured."""
+    def __init__(self, obs: PackedObs, clip: float = 0.0) -> None:
+        """Args: obs: whose columns are measured.
+
+        clip: deviations from the mean beyond which, or beyond all that was seen, hidden layers see
+            columns clipped; 0: nowhere.
+        """
         parts = {
             "candidate": obs["candidate"],
             "resource": obs["resource"],
             "context": obs["context"],
         }
-        self.columns = {name: _measure(rows) for name, rows in parts.items() if rows.size}
+        self.columns = {name: _measure(rows, clip) for name, rows in parts.items() if rows.size}
 
     def standardised(self, obs: PackedObs) -> PackedObs:
         """The observation with standardised columns."""
         out: dict[str, Any] = dict(obs)
-        for name, (mean, deviation, _) in self.columns.items():
-            out[name] = (out[name] - mean.numpy()) / deviation.numpy()
+        for name, column in self.columns.items():
+            out[name] = (out[name] - column.mean.numpy()) / column.deviation.numpy()
         return cast("PackedObs", out)
 
     @torch.no_grad()
@@ -64,6 +74,12 @@ class Scaling:
                 shift += weight @ column.mean
                 weight *= column.varies
             weight *= column.deviation
+        for part, column in self._limited(decoder):
+            ends = torch.stack([column.least, column.most])
+            ends = torch.where(
+                ends.abs() < UNLIMITED, (ends - column.mean) / column.deviation, ends
+            )
+            decoder.get_buffer(f"{part}_limits").copy_(ends)
 
     @torch.no_grad()
     def fold(self, decoder: Decoder) -> None:
@@ -72,6 +88,16 @@ class Scaling:
             weight /= column.deviation
             if shift is not None:
                 shift -= weight @ column.mean
+        for part, column in self._limited(decoder):
+            decoder.get_buffer(f"{part}_limits").copy_(torch.stack([column.least, column.most]))
+
+    def _limited(self, decoder: Decoder) -> list[tuple[str, Column]]:
+        """Parts that are clipped, if any are, and their columns."""
+        return [
+            (part, self.columns[part])
+            for part in limited_parts(decoder.schema)
+            if part in self.columns
+        ]
 
     def _places(self, decoder: Decoder) -> list[tuple[Tensor, Tensor | None, Column]]:
         """Weights, what absorbs a shift of their inputs, and these.
@@ -92,9 +118,13 @@ class Scaling:
         return [(weight, shift, column.on(weight.device)) for weight, shift, column in places]
 
 
-def _measure(rows: NDArray[np.float32]) -> Column:
+def _measure(rows: NDArray[np.float32], clip: float) -> Column:
     mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     varies = deviation > CONSTANT
     deviation[~varies] = 1.0
-    columns = (mean, deviation, varies)
+    least, most = np.full_like(mean, -UNLIMITED), np.full_like(mean, UNLIMITED)
+    if clip:
+        least = np.maximum(mean - clip * deviation, rows.min(axis=0))
+        most = np.minimum(mean + clip * deviation, rows.max(axis=0))
+    columns = (mean, deviation, varies, least, most)
     return Column(*(torch.from_numpy(column.astype(np.float32)) for column in columns))

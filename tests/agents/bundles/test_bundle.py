@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import save
 
 from graphsched.agents.bundles.bundle import FILES, Networks, read_bundle, write_bundle
+from graphsched.agents.networks.packing import UNLIMITED, limited_parts
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.graph import features
 from graphsched.envs.core.parts.reading import read_bytes
@@ -62,7 +63,8 @@ def test_round_trip(path: Path) -> None:
     assert found.config["seed"] == 7
     assert {"python", "numpy"} <= found.config["versions"].keys()
     assert replace(found.networks, params={}) == replace(NETWORKS, params={})
-    assert found.networks.params.keys() == NETWORKS.params.keys()
+    more = found.networks.params.keys() - NETWORKS.params.keys()
+    assert all(name.endswith("_limits") for name in more)  # which NETWORKS says nothing of
     for name, array in NETWORKS.params.items():
         np.testing.assert_array_equal(found.networks.params[name], array)
     assert "`crew`" in (path / "README.md").read_text()
@@ -182,6 +184,26 @@ def test_weights_of_newer_candidate_columns_are_zero(path: Path) -> None:
     np.testing.assert_array_equal(
         read_bundle(path, LATER).networks.params["decoder.linear_out.weight"], np.ones((1, known))
     )
+
+
+def test_an_older_bundle_has_no_limits(path: Path) -> None:
+    """Newer columns have none either, and what is there already stays."""
+    known, columns = len(DOMAIN.schema.candidate), len(LATER.schema.candidate)
+    some = np.stack([np.full(known, -2.0), np.full(known, 3.0)]).astype(np.float32)
+    params = {"decoder.linear_out.weight": np.ones((1, known), np.float32)}
+    for given in ({}, {"decoder.candidate_limits": some}):
+        write_bundle(path, DOMAIN, replace(NETWORKS, params={**params, **given}))
+        found = read_bundle(path, LATER).networks.params
+        kept = len(given) * known
+        for part, count in limited_parts(LATER.schema).items():
+            limits = found[f"decoder.{part}_limits"]
+            assert limits.shape == (2, count)
+            free = limits[:, kept:] if part == "candidate" else limits
+            assert (free[0] == -UNLIMITED).all()
+            assert (free[1] == UNLIMITED).all()
+        found_limits = found["decoder.candidate_limits"]
+        assert found_limits[:, :kept].tolist() == some[:, :kept].tolist()
+        assert found_limits.shape[1] == columns
 
 
 def test_other_differences_of_candidate_columns_are_refused(path: Path) -> None:

@@ -49,6 +49,8 @@ def pair(schema: GraphSchema, seed: int, width: int = 8) -> tuple[Decoder, Decod
     decoder = Decoder(schema, EMBEDDING, width)
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
+    for ends in decoder.buffers():  # narrow enough that many columns are clipped
+        ends.copy_(torch.tensor([[-1.0], [1.0]]) * torch.rand(ends.shape[1]))
     return decoder, DecoderKernel(schema, {k: v.numpy() for k, v in decoder.state_dict().items()})
 
 

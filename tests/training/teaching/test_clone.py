@@ -112,7 +112,8 @@ def test_the_linear_part_alone_can_imitate() -> None:
     assert torch.allclose(found[a:b] - found[a], plain[a:b] - plain[a], atol=1e-4)
 
 
-def test_standardised_columns_and_folded_weights_say_the_same() -> None:
+@pytest.mark.parametrize("clip", [0.0, 1.0])
+def test_standardised_columns_and_folded_weights_say_the_same(clip: float) -> None:
     """Unfolded weights on standardised columns equal plain ones on plain columns, both ways."""
     _, examples = taught("spt")
     policy = fresh(embeddings=False, seed=3)
@@ -120,7 +121,7 @@ def test_standardised_columns_and_folded_weights_say_the_same() -> None:
         torch.nn.init.normal_(weight, std=0.3)
     for weight in policy.decoder.references():
         torch.nn.init.zeros_(weight)
-    scaling = Scaling(examples.obs)
+    scaling = Scaling(examples.obs, clip)
     index = np.arange(40)
     rows = int(examples.obs["candidate_ptr"][len(index)])
     small = replace(
@@ -144,6 +145,29 @@ def test_standardised_columns_and_folded_weights_say_the_same() -> None:
     assert not torch.allclose(log_probs(standard), expected, atol=1e-2)
     scaling.unfold(policy.decoder)
     assert torch.allclose(log_probs(standard), expected, atol=1e-4)
+
+
+def test_hidden_layers_see_nothing_beyond_the_examples() -> None:
+    """The linear part extrapolates, the rest of the decoder stays as at the end of what was seen."""
+    _, examples = taught("spt")
+    policy = fresh(embeddings=False, seed=4)
+    clone(policy, examples, replace(QUICK, clip=1e3), 0)  # what was seen is narrower than that
+    obs, _, _ = Lessons(examples, embeddings=False).batch(np.arange(1), policy)
+    decoder, column = policy.decoder, int(policy.decoder.candidate_in.weight.norm(dim=0).argmax())
+    least, most = decoder.get_buffer("candidate_limits")[:, column]
+    seen = examples.obs["candidate"][:, column]
+    assert least.item() == pytest.approx(seen.min(), abs=1e-5)
+    assert most.item() == pytest.approx(seen.max(), abs=1e-5)
+    logits = []
+    for value in (most.item(), most.item() + 100.0):
+        changed = obs["candidate"].clone()
+        changed[:, column] = value
+        with torch.no_grad():
+            plain = changed @ decoder.linear_out.weight[0]
+            table = torch.zeros(1, policy.width)
+            given = without_nodes({**obs, "candidate": changed}, policy.width)[0]
+            logits.append(decoder(given, table)[0] - plain)
+    assert torch.allclose(logits[0], logits[1], atol=1e-3)
 
 
 def test_soft_targets_are_matched() -> None:
