@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.agents.networks.packing import (
-    UNLIMITED,
     decoder_inputs,
     has_resources,
     limited_parts,
+    unlimited,
 )
 from graphsched.envs.core.errors import InputError
 
@@ -59,8 +59,7 @@ def with_limits(params: Mapping[str, NDArray[Any]], schema: GraphSchema) -> dict
         name = f"decoder.{part}_limits"
         found = params.get(name, np.empty((2, 0), np.float32))
         if found.ndim == 2 and len(found) == 2 and found.shape[1] < columns:
-            ends = np.array([[-UNLIMITED], [UNLIMITED]], np.float32)
-            new = np.repeat(ends, columns - found.shape[1], axis=1)
+            new = unlimited(columns - found.shape[1])
             missing[name] = np.concatenate([found, new], axis=1)
     return {**params, **missing}
 

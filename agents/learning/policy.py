@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -241,7 +242,7 @@ class GraphPolicy(ActorCriticPolicy):
 
     def _actor(self, store: GraphStore) -> Actor:
         """Embeddings by store and graph id, forgotten as soon as a weight changes."""
-        weights = self.state_dict(keep_vars=True).values()
+        weights = chain(self.parameters(), self.buffers())
         stamp = sum(weight._version for weight in weights)  # noqa: SLF001
         if stamp != self._stamp:
             self._actors.clear()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from graphsched.agents.networks.packing import UNLIMITED, has_resources, limited_parts
+from graphsched.agents.networks.packing import has_resources, limited_parts, unlimited
 from graphsched.agents.networks.ragged import block_index, block_max, block_mean
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Decoder(nn.Module):
         self.value_in = nn.Linear(width, width)
         self.value_out = nn.Linear(width, 1)
         for part, columns in limited_parts(schema).items():
-            ends = torch.tensor([[-UNLIMITED], [UNLIMITED]]).expand(2, columns)
-            self.register_buffer(f"{part}_limits", ends.clone())
+            self.register_buffer(f"{part}_limits", torch.from_numpy(unlimited(columns)))
         self._initialise()
 
     def _initialise(self) -> None:

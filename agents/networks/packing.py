@@ -113,6 +113,11 @@ def has_resources(schema: GraphSchema) -> bool:
     return bool(schema.resource) or schema.resource_node is not None
 
 
+def unlimited(columns: int) -> NDArray[np.float32]:
+    """(2, columns) least and most of columns that are not limited."""
+    return np.repeat(np.array([[-UNLIMITED], [UNLIMITED]], np.float32), columns, axis=1)
+
+
 def limited_parts(schema: GraphSchema) -> dict[str, int]:
     """Part of an observation whose columns a decoder clips -> how many these are."""
     parts = {"candidate": len(schema.candidate), "context": len(schema.context)}

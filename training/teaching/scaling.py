@@ -3,8 +3,7 @@
 Columns of an observation differ in spread by orders of magnitude, which gradient steps of one size
 for all weights don't bear. While a decoder is fitted its first layers see standardised columns;
 afterwards mean and deviation are folded into the weights, which take plain columns again. What lies
-outside of what was seen is clipped for the hidden layers, then and afterwards: extrapolation is where
-a network does most harm.
+outside of what was seen is clipped for the hidden layers, then and afterwards.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import torch
 
-from graphsched.agents.networks.packing import UNLIMITED, limited_parts
+from graphsched.agents.networks.packing import unlimited
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,13 +26,12 @@ CONSTANT = 1e-6  # deviation below which a column is taken for constant
 
 
 class Column(NamedTuple):
-    """Mean and deviation of the columns of a part; deviation 1 where they are constant."""
+    """Mean, deviation and limits of the columns of a part; deviation 1 where they are constant."""
 
     mean: Tensor
     deviation: Tensor
     varies: Tensor  # 1 or 0
-    least: Tensor  # to clip to
-    most: Tensor
+    limits: Tensor  # (2, columns) least and most
 
     def on(self, device: torch.device) -> Column:
         """On a device, where weights may be."""
@@ -74,12 +72,9 @@ class Scaling:
                 shift += weight @ column.mean
                 weight *= column.varies
             weight *= column.deviation
-        for part, column in self._limited(decoder):
-            ends = torch.stack([column.least, column.most])
-            ends = torch.where(
-                ends.abs() < UNLIMITED, (ends - column.mean) / column.deviation, ends
-            )
-            decoder.get_buffer(f"{part}_limits").copy_(ends)
+        for part, column in self.columns.items():
+            limits = (column.limits - column.mean) / column.deviation
+            decoder.get_buffer(f"{part}_limits").copy_(limits)
 
     @torch.no_grad()
     def fold(self, decoder: Decoder) -> None:
@@ -88,16 +83,8 @@ class Scaling:
             weight /= column.deviation
             if shift is not None:
                 shift -= weight @ column.mean
-        for part, column in self._limited(decoder):
-            decoder.get_buffer(f"{part}_limits").copy_(torch.stack([column.least, column.most]))
-
-    def _limited(self, decoder: Decoder) -> list[tuple[str, Column]]:
-        """Parts that are clipped, if any are, and their columns."""
-        return [
-            (part, self.columns[part])
-            for part in limited_parts(decoder.schema)
-            if part in self.columns
-        ]
+        for part, column in self.columns.items():
+            decoder.get_buffer(f"{part}_limits").copy_(column.limits)
 
     def _places(self, decoder: Decoder) -> list[tuple[Tensor, Tensor | None, Column]]:
         """Weights, what absorbs a shift of their inputs, and these.
@@ -122,9 +109,9 @@ def _measure(rows: NDArray[np.float32], clip: float) -> Column:
     mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     varies = deviation > CONSTANT
     deviation[~varies] = 1.0
-    least, most = np.full_like(mean, -UNLIMITED), np.full_like(mean, UNLIMITED)
+    limits: NDArray[Any] = unlimited(len(mean))
     if clip:
         least = np.maximum(mean - clip * deviation, rows.min(axis=0))
-        most = np.minimum(mean + clip * deviation, rows.max(axis=0))
-    columns = (mean, deviation, varies, least, most)
+        limits = np.stack([least, np.minimum(mean + clip * deviation, rows.max(axis=0))])
+    columns = (mean, deviation, varies, limits)
     return Column(*(torch.from_numpy(column.astype(np.float32)) for column in columns))

@@ -63,8 +63,8 @@ def test_round_trip(path: Path) -> None:
     assert found.config["seed"] == 7
     assert {"python", "numpy"} <= found.config["versions"].keys()
     assert replace(found.networks, params={}) == replace(NETWORKS, params={})
-    more = found.networks.params.keys() - NETWORKS.params.keys()
-    assert all(name.endswith("_limits") for name in more)  # which NETWORKS says nothing of
+    limits = {f"decoder.{part}_limits" for part in limited_parts(DOMAIN.schema)}
+    assert found.networks.params.keys() == NETWORKS.params.keys() | limits
     for name, array in NETWORKS.params.items():
         np.testing.assert_array_equal(found.networks.params[name], array)
     assert "`crew`" in (path / "README.md").read_text()
