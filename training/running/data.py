@@ -61,6 +61,8 @@ def without_places(config: TrainConfig, document: Mapping[str, Any]) -> dict[str
     out: dict[str, Any] = told({key: item for key, item in document.items() if key != "out"})
     if config.init is not None and out.get("init") == config.init:
         out["init"] = config.init_record["name"]
+    if data := out.get("teacher", {}).get("data"):
+        out["teacher"] = {**out["teacher"], "data": [Path(folder).name for folder in data]}
     return out
 
 

@@ -45,6 +45,14 @@ def test_what_ships_fits(domain: str, name: str, backend: str) -> None:
     assert load_policy(name, domain, backend).domain.name == domain
 
 
+@pytest.mark.parametrize(("domain", "name"), SHIPPED)
+def test_what_ships_does_not_tell_where_it_was_made(domain: str, name: str) -> None:
+    """Its documents name files and folders by their last part alone."""
+    folder = shipped_policies(domain)[name]
+    for document in ("config.json", "metrics.json", "README.md"):
+        assert not re.search(r'["`](/|[A-Z]:)\w', (folder / document).read_text())
+
+
 @pytest.mark.parametrize("domain", domain_names())
 def test_shapes_are_those_of_the_decoder(domain: str) -> None:
     torch_decoder = pytest.importorskip("graphsched.agents.networks.decoder")

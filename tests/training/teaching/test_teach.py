@@ -11,6 +11,8 @@ import pytest
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.registry import get_domain
+from graphsched.training.running.data import without_places
+from graphsched.training.settings.config import TeacherConfig, TrainConfig
 from graphsched.training.teaching.dataset import CARD, read_dataset
 from graphsched.training.teaching.replay import replay
 from graphsched.training.teaching.teach import Lesson, Teacher, teach
@@ -174,3 +176,13 @@ def test_what_can_not_be_followed_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a stream"):
         teach(asked, Teacher(asked), tmp_path, told.append)
     assert told == []
+
+
+def test_a_bundle_calls_its_teachers_by_their_names(tmp_path: Path) -> None:
+    """Where datasets lay is nothing for others to know."""
+    config = TrainConfig(
+        domain="jobshop", steps=1, teacher=TeacherConfig(data=(str(tmp_path / "a"),))
+    )
+    assert without_places(config, config.to_dict())["teacher"]["data"] == ["a"]
+    plain = TrainConfig(domain="jobshop", steps=1)
+    assert without_places(plain, plain.to_dict())["teacher"] == plain.to_dict()["teacher"]
