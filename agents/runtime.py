@@ -18,6 +18,7 @@ from graphsched.agents.bundles.shapes import (
 from graphsched.agents.bundles.shipped import DEFAULT, find_policy
 from graphsched.agents.networks.choice import decide
 from graphsched.agents.networks.embeddings import EmbeddingTable
+from graphsched.agents.networks.outside import Tally, Watch
 from graphsched.agents.networks.packing import collate_arrays, decoder_inputs, encoder_inputs
 from graphsched.envs.core.errors import InputError
 
@@ -119,6 +120,7 @@ class Policy:
         domain: that it decides for.
         config, metrics: documents of its bundle.
         simulator_options: of its training.
+        tally: of the decisions that it took.
     """
 
     def __init__(self, bundle: Bundle, backend: str = "auto") -> None:
@@ -139,7 +141,9 @@ class Policy:
         encoder = bundle.path / "encoder.onnx"
         self._encoder = _session(encoder, networks.encoder_onnx)
         check_inputs(encoder, self._encoder, encoder_columns(self._schema))
-        self._decoder = _decoder(bundle, backend)
+        params = _decoder_params(bundle)
+        self._decoder = _decoder(bundle, params, backend)
+        self._watch, self.tally = Watch(self._schema, params), Tally()
         self._width = networks.width
         self._blind = _is_blind(networks.params, self._schema, networks.width)
 
@@ -167,6 +171,7 @@ class Policy:
         self, obs: NetworkObs, tables: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(C,) logits and (N,) values."""
+        self._count(obs)
         return self._decoder.logits(obs, tables)
 
     def act(
@@ -178,7 +183,12 @@ class Policy:
         temperature: float = 1.0,
     ) -> Decisions:
         """Decide in every block; arguments as in `kernel.DecoderKernel.act`."""
+        self._count(obs)
         return self._decoder.act(obs, tables, uniforms, greedy, temperature)
+
+    def _count(self, obs: NetworkObs) -> None:
+        self.tally.decisions += len(obs["kind"])
+        self.tally.outside += self._watch.count(obs)
 
 
 class Session:
@@ -249,10 +259,8 @@ def load_policy(
     return Policy(read_bundle(path, domain), backend)
 
 
-def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
-    networks, schema = bundle.networks, bundle.domain.schema
-    shapes = decoder_shapes(schema, networks.width, networks.decoder_width)
-    check_decoder(bundle.path / "model.safetensors", networks.params, shapes)
+def _decoder(bundle: Bundle, params: Mapping[str, NDArray[Any]], backend: str) -> DecoderBackend:
+    networks = bundle.networks
     if backend == "onnx":
         path = bundle.path / "decoder.onnx"
         session = _session(path, networks.decoder_onnx)
@@ -260,12 +268,19 @@ def _decoder(bundle: Bundle, backend: str) -> DecoderBackend:
         return OnnxDecoder(bundle.schema, session)
     from graphsched.agents.networks.kernel import DecoderKernel
 
-    params = {
+    return DecoderKernel(bundle.domain.schema, params)
+
+
+def _decoder_params(bundle: Bundle) -> dict[str, NDArray[Any]]:
+    """The decoder's parameters by name; raises InputError unless all are there and fit."""
+    networks = bundle.networks
+    shapes = decoder_shapes(bundle.domain.schema, networks.width, networks.decoder_width)
+    check_decoder(bundle.path / "model.safetensors", networks.params, shapes)
+    return {
         name.removeprefix("decoder."): array
         for name, array in networks.params.items()
         if name.startswith("decoder.")
     }
-    return DecoderKernel(schema, params)
 
 
 def _is_blind(params: Mapping[str, NDArray[Any]], schema: GraphSchema, width: int) -> bool:

@@ -111,6 +111,7 @@ def start_from_rule(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any
     with torch.no_grad():
         scaled = torch.from_numpy(weights * config.network.linear_scale)
         policy.decoder.linear_out.weight.copy_(scaled[None, :])
+    policy.cover()
 
 
 def build_policy(config: TrainConfig, domain: Domain[Any, Any]) -> GraphPolicy:
@@ -144,4 +145,5 @@ def _widths(config: TrainConfig) -> dict[str, Any]:
         "decoder_width": network.decoder_width,
         "embeddings": network.embeddings,
         "linear_only": network.linear_only,
+        "blind": network.blind,
     }

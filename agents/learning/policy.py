@@ -18,7 +18,7 @@ from graphsched.agents.networks.encoder import GraphEncoder, collate
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import gymnasium
     import numpy as np
@@ -51,6 +51,7 @@ class GraphPolicy(ActorCriticPolicy):
         decoder_width: int = 32,
         embeddings: bool = True,
         linear_only: bool = False,
+        blind: Sequence[str] = (),
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
         use_sde: bool = False,
@@ -68,6 +69,7 @@ class GraphPolicy(ActorCriticPolicy):
             decoder_width: of the decoder.
             embeddings: whether the decoder sees them; without, the encoder is left alone.
             linear_only: judge candidates by the decoder's linear part alone.
+            blind: candidate columns that the decoder doesn't see.
             optimizer_class: of the optimizer.
             optimizer_kwargs: of the optimizer, besides the learning rate.
             use_sde: not available; raises InputError if set.
@@ -91,6 +93,7 @@ class GraphPolicy(ActorCriticPolicy):
         self.decoder_width = decoder_width
         self.embeddings = embeddings
         self.linear_only = linear_only
+        self.blind = tuple(blind)
         self.bonus: Bonus | None = None
         self._actors: WeakKeyDictionary[GraphStore, Actor] = WeakKeyDictionary()
         self._stamp = -1
@@ -106,8 +109,30 @@ class GraphPolicy(ActorCriticPolicy):
                 weight.requires_grad_(False)
         if self.linear_only:  # values are learned as ever
             self.decoder.score_out.weight.requires_grad_(False).zero_()
+        if self.blind:
+            seen = 1.0 - self._covered()
+            for part in self._of_columns():
+                hook: Any = part.register_hook
+                hook(lambda gradient: gradient * seen.to(gradient.device))
+            self.cover()
         make: Any = self.optimizer_class
         self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+
+    def _of_columns(self) -> tuple[Tensor, Tensor]:
+        """Weights of candidate columns, (any, columns) each."""
+        return self.decoder.candidate_in.weight, self.decoder.linear_out.weight
+
+    def _covered(self) -> Tensor:
+        """(columns,) 1 for those that aren't seen, 0 for others."""
+        names = [feature.name for feature in self.schema.candidate]
+        return torch.tensor([float(name in self.blind) for name in names])
+
+    @torch.no_grad()
+    def cover(self) -> None:
+        """Take the weights of columns that aren't to be seen; gradients leave them at zero."""
+        if self.blind:
+            for weight in self._of_columns():
+                weight[:, self._covered().to(weight.device).bool()] = 0.0
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
@@ -119,6 +144,7 @@ class GraphPolicy(ActorCriticPolicy):
             "decoder_width": self.decoder_width,
             "embeddings": self.embeddings,
             "linear_only": self.linear_only,
+            "blind": self.blind,
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
         }

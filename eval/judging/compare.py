@@ -38,6 +38,7 @@ class Summary:
         mean_gap_pct: mean gap in percent, whatever the unit; None without gaps.
         mean_seconds: processor time per instance.
         ms_per_decision: total time over total decisions, where decisions are counted.
+        outside_pct: mean of the rows' `Row.outside_pct`.
     """
 
     solver: str
@@ -52,6 +53,7 @@ class Summary:
     mean_gap_pct: float | None
     mean_seconds: float
     ms_per_decision: float | None
+    outside_pct: float | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _summary(table: Table, contender: Contender, group: str) -> Summary:
     rows = [row for cell in table.of(contender.name, group).values() for row in cell]
     counted = [row for row in rows if row.decisions]
     decisions = sum(row.decisions or 0 for row in counted)
+    outside = [row.outside_pct for row in rows if row.outside_pct is not None]
     mean, low, high = _interval(cells)
     return Summary(
         solver=contender.name,
@@ -188,6 +191,7 @@ def _summary(table: Table, contender: Contender, group: str) -> Summary:
         ms_per_decision=1e3 * sum(row.seconds for row in counted) / decisions
         if decisions
         else None,
+        outside_pct=float(np.mean(outside)) if outside else None,
     )
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from graphsched.eval.judging.view import Facts, View
 
 
+LEAST_OUTSIDE_PCT = 1.0  # of decisions, below which nothing is said of columns outside
+
+
 @dataclass(frozen=True)
 class Finding:
     """A sentence of the answer; `detail` backs it with numbers."""
@@ -155,12 +158,26 @@ def _weak_groups(view: View, policy: Facts) -> Finding | None:
     return Finding("bad" if worst == "bad" else "even", text)
 
 
+def _outside(view: View, name: str) -> Finding | None:
+    """How often it met what it wasn't fitted to; nothing of a policy that tells no limits."""
+    shares = {group: view.summary(name, group) for group in view.columns}
+    found = {group: (s or {}).get("outside_pct") or 0.0 for group, s in shares.items()}
+    if found["all"] < LEAST_OUTSIDE_PCT:
+        return None
+    text = f"{name} met columns outside of what it was fitted to, and saw them clipped, in "
+    text += f"{found.pop('all'):.0f}% of its decisions"
+    most = max(found, key=lambda group: found[group], default=None)
+    if most is not None:
+        text += f", most often at {most} ({found[most]:.0f}%)"
+    return Finding("plain", text)
+
+
 def policy_findings(view: View, policy: Facts) -> list[Finding]:
     """Sentences on one policy: against its rivals, what it costs, where it is weak."""
     first = strongest(view, policy)
     found = [_against_the_strongest(view, policy), _cost(view, policy["name"])]
     found += [_sentence(view, policy, name) for name in _others(view, policy) if name != first]
-    found.append(_weak_groups(view, policy))
+    found += [_weak_groups(view, policy), _outside(view, policy["name"])]
     if told := learning_finding(view, policy):
         found.append(Finding("plain", told))
     return [finding for finding in found if finding is not None]

@@ -6,6 +6,7 @@ from collections import Counter as Multiset
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphsched.agents.networks.outside import Tally
 from graphsched.envs.core.clock import cpu_s
 from graphsched.eval.running.rows import Row, with_gaps
 
@@ -143,9 +144,11 @@ def _solve(
     solver = contender.make(seed, contender.time_limit_s)
     if contender.counter is not None:
         contender.counter.decisions = 0
+    before = _tally(contender)
     began = cpu_s()
     solution = solver(instance)
     seconds = cpu_s() - began
+    share = (_tally(contender) - before).share
     violations = domain.check(instance, solution)
     row = Row(
         instance=place[0],
@@ -162,6 +165,13 @@ def _solve(
         time_limit_s=contender.time_limit_s,
         feasible=not violations,
         metrics=dict(domain.metrics(instance, solution)) if domain.metrics else {},
+        outside_pct=None if share is None else 100 * share,
     )
     broken = [{"kind": v.kind, "message": v.message} for v in violations]
     return Solved(row, broken, solution if wanted else None)
+
+
+def _tally(contender: Contender) -> Tally:
+    """Of the decisions that a contender's policies took up to now."""
+    found = [policy.tally for policy in contender.policies]
+    return Tally(sum(t.decisions for t in found), sum(t.outside for t in found))

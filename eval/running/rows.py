@@ -28,6 +28,8 @@ class Row:
             else ``best_found`` by any contender on this instance; or the name of a contender.
         seconds: processor time of the solve, warm.
         decisions: decisions taken in the simulator, where the contender takes any.
+        outside_pct: share of a policy's decisions with a column outside of what it was fitted to,
+            which it sees clipped, in percent; None without a policy.
         time_limit_s: processor time that the contender could take, if limited.
         feasible: whether the domain's checker found nothing wrong.
         metrics: further measures of the solution, see `Domain.metrics`.
@@ -47,6 +49,7 @@ class Row:
     time_limit_s: float | None
     feasible: bool
     metrics: dict[str, float] = field(default_factory=dict)
+    outside_pct: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON document."""

@@ -16,6 +16,7 @@ from graphsched.eval.solvers.words import Start, Word, parse_word
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from graphsched.agents.runtime import Policy
     from graphsched.envs.core.domain import Domain
     from graphsched.eval.solvers.entrants import Entrants
     from graphsched.eval.solvers.pools import Pool
@@ -41,6 +42,7 @@ class Contender:
         summary: one line on what it is.
         improver: name of the search that it ends with, if any.
         counter: counts the decisions that the solver takes in the simulator.
+        policies: that take part.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Contender:
     summary: str = ""
     improver: str | None = None
     counter: Counter | None = None
+    policies: tuple[Policy, ...] = ()
 
     def __post_init__(self) -> None:
         """A contender without a base is the only one of it."""
@@ -169,7 +172,9 @@ def make_contender(entrants: Entrants, word: Word) -> Contender:
     pools = [start_pool(entrants, s, tuned.get(s.word), watched) for s in word.starts]
     if word.improver is not None:
         entrants.domain.improver(word.improver)
-    learned = any(start.name in entrants.policies for start in word.starts)
+    names = dict.fromkeys(start.name for start in word.starts)
+    policies = tuple(entrants.policies[name] for name in names if name in entrants.policies)
+    learned = bool(policies)
     return Contender(
         name=word.name,
         kind="policy" if learned else _kind(entrants, word),
@@ -181,6 +186,7 @@ def make_contender(entrants: Entrants, word: Word) -> Contender:
         summary=_summary(entrants, word),
         improver=word.improver,
         counter=counter if learned else None,
+        policies=policies,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from graphsched.agents.networks.decoder import Decoder
 from graphsched.agents.networks.encoder import GraphEncoder, collate
 from graphsched.agents.networks.kernel import DecoderKernel
+from graphsched.agents.networks.outside import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ class UntrainedPolicy(DecoderKernel):
         encoder, decoder = random_networks(domain.schema, seed)
         super().__init__(domain.schema, {k: v.numpy() for k, v in decoder.state_dict().items()})
         self.simulator_options = domain.options()
+        self.tally = Tally()
         self._encoder = encoder
 
     def encode(self, graphs: Sequence[StaticGraph]) -> NDArray[np.float32]:

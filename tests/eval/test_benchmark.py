@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphsched.agents.runtime import load_policy
 from graphsched.cli.screen import print_summary
+from graphsched.envs.core.registry import get_domain
 from graphsched.eval.document import build_document
 from graphsched.eval.evaluate import evaluate
 from graphsched.eval.running.benchmark import run_benchmark, unique_names
 from graphsched.eval.solvers.contenders import Contender
+from graphsched.eval.solvers.contenders import contenders as contenders_of
 from graphsched.eval.solvers.counting import Counter, counted
+from graphsched.eval.solvers.entrants import Entrants
 from tests.eval.samples import entered
 from tests.toy_domain import DOMAIN
 
@@ -101,6 +105,20 @@ def test_decisions_of_a_watched_simulator_are_counted() -> None:
         sim.step(np.zeros(waiting, np.int64))
         taken += waiting
     assert counter.decisions == taken > 0
+
+
+def test_a_policy_s_decisions_on_what_it_was_not_fitted_to_are_counted() -> None:
+    """Of each solve alone; a rule has none."""
+    soc, rng = get_domain("soc"), np.random.default_rng(0)
+    kinds = ("ds3gym", "0@300"), ("ds3-default-soc", "0@1000"), ("ds3gym", "0@300")
+    worlds = [soc.generators[name](rng, size) for name, size in kinds]
+    entrants = Entrants(soc, policies={"streaming": load_policy("streaming", soc)})
+    rows = run_benchmark(soc, worlds, contenders_of(entrants, ["streaming", "etf"])).rows
+    found = [row.outside_pct for row in rows]
+    assert found[3:] == [None] * 3
+    home, away, again = (share or 0.0 for share in found[:3])
+    assert home < 5.0 < away <= 100.0
+    assert again < 5.0
 
 
 def test_a_search_has_its_place_in_the_table_and_the_report(

@@ -102,6 +102,19 @@ def test_training_is_told_with_what_it_gains() -> None:
     ) in _texts(document, "default>tabu@10s")
 
 
+def test_what_a_policy_was_not_fitted_to_is_told() -> None:
+    contenders = [contender("policy p", "policy"), contender("best", "rule")]
+    for group, expected in ((40.0, "most often at large (40%)"), (0.1, None)):
+        rows = [row(f"small-{i}", "policy p", 105, outside_pct=0.1) for i in range(3)]
+        rows += [row(f"large-{i}", "policy p", 105, outside_pct=group) for i in range(3)]
+        rows += [row(f"{g}-{i}", "best", 110) for g in ("small", "large") for i in range(3)]
+        texts = [t for t in _texts(document_of(contenders, rows), "policy p") if "outside" in t]
+        assert len(texts) == (expected is not None)
+        if expected is not None:
+            assert expected in texts[0]
+            assert "clipped, in 20% of its decisions" in texts[0]
+
+
 def test_broken_rules_come_before_everything() -> None:
     document = sample_document()
     document["violations"] = [{"instance": "a", "solver": "s", "seed": 0, "violations": []}]

@@ -110,6 +110,10 @@ def test_mistakes_name_file_and_key(tmp_path: Path, text: str, expected: str) ->
         ({"domain": "jobshop", "preset": "smal"}, "preset 'smal': not one of"),
         ({"domain": "jobshop", "file": "/nowhere.toml"}, "no such file"),
         ({"domain": "jobshop", "overrides": {"ppo": {"gama": 1}}}, "did you mean gamma"),
+        (
+            {"domain": "jobshop", "overrides": {"network": {"blind": ["pilots"]}}},
+            "unknown key 'network.blind.pilots'; did you mean pilot ",
+        ),
     ],
 )
 def test_unknown_names(arguments: dict[str, Any], expected: str) -> None:

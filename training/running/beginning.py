@@ -46,6 +46,7 @@ def start_from_bundle(run: Run) -> None:
         except RuntimeError:
             problem = "expected the parameters of the sizes in its config.json, found others"
             raise InputError(bundle.path / "model.safetensors", problem) from None
+        policy.cover()
 
 
 @torch.no_grad()

@@ -70,6 +70,7 @@ class NetworkConfig:
         linear_rule: file of a linear rule, as ``graphsched tune`` writes it, that the policy
             starts from instead of indifference; relative to the domain's presets.
         linear_scale: multiplies the rule's weights: the larger, the surer of itself it starts.
+        blind: columns of candidates that the decoder doesn't see, to tell what they are worth.
     """
 
     width: int = 32
@@ -79,6 +80,7 @@ class NetworkConfig:
     linear_only: bool = False
     linear_rule: str | None = None
     linear_scale: float = 1.0
+    blind: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -340,6 +342,9 @@ class TrainConfig:
 
     def simulator_options(self) -> Any:
         """The domain's simulator options; raises InputError for unknown ones."""
+        columns = [feature.name for feature in get_domain(self.domain).schema.candidate]
+        for name in self.network.blind:
+            check_key(name, columns, "config", "network.blind")
         options = get_domain(self.domain).options
         known = [f.name for f in fields(options)]
         for name in self.simulator:

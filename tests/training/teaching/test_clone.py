@@ -147,6 +147,26 @@ def test_standardised_columns_and_folded_weights_say_the_same(clip: float) -> No
     assert torch.allclose(log_probs(standard), expected, atol=1e-4)
 
 
+def test_columns_that_a_policy_is_blind_to_change_nothing() -> None:
+    """Neither what it imitates nor what it decides depends on them."""
+    _, examples = taught("mwkr")
+    names = [feature.name for feature in JOBSHOP.schema.candidate]
+    torch.manual_seed(0)
+    kinds: dict[str, Any] = {"width": 8, "layers": 0, "decoder_width": 8, "embeddings": False}
+    space, blind = GraphSpace(JOBSHOP.schema), names[::2]
+    policy = GraphPolicy(space, action_space(), lambda _: 0.0, blind=blind, **kinds)
+    clone(policy, examples, replace(QUICK, epochs=3), 0)
+    for weight in (policy.decoder.candidate_in.weight, policy.decoder.linear_out.weight):
+        assert not weight[:, ::2].any()
+        assert weight[:, 1::2].any()
+    seeing = GraphPolicy(space, action_space(), lambda _: 0.0, **kinds)
+    policy.decoder.linear_out.weight.data.fill_(1.0)
+    policy.cover()
+    assert policy.decoder.linear_out.weight[0].tolist() == [k % 2 for k in range(len(names))]
+    seeing.cover()
+    assert seeing.decoder.candidate_in.weight[:, ::2].any()
+
+
 def test_hidden_layers_see_nothing_beyond_the_examples() -> None:
     """The linear part extrapolates, the rest of the decoder stays as at the end of what was seen."""
     _, examples = taught("spt")
