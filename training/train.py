@@ -134,6 +134,7 @@ def _trained(
         run.budget.start()  # what was built and compiled before isn't training
         if config.teacher.data:
             taught = taught or read_teachers(config)
+            run.judge_start()
             imitate(run, taught, _told if show else lambda epoch, loss: None)
         sharpen(run)
     _learn(run, show, signals)

@@ -158,6 +158,11 @@ class Validation:
         """Judge a policy with its present weights; touches no random stream but its own."""
         return self.judge(policy)[0]
 
+    def greedy(self, policy: GraphPolicy) -> NDArray[np.float64]:
+        """(I,) relative costs of greedy decisions in percent above the reference, see `judge`."""
+        policy.set_training_mode(False)
+        return self._relative(play(policy, self._domain, self._options, self.instances))
+
     def judge(
         self, policy: GraphPolicy, best: NDArray[np.float64] | None = None
     ) -> tuple[Scores, NDArray[np.float64]]:

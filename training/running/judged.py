@@ -21,6 +21,8 @@ MOMENTS = ("start", "best", "last")
 class Judged:
     """Relative costs of the weights that a run began with, of its best and of its last ones.
 
+    A run that has teachers began with what it knew before these, if that was anything.
+
     Attributes:
         kinds: which instance is of which kind, and the kinds' weights.
         start, best, last: (I,) float64 in percent, see `Validation.judge`; None before the first
@@ -38,7 +40,7 @@ class Judged:
     def add(self, relative: NDArray[np.float64], first: bool, best: bool) -> None:
         """Take in a validation; ``first`` of the run, ``best`` so far."""
         self.last = relative
-        if first:
+        if first and self.start is None:
             self.start = relative
         if best:
             self.best = relative

@@ -89,6 +89,14 @@ class Run:
         """Used share of the budget."""
         return self.budget.progress(self.model.num_timesteps)
 
+    def judge_start(self) -> None:
+        """Judge what the run knows before its teachers, if that is anything: a rule or a bundle.
+
+        By its greedy decisions alone, since how sure a rule is of itself is set by hand.
+        """
+        if self.config.init is not None or self.config.network.linear_rule is not None:
+            self.judged.start = self.validation.greedy(self.model.policy)
+
     def validate(self) -> tuple[Scores, bool]:
         """Judge the averaged weights and remember them if they are the best.
 

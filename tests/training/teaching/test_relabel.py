@@ -137,6 +137,18 @@ def test_a_run_imitates_first(tmp_path: Path) -> None:
     assert later.init_record["teachers"] == document["teachers"]
 
 
+def test_what_a_teacher_brought_is_told_against_the_rule_before_it(tmp_path: Path) -> None:
+    """The card once compared what had been taught with itself, and said: no improvement."""
+    rule = {"linear_rule": "data/cem_linear.json", "linear_scale": 0.1}
+    changes = {"network": rule, "validation": {"count": 20}}
+    result = train(run_config(tmp_path, **changes), export=False)
+    start = train(small_config(tmp_path / "rule", **changes, steps=0), export=False)
+    assert result.gain is not None
+    found = start.best["gap_pct"] - result.best["gap_pct"]
+    assert result.gain.pct == pytest.approx(found)
+    assert found != 0.0
+
+
 def test_a_run_goes_on_from_what_it_imitated(tmp_path: Path) -> None:
     result = train(run_config(tmp_path, steps=500), export=False)
     assert result.steps >= 500
