@@ -69,6 +69,23 @@ def test_the_first_validation_is_the_bundle_s_own(first: RunResult, tmp_path: Pa
     assert 0.0 < max(moved) < 0.5
 
 
+def test_what_rollouts_have_shown_limits_columns_and_a_start_s_limits_stay(
+    first: RunResult, tmp_path: Path
+) -> None:
+    before = {k: v for k, v in state_of(first.folder)["policy"].items() if "limits" in k}
+    assert before
+    for name, (least, most) in before.items():
+        assert (least <= most).all(), name
+        assert torch.stack([least, most]).abs().max() < 1e6, name
+    assert (before["decoder.candidate_limits"][0] < before["decoder.candidate_limits"][1]).any()
+    train(going_on(first, tmp_path / "run"), export=False)
+    after = state_of(tmp_path / "run")["policy"]
+    assert all(torch.equal(after[name], limits) for name, limits in before.items())
+    fresh = train(small_config(tmp_path / "none", steps=0), export=False)
+    state = state_of(fresh.folder)["policy"]
+    assert state["decoder.candidate_limits"].abs().min() > 1e30
+
+
 def test_a_sharpened_start_decides_as_before_and_samples_less_at_random(
     first: RunResult, tmp_path: Path
 ) -> None:

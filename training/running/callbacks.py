@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import HParam
 
 from graphsched.agents.learning.ppo import check_weights
+from graphsched.agents.networks.packing import UNLIMITED, limited_parts
 from graphsched.envs.core.parts.writing import naming
 from graphsched.training.model import entropy_coefficient
 from graphsched.training.running.resume import snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
     from torch.optim import Optimizer
 
     from graphsched.agents.bundles.background import BackgroundWriter
@@ -111,6 +116,43 @@ class FollowSchedules(RunCallback):
         if run.discount is not None:
             run.discount = run.discount.after(float(model.rollout_buffer.slot_returns().mean()))
             self.logger.record("train/gamma", model.gamma)
+
+
+class KeepWithinSeen(RunCallback):
+    """Clips columns for the hidden layers to what all rollouts of a run have shown.
+
+    Limits change between updates only: decisions are learned from under those that they were taken
+    under. Where a run imitated or started from a bundle, the limits that came of that stay.
+    """
+
+    def __init__(self, run: Run) -> None:
+        """Args: run: whose decoder is limited."""
+        super().__init__(run)
+        self._seen: dict[str, NDArray[np.float32]] = {}
+        config = run.config
+        self._is_wanted = config.init is None and not config.teacher.data
+
+    def _on_rollout_end(self) -> None:
+        if not self._is_wanted:
+            return
+        obs: Mapping[str, Any] = self.run.model.rollout_buffer.observations
+        for part in limited_parts(self.run.domain.schema):
+            if len(obs[part]):
+                self._seen[part] = np.stack([obs[part].min(axis=0), obs[part].max(axis=0)])
+
+    @torch.no_grad()
+    def between(self, last: bool) -> None:
+        """Widen the limits by the last rollout."""
+        del last
+        decoder = self.run.model.policy.decoder
+        for part, seen in self._seen.items():
+            limits, found = decoder.get_buffer(f"{part}_limits"), torch.from_numpy(seen)
+            found = found.to(limits)
+            if limits.abs().max() < UNLIMITED:
+                found[0] = torch.minimum(found[0], limits[0])
+                found[1] = torch.maximum(found[1], limits[1])
+            limits.copy_(found)
+        self._seen.clear()
 
 
 class AverageWeights(RunCallback):
@@ -220,6 +262,7 @@ def run_callbacks(
         [
             StopWhenSpent(run, signals),
             FollowSchedules(run),
+            KeepWithinSeen(run),
             AverageWeights(run),
             ShowProgress(run, display),
             Validate(run, display),
