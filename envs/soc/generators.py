@@ -25,6 +25,7 @@ from graphsched.envs.soc.sources.profiles import (
     wifi_jobs,
 )
 from graphsched.envs.soc.sources.shapes import EXACT_SHAPES, SHAPES
+from graphsched.envs.soc.sources.stages import stages
 from graphsched.envs.soc.sources.wide import wide_world
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _SIZE = re.compile(rf"{_SPAN}x{_SPAN}@{_SPAN}", re.ASCII)
 _STREAM = re.compile(rf"({_NUMBER})(?:@({_NUMBER}))?(?:@({_NUMBER}))?", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,5}", re.ASCII)
 MAX_HORIZON = 10**6
+UNIT = 20.0  # mean time of a task, but for a platform's speeds
 UNSUPPORTED = 0.15  # share of (task, PE) pairs ruled out, in the instances that have any
 
 
@@ -59,9 +61,9 @@ def _draw_size(rng: np.random.Generator, size: str) -> tuple[int, int, float]:
     return tasks, pes, float(np.exp(rng.uniform(a, b)))
 
 
-def _durations(rng: np.random.Generator, tasks: int, pes: int) -> np.ndarray:
-    """(N, P): related (a speed for each PE) or unrelated execution times, both with spread."""
-    work = rng.uniform(0.2, 1.8, (tasks, 1)) * 20.0
+def _durations(rng: np.random.Generator, work: np.ndarray, pes: int) -> np.ndarray:
+    """(N, P): related (a speed for each PE) or unrelated execution times of tasks' work (N,)."""
+    tasks, work = len(work), work[:, None] * UNIT
     if rng.random() < 0.5:
         times = work / rng.uniform(0.5, 2.0, (1, pes))
     else:
@@ -77,7 +79,16 @@ def _static(rng: np.random.Generator, size: str, shape: str) -> SocInstance:
     tasks, pes, ccr = _draw_size(rng, size)
     edge = SHAPES[shape](rng, tasks)
     tasks = max(int(edge.max()) + 1 if edge.size else 1, tasks if shape in EXACT_SHAPES else 1)
-    times = _durations(rng, tasks, pes)
+    return _plan(rng, shape, (edge, rng.uniform(0.2, 1.8, tasks)), pes, ccr)
+
+
+def _plan(
+    rng: np.random.Generator, name: str, graph: tuple[np.ndarray, np.ndarray], pes: int, ccr: float
+) -> SocInstance:
+    """A job of edges (2, E) and work (N,) on a random platform."""
+    edge, work = graph
+    tasks = len(work)
+    times = _durations(rng, work, pes)
     link = rng.uniform(0.5, 2.0, (pes, pes))
     link = (link + link.T) / 2
     volume = rng.uniform(0.2, 1.8, (edge.shape[1],))
@@ -87,8 +98,8 @@ def _static(rng: np.random.Generator, size: str, shape: str) -> SocInstance:
         volume *= ccr * float(times[np.isfinite(times)].mean()) / unit
     names = tuple(f"t{i}" for i in range(tasks))
     platform = Platform(f"{pes} PEs", tuple(f"pe{p}" for p in range(pes)), link)
-    job = Job(shape, names, times, edge, volume)
-    return SocInstance(f"{shape}-{tasks}x{pes}", platform, (job,))
+    job = Job(name, names, times, edge, volume)
+    return SocInstance(f"{name}-{tasks}x{pes}", platform, (job,))
 
 
 def _shaped(shape: str) -> Generate:
@@ -101,6 +112,12 @@ def _shaped(shape: str) -> Generate:
 def random(rng: np.random.Generator, size: str = "") -> SocInstance:
     """A graph of a shape that takes any number of tasks; sizes as above, by default 20x4@1."""
     return _static(rng, size, str(rng.choice(EXACT_SHAPES)))
+
+
+def staged(rng: np.random.Generator, size: str = "") -> SocInstance:
+    """Stages of like tasks whose times differ by magnitudes, as in scientific workflows."""
+    tasks, pes, ccr = _draw_size(rng, size)
+    return _plan(rng, "staged", stages(rng, tasks), pes, ccr)
 
 
 def toy(rng: np.random.Generator, size: str = "") -> SocInstance:
@@ -181,6 +198,7 @@ def _least_path_and_work(job: Job, platform: Platform) -> tuple[float, float]:
 GENERATORS: dict[str, Generate] = {
     **{shape: _shaped(shape) for shape in SHAPES},
     "random": random,
+    "staged": staged,
     "toy": toy,
     "ds3gym": ds3gym,
     "ds3gym-mix": ds3gym_mix,

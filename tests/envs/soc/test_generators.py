@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.soc.generators import GENERATORS
 from graphsched.envs.soc.sources.shapes import SHAPES
+from graphsched.envs.soc.sources.stages import stages
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,26 @@ def test_the_ratio_is_the_one_asked_for(seed, wanted):
     assert job.num_tasks == 30
     move = job.volume.mean() * slowness[~np.eye(4, dtype=bool)].mean()
     assert move / job.duration[np.isfinite(job.duration)].mean() == pytest.approx(wanted)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 80), st.integers(0, 10**6))
+def test_stages_follow_each_other_and_all_tasks_have_work(tasks, seed):
+    edge, work = stages(np.random.default_rng(seed), tasks)
+    assert len(work) == tasks
+    assert np.all(work > 0)
+    assert np.all(edge[0] < edge[1])
+    assert len({tuple(pair) for pair in edge.T.tolist()}) == edge.shape[1]
+    fed = np.unique(edge[1])
+    roots = np.setdiff1d(np.arange(tasks), fed)
+    assert np.all(roots == np.arange(len(roots)))  # the first stage alone has no inputs
+
+
+def test_times_of_stages_differ_by_magnitudes():
+    rng = np.random.default_rng(0)
+    made = [GENERATORS["staged"](rng, "60x4@0.01").jobs[0].duration for _ in range(20)]
+    spreads = [np.ptp(np.log10(d[np.isfinite(d)])) for d in made]
+    assert np.median(spreads) > 1.2
 
 
 def test_ranges_are_drawn_from():
