@@ -60,7 +60,7 @@ def test_given_instances_weights_and_presets(tmp_path: Path) -> None:
     words = f"teach soc --solver heft --preset static --count 2 --out {tmp_path / 'c'}"
     assert main(words.split()) == 0
     card = json.loads((tmp_path / "c" / "card.json").read_text())
-    assert card["simulator"]["max_ready"] == 3
+    assert card["simulator"]["max_ready"] == 12
     assert card["instances"].startswith("random:10..50x3..16@0.01..12=0.8,")
 
 
