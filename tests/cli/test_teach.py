@@ -61,7 +61,7 @@ def test_given_instances_weights_and_presets(tmp_path: Path) -> None:
     assert main(words.split()) == 0
     card = json.loads((tmp_path / "c" / "card.json").read_text())
     assert card["simulator"]["max_ready"] == 12
-    assert card["instances"].startswith("random:10..50x3..16@0.01..12=0.8,")
+    assert card["instances"].startswith("random:10..50x3..16@0.001..12=0.5,")
 
 
 def test_a_policy_teaches_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
