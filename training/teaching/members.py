@@ -79,6 +79,7 @@ def _member(policy: GraphPolicy, count: int, seed: int) -> GraphPolicy:
             decoder_width=policy.decoder_width // count,
             embeddings=False,
             linear_only=policy.linear_only,
+            blind=policy.blind,
         ).to(policy.device)
 
 

@@ -261,6 +261,19 @@ def test_members_are_fitted_from_different_starts() -> None:
     assert not policy.decoder.score_context.weight[:6, 6:].any()
 
 
+def test_members_are_blind_to_what_their_policy_is_blind_to() -> None:
+    """They once saw all columns, and brought them into the decoder that they became."""
+    _, examples = taught("mwkr")
+    names = [feature.name for feature in JOBSHOP.schema.candidate]
+    kinds: dict[str, Any] = {"width": 8, "layers": 0, "decoder_width": 8, "embeddings": False}
+    space = GraphSpace(JOBSHOP.schema)
+    policy = GraphPolicy(space, action_space(), lambda _: 0.0, blind=names[::2], **kinds)
+    clone_members(policy, examples, replace(QUICK, epochs=2, members=2), 0)
+    for weight in (policy.decoder.candidate_in.weight, policy.decoder.linear_out.weight):
+        assert not weight[:, ::2].any()
+        assert weight[:, 1::2].any()
+
+
 def test_scaling_follows_its_weights_to_another_device() -> None:
     """Arrays without contents refuse to be mixed with others, as a GPU's do."""
     examples = taught("spt", number=2)[1]
