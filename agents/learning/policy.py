@@ -110,10 +110,9 @@ class GraphPolicy(ActorCriticPolicy):
         if self.linear_only:  # values are learned as ever
             self.decoder.score_out.weight.requires_grad_(False).zero_()
         if self.blind:
-            seen = 1.0 - self._covered()
             for part in self._of_columns():
                 hook: Any = part.register_hook
-                hook(lambda gradient: gradient * seen.to(gradient.device))
+                hook(self._without_covered)
             self.cover()
         make: Any = self.optimizer_class
         self.optimizer = make(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
@@ -122,17 +121,17 @@ class GraphPolicy(ActorCriticPolicy):
         """Weights of candidate columns, (any, columns) each."""
         return self.decoder.candidate_in.weight, self.decoder.linear_out.weight
 
-    def _covered(self) -> Tensor:
-        """(columns,) 1 for those that aren't seen, 0 for others."""
-        names = [feature.name for feature in self.schema.candidate]
-        return torch.tensor([float(name in self.blind) for name in names])
+    def _without_covered(self, rows: Tensor) -> Tensor:
+        """(any, columns) with zeros in those that aren't to be seen."""
+        covered = [feature.name in self.blind for feature in self.schema.candidate]
+        return rows.masked_fill(torch.tensor(covered, device=rows.device), 0.0)
 
     @torch.no_grad()
     def cover(self) -> None:
         """Take the weights of columns that aren't to be seen; gradients leave them at zero."""
         if self.blind:
             for weight in self._of_columns():
-                weight[:, self._covered().to(weight.device).bool()] = 0.0
+                weight.copy_(self._without_covered(weight))
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {

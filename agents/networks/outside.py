@@ -61,12 +61,14 @@ class Watch:
 
     def count(self, obs: NetworkObs) -> int:
         """Blocks of an observation with such a column; 0 of a decoder without limits."""
+        if not self._limits:
+            return 0
         blocks = np.zeros(len(obs["kind"]), np.bool_)
         whole = np.arange(len(blocks) + 1)
         for part, limits in self._limits.items():
             ptr = whole if part == "context" else obs[f"{part}_ptr"]  # type: ignore[literal-required]
             _mark(obs[part], ptr, limits, blocks)  # type: ignore[literal-required]
-        return int(blocks.sum()) if self._limits else 0
+        return int(blocks.sum())
 
 
 @kernel
@@ -78,3 +80,6 @@ def _mark(rows: F32, ptr: NDArray[np.int64], limits: F32, blocks: NDArray[np.boo
             for i in range(columns):
                 if rows[row, i] < limits[0, i] or rows[row, i] > limits[1, i]:
                     blocks[block] = True
+                    break
+            if blocks[block]:
+                break
