@@ -178,7 +178,7 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
 
 
 @kernel(entry=False)
-def _key(cluster: Cluster, r: int, i: int) -> float:
+def order_key(cluster: Cluster, r: int, i: int) -> float:
     """Least goes first."""
     slot, one = cluster.slot[0], cluster.req[i]
     waited = slot.clock - one.visible
@@ -256,7 +256,7 @@ def head_of(cluster: Cluster, r: int) -> int:
     passes = slot.passes if rep.running > 0 else 0
     for k in range(rep.queued):
         i = cluster.queue[r, k]
-        key = _key(cluster, r, i)
+        key = order_key(cluster, r, i)
         if key < least and (cluster.req[i].passed >= passes or fits(cluster, r, i)):
             best, least = i, key
             if slot.order == FCFS:
@@ -267,11 +267,11 @@ def head_of(cluster: Cluster, r: int) -> int:
 @kernel(entry=False)
 def _pass_over(cluster: Cluster, r: int, i: int) -> None:
     """Count for each request before i in the order that i is admitted before it."""
-    least, behind = _key(cluster, r, i), False
+    least, behind = order_key(cluster, r, i), False
     for k in range(cluster.rep[r].queued):
         j = cluster.queue[r, k]
         behind |= j == i
-        key = _key(cluster, r, j)
+        key = order_key(cluster, r, j)
         if key < least or (key == least and not behind):
             cluster.req[j].passed += 1
 

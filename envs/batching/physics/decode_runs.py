@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from graphsched.envs.batching.hardware.iteration_time import decodes_before_reads_s, kv_read_s
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
@@ -72,13 +74,51 @@ def _length(cluster: Cluster, r: int) -> int:
 
 
 @kernel(entry=False)
-def decode_run(cluster: Cluster, r: int, until: float, log: Log) -> float:
-    """Iterations of decodes alone that end by ``until``; returns when the next one begins."""
+def next_arrival(cluster: Cluster, roots: int) -> float:
+    """When a request of no predecessor comes next; inf if all have."""
+    k = cluster.slot[0].next_root
+    return float(cluster.req[cluster.root[k]].arrival if k < roots else np.inf)
+
+
+@kernel(entry=False)
+def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
+    """Up to when nothing outside a replica concerns it: arrivals, and stages that others bring about.
+
+    A request takes an iteration for each token that is left of it, at least.
+    """
+    slot, out = cluster.slot[0], next_arrival(cluster, roots)
+    if cluster.succ_ptr[slot.requests] == 0:
+        return out
+    for o in range(slot.replicas):
+        rep = cluster.rep[o]
+        if o == r:
+            continue
+        begin = rep.busy_until - rep.shortest if rep.batch else max(rep.ready, slot.clock)
+        for k in range(rep.running):
+            out = min(out, begin + _stage_s(cluster, o, cluster.run[o, k]))
+        for k in range(rep.queued):
+            out = min(out, begin + _stage_s(cluster, o, cluster.queue[o, k]))
+    return out
+
+
+@kernel(entry=False)
+def _stage_s(cluster: Cluster, r: int, i: int) -> float:
+    """Time in which a request could be through at the earliest; inf if no stage needs it."""
+    if cluster.succ_ptr[i + 1] == cluster.succ_ptr[i]:
+        return np.inf
+    one = cluster.req[i]
+    return float((one.output - one.made) * cluster.rep[r].shortest)
+
+
+@kernel(entry=False)
+def decode_run(cluster: Cluster, r: int, roots: int, log: Log) -> float:
+    """Iterations of decodes alone until something else happens; returns when the next one begins."""
     rep, run = cluster.rep[r], cluster.run[r]
     at = max(rep.ready, cluster.slot[0].clock)
     length = _length(cluster, r)
     if length == 0:
         return float(at)
+    until = _undisturbed(cluster, r, roots)
     kv, loads = 0, cluster.loads[r]
     for k in range(rep.running):
         kv += cluster.req[run[k]].kv

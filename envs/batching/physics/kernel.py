@@ -24,10 +24,11 @@ from graphsched.envs.batching.physics.admission import (
     end_plan,
     enqueue,
     fits,
+    head_of,
     next_by_rule,
 )
 from graphsched.envs.batching.physics.cluster import cluster_at, is_decode, todo_of
-from graphsched.envs.batching.physics.decode_runs import decode_run
+from graphsched.envs.batching.physics.decode_runs import decode_run, next_arrival
 from graphsched.envs.batching.physics.forecast import service_s
 from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
@@ -209,14 +210,18 @@ def _offer_budgets(cluster: Cluster, r: int) -> None:
 
 @kernel(entry=False)
 def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
-    """Queued requests that fit: the oldest ones, and those of least predicted service."""
+    """Queued requests that fit: the rule's, the oldest ones, and those of least predicted service."""
     slot, rep = cluster.slot[0], cluster.rep[r]
     count = 0
+    rule = head_of(cluster, r)
+    if rule >= 0 and fits(cluster, r, rule):
+        cluster.choice[0] = rule
+        count = 1
     for k in range(rep.queued):
         if count >= window - window // 2:
             break
         i = cluster.queue[r, k]
-        if fits(cluster, r, i):
+        if (count == 0 or i != cluster.choice[0]) and fits(cluster, r, i):
             cluster.choice[count] = i
             count += 1
     while count < window and count < rep.queued:
@@ -262,7 +267,7 @@ def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
 
 @kernel(entry=False)
 def _begin_iteration(
-    cluster: Cluster, r: int, window: int, every: int, until: float, log: Log
+    cluster: Cluster, r: int, window: int, every: int, roots: int, log: Log
 ) -> int:
     """Put an iteration together, or go on with it after a decision."""
     rep = cluster.rep[r]
@@ -274,7 +279,7 @@ def _begin_iteration(
             return ASKS
         if not cluster.agent[BUDGET] and cluster.slot[0].fixed_budget == 0:
             rep.budget = _dynamic_budget(cluster, r)
-        rep.begun = decode_run(cluster, r, until, log)
+        rep.begun = decode_run(cluster, r, roots, log)
         lost = begin_plan(cluster, r, log)
         if lost >= 0:
             _reject(cluster, lost)
@@ -341,39 +346,18 @@ def _route(cluster: Cluster) -> bool:
 @kernel(entry=False)
 def _arrivals(cluster: Cluster, roots: int) -> None:
     slot = cluster.slot[0]
-    while _next_arrival(cluster, roots) <= slot.clock:
+    while next_arrival(cluster, roots) <= slot.clock:
         slot.next_root += 1
         _appear(cluster, cluster.root[slot.next_root - 1])
 
 
 @kernel(entry=False)
-def _next_arrival(cluster: Cluster, roots: int) -> float:
-    """When a request of no predecessor comes next; inf if all have."""
-    k = cluster.slot[0].next_root
-    return float(cluster.req[cluster.root[k]].arrival if k < roots else np.inf)
-
-
-@kernel(entry=False)
 def _next_event(cluster: Cluster, roots: int) -> float:
-    out = _next_arrival(cluster, roots)
+    out = next_arrival(cluster, roots)
     for r in range(cluster.slot[0].replicas):
         rep = cluster.rep[r]
         if rep.batch:
             out = min(out, rep.busy_until)
-    return float(out)
-
-
-@kernel(entry=False)
-def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
-    """Up to when nothing outside a replica concerns it."""
-    slot, out = cluster.slot[0], _next_arrival(cluster, roots)
-    if cluster.succ_ptr[slot.requests] > 0:  # stages may follow from other replicas
-        for other in range(slot.replicas):
-            rep = cluster.rep[other]
-            if other != r and rep.batch:
-                out = min(out, rep.busy_until)
-            elif other != r and rep.queued + rep.running > 0:
-                out = slot.clock
     return float(out)
 
 
@@ -383,8 +367,7 @@ def _begin_idle(cluster: Cluster, roots: int, window: int, every: int, log: Log)
     for r in range(cluster.slot[0].replicas):
         rep = cluster.rep[r]
         while not rep.batch and rep.queued + rep.running > 0:
-            until = _undisturbed(cluster, r, roots)
-            came = _begin_iteration(cluster, r, window, every, until, log)
+            came = _begin_iteration(cluster, r, window, every, roots, log)
             if came == ASKS:
                 return True
     return False

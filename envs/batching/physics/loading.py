@@ -14,7 +14,10 @@ from graphsched.envs.batching.hardware.iteration_time import (
     usual_prefill_s,
 )
 from graphsched.envs.batching.options import BATCHINGS, BUDGETS, ORDERS, ROUTERS
-from graphsched.envs.batching.physics.state import ADMIT, BUDGET, ROUTE
+from graphsched.envs.batching.physics.cluster import cluster_at
+from graphsched.envs.batching.physics.forecast import service_s
+from graphsched.envs.batching.physics.state import ADMIT, BUDGET, ROUTE, SPARE
+from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from graphsched.envs.batching.physics.state import State
 
 NEVER = -(10**9)
+ROUNDING = 1e-9  # sums of times may be off by less
 _SAME = ("prompt", "output", "predicted", "group", "shared", "extends", "priority", "weight")
 _TIMES = {"arrival": "arrival_s", "ttft": "ttft_s", "tpot": "tpot_s", "deadline": "deadline_s"}
 
@@ -34,10 +38,10 @@ def needed_sizes(
     """Room that instances need in the arrays."""
     replicas = max(len(i.replicas) for i in instances)
     return {
-        "N": max(len(i.requests) for i in instances) + 1,
+        "N": max(len(i.requests) for i in instances) + 1 + SPARE,
         "R": replicas,
         "G": max(1, *(i.requests.num_groups for i in instances)),
-        "E": max(1, *(i.precedes.shape[1] for i in instances)),
+        "E": max(i.precedes.shape[1] for i in instances) + 4 * SPARE,
         "C": max(replicas, options.window + 1, len(BUDGETS)),
     }
 
@@ -81,8 +85,8 @@ def load_slot(
         state.req[name][slot, :size] = getattr(requests, name)
     for name, source in _TIMES.items():
         state.req[name][slot, :size] = getattr(requests, source)
-    _load_stages(state, slot, instance)
     _load_replicas(state, slot, instance, options)
+    _load_stages(state, slot, instance)
 
 
 def _load_stages(state: State, slot: int, instance: BatchingInstance) -> None:
@@ -94,6 +98,31 @@ def _load_stages(state: State, slot: int, instance: BatchingInstance) -> None:
     state.req["blockers"][slot, :size] = np.bincount(edge[1], minlength=size)
     roots = np.flatnonzero(state.req["blockers"][slot, :size] == 0)
     state.root[slot, : len(roots)] = roots
+    look_behind(state, slot)
+
+
+@kernel
+def look_behind(state: State, b: int) -> None:
+    """What follows a stage: how many, what they weigh, and when it has to be through for them.
+
+    Later stages are taken to last as long as on the mean of all replicas, unhindered; they have
+    higher numbers than those before them.
+    """
+    cluster = cluster_at(state, b)
+    slot, mean = cluster.slot[0], 1.0 / cluster.slot[0].replicas
+    for i in range(slot.requests - 1, -1, -1):
+        one = cluster.req[i]
+        one.stages, one.stake, one.latest = 0, 0.0, one.arrival + one.deadline
+        for e in range(cluster.succ_ptr[i], cluster.succ_ptr[i + 1]):
+            z = cluster.succ[e]
+            stage = cluster.req[z]
+            need = 0.0
+            for r in range(slot.replicas):
+                need += mean * service_s(cluster, r, z)
+            one.stages = max(one.stages, stage.stages + 1)
+            one.stake = max(one.stake, stage.stake)
+            one.latest = min(one.latest, stage.latest - need)
+        one.stake += one.weight
 
 
 def _load_replicas(
@@ -109,3 +138,4 @@ def _load_replicas(
         row["blocks"] = row["free"] = replica.kv_blocks
         row["watermark"] = int(options.watermark * replica.kv_blocks)
         row["speed"] = USUAL_TOKENS / usual_prefill_s(table, loads)
+        row["shortest"] = (1 - ROUNDING) * max(float(table[1:].min()), 0.0)

@@ -13,6 +13,7 @@ import numpy as np
 from graphsched.envs.batching.hardware.iteration_time import LOADS, TABLE
 from graphsched.envs.core.arrays import Floats, Ints, Records
 
+SPARE = 32  # requests that there is room for beside those of an instance: what may come instead
 FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
 ROUTE, ADMIT, BUDGET = range(3)  # a decision
 RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
@@ -51,12 +52,15 @@ _REQUEST = (
     "held",  # blocks of its group's prefix that it relies on
     "preempted",  # times
     "passed",  # times that a later request was admitted before it
+    "stages",  # of its workflow that follow one after the other when it is served
 )
 _REQUEST_FLOATS = (
     "arrival", "weight", "ttft", "tpot", "deadline",
     "visible",  # when it could first be routed
     "first_token", "last_token",
     "settled_loss",
+    "latest",  # when it has to be served for no deadline to be missed, its own or of a later stage
+    "stake",  # weight of it and of the heaviest line of stages that need it
 )
 _REPLICA = (
     "blocks", "free", "evictable",
@@ -78,6 +82,7 @@ _REPLICA_FLOATS = (
     "ready",  # when its last iteration ended
     "begun",
     "speed",  # prompt tokens a second in a usual batch
+    "shortest",  # no iteration takes less
 )
 # fmt: on
 
