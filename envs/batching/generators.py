@@ -12,6 +12,7 @@ from graphsched.envs.batching.instance import (
     Replica,
     make_requests,
 )
+from graphsched.envs.batching.sources.mixture import mixture
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -296,6 +297,20 @@ def tenants(rng: Generator, size: str = "") -> BatchingInstance:
     return BatchingInstance(f"tenants-{n}@{rate:g}", requests, fleet, NO_EDGES)
 
 
+def mixed(rng: Generator, size: str = "") -> BatchingInstance:
+    """Fleets, lengths, gaps, prefixes, workflows and targets of all kinds; ``requests@load``.
+
+    The load is a share of what the fleet can serve, roughly.
+    """
+    return mixture(rng, *parse_load(size, 120))
+
+
+def parse_load(size: str, requests: int) -> tuple[int, float | None]:
+    """Read ``120@0.9`` or ``120``; raises InputError."""
+    read = parse_size(size, requests, 1.0)
+    return read.requests, read.rate if "@" in size else None
+
+
 GENERATORS: dict[str, Callable[[Generator, str], BatchingInstance]] = {
     "toy": toy,
     "random": _plain(poisson, "random"),
@@ -305,4 +320,5 @@ GENERATORS: dict[str, Callable[[Generator, str], BatchingInstance]] = {
     "hetero": hetero,
     "tight": tight,
     "tenants": tenants,
+    "mixed": mixed,
 }

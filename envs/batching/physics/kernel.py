@@ -303,6 +303,7 @@ def _begin_iteration(
 def _dispatch(cluster: Cluster, i: int, r: int) -> None:
     """A request goes to a replica, or is rejected where r is -1."""
     cluster.slot[0].head += 1
+    cluster.slot[0].turn += 1
     if r < 0:
         _reject(cluster, i)
         return

@@ -45,9 +45,7 @@ def route_rows(cluster: Cluster, mean_speed: float, load: Floats, rows: Floats) 
     for c in range(slot.count):
         _route_row(cluster, cluster.choice[c], mean_speed, load, rows[c])
     _compare_routes(cluster, rows)
-    turn = slot.turn
     rule = route_by_rule(cluster, slot.subject)
-    slot.turn = turn  # a question, no decision: whose turn it is stays as it is
     for c in range(slot.count):
         rows[c, CAND.rule] = cluster.choice[c] == rule
 
