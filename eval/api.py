@@ -143,7 +143,8 @@ def evaluate(
     policies, baselines = policies or (), (RULES,) if baselines is None else baselines
     if out is not None:
         require("out", "jinja2")
-    entrants = open_entrants(domain, instances, [str(p) for p in policies], baselines)
+    reference = reference or (opened.reference if opened else None) or None
+    entrants = open_entrants(domain, instances, [str(p) for p in policies], baselines, reference)
     runs, limits = python_value(samples), python_value(tuple(time_limits_s))
     starts = [Word((Start(entrants.aliases[str(p)], runs, tuple(symmetries)),)) for p in policies]
     if isinstance(tune_temperature, str | Path):
@@ -152,7 +153,6 @@ def evaluate(
     found = contenders(entrants, words, improve, limits, tune_temperature)
     if not found:
         raise InputError("evaluate", "expected policies or baselines, found neither")
-    reference = reference or (opened.reference if opened else None) or None
     reference = entrants.domain.current_name(reference) if reference else None
     found = with_reference(entrants, found, reference)
     check_served(domain, found, instances)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.knobs import Knobs, Settings, checked_settings, read_settings, written
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -73,6 +75,7 @@ class SolverOptions:
         time_limit_s: limit of anytime solvers: processor time of this process, `clock.cpu_s`.
         workers: threads of exact solvers.
         simulator: the domain's simulator options (None: its defaults).
+        settings: of the baseline's knobs; those that aren't named have their defaults.
     """
 
     seed: int = 0
@@ -81,6 +84,7 @@ class SolverOptions:
     time_limit_s: float = 60.0
     workers: int = 1
     simulator: Any = None
+    settings: Settings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ class Baseline(Generic[InstanceT, SolutionT]):
         is_exact: may prove optimality, which ends it before its time limit.
         is_anytime: goes on to improve until ``time_limit_s`` (exact solvers do, too).
         aliases: older names that commands still take.
+        knobs: name -> what ``graphsched tune --baseline`` sweeps; the solver obeys
+            `SolverOptions.settings` of them.
     """
 
     make: Callable[[SolverOptions], Callable[[InstanceT], SolutionT]]
@@ -102,6 +108,19 @@ class Baseline(Generic[InstanceT, SolutionT]):
     is_exact: bool = False
     is_anytime: bool = False
     aliases: tuple[str, ...] = ()
+    knobs: Knobs = field(default_factory=dict)
+
+    def with_settings(self, settings: Settings) -> Baseline[InstanceT, SolutionT]:
+        """The baseline as it is with these settings, which then are no knobs any more."""
+        summary = f"{self.summary}; {written(settings)}" if settings else self.summary
+        make = partial(_make_with, self.make, settings)
+        return replace(self, make=make, summary=summary, knobs={}, aliases=())
+
+
+def _make_with(
+    make: Callable[[SolverOptions], Any], settings: Settings, told: SolverOptions
+) -> Any:
+    return make(replace(told, settings=settings))
 
 
 @dataclass(frozen=True)
@@ -268,12 +287,41 @@ class Domain(Generic[InstanceT, SolutionT]):
     def baseline(
         self, name: str, options: SolverOptions | None = None
     ) -> Callable[[InstanceT], SolutionT]:
-        """Solver of a named baseline. Raises InputError for an unknown name."""
+        """Solver of a named baseline. Raises InputError for an unknown name or a bad setting."""
+        found, told = self.known_baseline(name), options or SolverOptions()
+        settings = checked_settings(found.knobs, told.settings, f"baseline {name!r}: settings")
+        return found.make(replace(told, settings=settings))
+
+    def known_baseline(self, name: str) -> Baseline[InstanceT, SolutionT]:
+        """A baseline by its name or an older one. Raises InputError for an unknown name."""
         name = self.current_name(name)
         if name not in self.baselines:
             known = ", ".join(sorted(self.baselines))
             raise InputError(f"baseline {name!r}", f"not one of {known}")
-        return self.baselines[name].make(options or SolverOptions())
+        return self.baselines[name]
+
+    def with_tuned(self, names: Iterable[str]) -> Domain[InstanceT, SolutionT]:
+        """The domain with a baseline more for each ``BASELINE:FILE`` among the names.
+
+        The file holds settings of the baseline's knobs, as ``graphsched tune`` writes them.
+
+        Raises:
+            InputError: an unknown baseline, one without knobs, or a file that isn't of it.
+        """
+        added = {}
+        for name in dict.fromkeys(names):
+            base, colon, file = name.partition(":")
+            if colon and name not in self.baselines:
+                added[name] = self._tuned(self.current_name(base), file)
+        return replace(self, baselines={**self.baselines, **added}) if added else self
+
+    def _tuned(self, name: str, file: str) -> Baseline[InstanceT, SolutionT]:
+        found = self.known_baseline(name)
+        if not found.knobs:
+            having = ", ".join(n for n, b in self.baselines.items() if b.knobs) or "none"
+            problem = f"has no knobs to read {file!r:.60} for; those that have: {having}"
+            raise InputError(f"baseline {name!r}", problem)
+        return found.with_settings(read_settings(Path(file), self.name, name, found.knobs))
 
     @property
     def aliases(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ def side(domain: Domain[Any, Any], word: str, seed: int, time_limit_s: float) ->
 
     Args:
         domain: of the instances.
-        word: of a command line.
+        word: of a command line; ``BASELINE:FILE`` has the settings of a file.
         seed: of solvers that draw random numbers.
         time_limit_s: of solvers that go on until it is over, for each instance.
 
@@ -68,6 +68,8 @@ def side(domain: Domain[Any, Any], word: str, seed: int, time_limit_s: float) ->
         InputError: the word names nothing.
     """
     word = domain.current_name(word)
+    if word.partition(":")[0] in {*domain.baselines, *domain.aliases} and not Path(word).is_dir():
+        domain = domain.with_tuned([word])
     if word in domain.baselines:
         options = SolverOptions(seed=seed, time_limit_s=time_limit_s)
         return Side(word, domain.baseline(word, options), lambda instance: f"baseline {word}")

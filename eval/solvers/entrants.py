@@ -51,6 +51,7 @@ def open_entrants(
     instances: Sequence[Any],
     policies: Sequence[str] = (),
     words: Sequence[str] = (),
+    reference: str | None = None,
     **settings: Any,
 ) -> Entrants:
     """Open the policies that are asked for, and those shipped ones that contenders' words name.
@@ -59,16 +60,19 @@ def open_entrants(
         domain: of the instances.
         instances: to solve: they say which policy ``default`` is.
         policies: bundles and names of shipped policies.
-        words: of contenders, see `parse_word`; a baseline's name stands for the baseline.
+        words: of contenders, see `parse_word`; a baseline's name stands for the baseline,
+            ``BASELINE:FILE`` for it with the settings of a file.
+        reference: a baseline that takes part as well, if it isn't among the words.
         settings: further fields of `Entrants`.
 
     Raises:
-        InputError: a policy isn't there, is damaged, or belongs to another domain.
+        InputError: a policy, or a file of settings, isn't there, is damaged, or belongs to another
+            domain or baseline.
     """
+    starts = [start.name for word in words for start in parse_word(word).starts]
+    domain = domain.with_tuned([*starts, *([reference] if reference else [])])
     known = {DEFAULT, *shipped_policies(domain.name)} - set(domain.baselines)
-    named = [
-        start.name for word in words for start in parse_word(word).starts if start.name in known
-    ]
+    named = [name for name in starts if name in known]
     wanted = {word: policy_word(domain, word, instances) for word in [*policies, *named]}
     opened = open_policies(domain, list(dict.fromkeys(wanted.values())))
     name_of = {place: name for name, (place, _) in opened.items()}

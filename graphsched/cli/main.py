@@ -35,7 +35,10 @@ COMMANDS = {
     "bench": ("bench", "measure throughput on this machine"),
     "demo": ("demo", "train, evaluate, export and solve in a few minutes"),
     "compile": ("compile", "compile the kernels of this machine ahead of their first use"),
-    "tune": ("tune", "fit a domain's learned linear rule"),
+    "tune": (
+        "tune.command",
+        "fit a linear rule, or the knobs of a baseline, on validation instances",
+    ),
     "teach": ("teach.command", "write down what a solver decides, for policies to learn from"),
     "attack": ("attack", "search instances on which one solver is worst against another"),
     "allocate": ("allocate", "place buffers of known lifetimes into one memory"),

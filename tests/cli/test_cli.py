@@ -76,7 +76,7 @@ def test_list_tells_of_every_domain(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["schema"] == 1
     (shop,) = [d for d in document["domains"] if d["name"] == "jobshop"]
     assert shop["sets"]["taillard"] == 80
-    assert {"name", "summary", "is_rule", "is_exact"} == set(shop["baselines"][0])
+    assert {"name", "summary", "is_rule", "is_exact", "knobs"} == set(shop["baselines"][0])
     assert main(["list"]) == 0
     page = capsys.readouterr().out
     assert "taillard (80)" in page

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.knobs import Knob
 from tests.toy_domain.features import candidate_rows
 from tests.toy_domain.instance import CrewInstance
 from tests.toy_domain.simulator import CrewOptions, advance
@@ -21,6 +23,14 @@ def _first(slot: Slot) -> int:
 def _shortest(slot: Slot) -> int:
     rows = candidate_rows(slot)
     return min(range(len(rows)), key=lambda i: (rows[i][2], rows[i][0]))
+
+
+def _nth(rank: int, slot: Slot) -> int:
+    return min(rank, len(slot.offers) - 1)
+
+
+def _ranked(options: SolverOptions) -> Solve:
+    return _rule(partial(_nth, int(options.settings.get("rank", 1))))(options)
 
 
 def _rule(choose: Callable[[Slot], int]) -> Callable[[SolverOptions], Solve]:
@@ -67,6 +77,9 @@ def _exhaustive(options: SolverOptions) -> Solve:
 BASELINES: dict[str, Baseline[CrewInstance, CrewSolution]] = {
     "first": Baseline(_rule(_first), "the first candidate", is_rule=True),
     "shortest": Baseline(_rule(_shortest), "the quickest pair, always in a rush", is_rule=True),
+    "ranked": Baseline(
+        _ranked, "a candidate by its place", knobs={"rank": Knob((0, 1, 2, 3), default=1)}
+    ),
     "exhaustive": Baseline(
         _exhaustive, "tries every sequence of decisions", is_exact=True, is_anytime=True
     ),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from graphsched.cli.commands.tune import main, option_grid
+from graphsched.cli.commands.tune.command import main
+from graphsched.cli.commands.tune.linear import option_grid
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import load_weights
 from graphsched.envs.jobshop import DOMAIN

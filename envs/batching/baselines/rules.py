@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.batching.options import BUDGETS, ROUTERS, Scheduler
 from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.knobs import Knob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphsched.envs.batching.instance import BatchingInstance
     from graphsched.envs.batching.solution import BatchingSolution
+    from graphsched.envs.core.knobs import Value
 
     Solver = Callable[[BatchingInstance], BatchingSolution]
 
+VALUES: dict[str, tuple[Value, ...]] = {
+    "budget": (0, *BUDGETS),
+    "aging": (0.0, 0.1, 0.5, 2.0),
+    "passes": (4, 16, 64, 256),
+    "watermark": (0.01, 0.05, 0.1),
+    "alpha": (0.0, 0.25, 0.5, 0.75, 1.0),
+    "router": ("least-prefill", "least-outstanding", "prefix-affinity", "hexgen", "least-ttft"),
+}
 AGINGS = (0.0, 0.1, 0.5, 2.0)  # swept, s by s
 PASSES = 64  # of backfilling; fewer cost more wherever memory is short
 
@@ -78,8 +88,8 @@ ROUTES = {
 
 
 def _make(scheduler: Scheduler, options: SolverOptions) -> Solver:
-    del options  # rules are deterministic and have settings of their own
-    return partial(serve, scheduler=scheduler)
+    settings: dict[str, Any] = dict(options.settings)
+    return partial(serve, scheduler=replace(scheduler, **settings))
 
 
 def _best_of(instance: BatchingInstance, schedulers: tuple[Scheduler, ...]) -> BatchingSolution:
@@ -110,9 +120,32 @@ SWEPT = {
     ),
 }
 
+
+def _knobs(scheduler: Scheduler) -> dict[str, Knob]:
+    """What can be tuned of a scheduler: only what changes something."""
+    aged = scheduler.order in ("sjf", "srtf", "ltr")
+    chunks = scheduler.batching in ("sarathi", "vllm-v1")
+    reserved = scheduler.batching in ("orca", "request-level")
+    of_use = {
+        "budget": chunks,
+        "aging": aged,
+        "passes": scheduler.passes > 0,
+        "watermark": not reserved,
+        "alpha": scheduler.router == "hexgen",
+        "router": scheduler.router == "least-prefill",
+    }
+    return {
+        name: Knob(values, getattr(scheduler, name))
+        for name, values in VALUES.items()
+        if of_use[name]
+    }
+
+
 BASELINES: dict[str, Baseline[BatchingInstance, BatchingSolution]] = {
     **{
-        name: Baseline(make=partial(_make, scheduler), summary=summary, is_rule=True)
+        name: Baseline(
+            make=partial(_make, scheduler), summary=summary, is_rule=True, knobs=_knobs(scheduler)
+        )
         for name, (scheduler, summary) in {**SCHEDULERS, **ROUTES}.items()
     },
     **{

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.core.domain import Baseline, SolverOptions
+from graphsched.envs.core.knobs import Knob
 from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.arena import empty_arena
 from graphsched.envs.memory.physics.mapping import solve_order
-from graphsched.envs.memory.physics.orders import ORDERS, order_of, scores
+from graphsched.envs.memory.physics.orders import ORDERS, by_power, order_of, scores
 from graphsched.envs.memory.physics.placing import decode
 from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.pricing.guide import guide_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Solver = Callable[[MemoryInstance], MemorySolution]
 
+POWER = Knob((0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0, 1.25, 1.5, 2.0), default=1.0)
 SPREAD = 0.1  # of ranks, as a share of their number, in best-of-N runs
 
 
@@ -54,6 +56,11 @@ def _sampled(
 
 def _by_order(k: int, options: SolverOptions) -> Solver:
     return lambda i: _sampled(i, [order_of(scores(problem_of(i))[k])], options)
+
+
+def _by_power(options: SolverOptions) -> Solver:
+    power = float(options.settings.get("power", POWER.default))
+    return lambda i: _sampled(i, [order_of(by_power(problem_of(i), power))], options)
 
 
 def _best_of_orders(options: SolverOptions) -> Solver:
@@ -110,6 +117,9 @@ BASELINES = {
         name: Baseline(make=partial(_by_order, k), summary=SUMMARIES[name], is_rule=True)
         for k, name in enumerate(ORDERS)
     },
+    "benefit-size": Baseline(
+        make=_by_power, summary=SUMMARIES["benefit-size"], is_rule=True, knobs={"power": POWER}
+    ),
     "best-of-orders": Baseline(
         make=_best_of_orders, summary="best of the nine fixed orders", is_rule=True
     ),

@@ -68,8 +68,18 @@ def scores(p: Problem) -> Floats:
             traffic / byte_time,
         ]
     )
-    worth = (benefit > 0) & (p.size <= p.capacity) & (p.size > 0)
-    return np.where(worth, table, -np.inf)
+    return np.where(_worth(p, benefit), table, -np.inf)
+
+
+def by_power(p: Problem, power: float) -> Floats:
+    """(G,) time saved over a power of the size: 0.5 is ``benefit-root-size``, 1 ``benefit-size``."""
+    benefit, size = benefits(p), np.maximum(p.size, 1).astype(np.float64)
+    return np.where(_worth(p, benefit), benefit / size**power, -np.inf)
+
+
+def _worth(p: Problem, benefit: Floats) -> NDArray[np.bool_]:
+    """(G,) whether placing a storage saves anything and is possible."""
+    return (benefit > 0) & (p.size <= p.capacity) & (p.size > 0)
 
 
 def order_of(score: Floats) -> Ints:

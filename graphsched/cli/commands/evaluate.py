@@ -62,7 +62,8 @@ class EvalArguments:
     baselines: str | None = None
     """Names, joined by commas, and `rules` for all rules, the default unless a suite says more. NAME@N is the best of N runs,
     NAME+reverse solves an equivalent view as well, NAME@Ts gives a search or an exact solver T
-    seconds, NAME>SEARCH goes on with a search, A&B>SEARCH from several solvers."""
+    seconds, NAME>SEARCH goes on with a search, A&B>SEARCH from several solvers. NAME:FILE has the settings
+    of a file that `tune --baseline NAME` wrote."""
     improve: str = "none"
     """Searches, joined by commas, to go on with from each policy and each named baseline, as
     further contenders; `graphsched list` names them."""
@@ -178,6 +179,7 @@ def _contenders(
         instances,
         policies,
         words,
+        asked.reference or None,
         workers=arguments.workers,
         temperature=arguments.temperature,
         rule_temperature=arguments.rule_temperature,

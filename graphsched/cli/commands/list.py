@@ -47,7 +47,15 @@ def describe(domain: Domain[Any, Any]) -> dict[str, Any]:
         "generators": list(domain.generators),
         "readers": list(domain.readers),
         "baselines": [
-            {"name": name, "summary": b.summary, "is_rule": b.is_rule, "is_exact": b.is_exact}
+            {
+                "name": name,
+                "summary": b.summary,
+                "is_rule": b.is_rule,
+                "is_exact": b.is_exact,
+                "knobs": {
+                    k: {"values": list(v.values), "default": v.default} for k, v in b.knobs.items()
+                },
+            }
             for name, b in domain.baselines.items()
         ],
         "improvers": {name: i.summary for name, i in domain.improvers.items()},
@@ -77,6 +85,8 @@ def _page(facts: dict[str, Any]) -> str:
     lines = [facts["name"]]
     lines += [f"  {name:<15}{words}" for name, words in rows.items() if words]
     lines += _section("baselines", {b["name"]: b["summary"] for b in facts["baselines"]})
+    knobs = {b["name"]: ", ".join(b["knobs"]) for b in facts["baselines"] if b["knobs"]}
+    lines += _section("knobs that `tune --baseline` sweeps", knobs)
     lines += _section("searches that improve a solution", facts["improvers"])
     lines += _section("suites", facts["suites"])
     return "\n".join(lines)

@@ -52,7 +52,8 @@ class SolveArguments:
     """Bundle of a policy, or the name of a shipped one."""
     baseline: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A baseline instead of a policy; `graphsched list` names them. Or a chain of solvers such as
-    'heft>local-search', 'best3&default>local-search' (several starts) or 'cem-linear@64+reverse'."""
+    'heft>local-search', 'best3&default>local-search' (several starts) or 'cem-linear@64+reverse'.
+    NAME:FILE has the settings of a file that `tune --baseline NAME` wrote."""
     improve: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A search to go on with from what the policy or baseline finds; `graphsched list` names
     them."""

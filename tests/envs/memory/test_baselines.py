@@ -35,6 +35,15 @@ def test_every_baseline_gives_a_valid_mapping(instance, name):
     assert DOMAIN.lower_bound(instance) <= solution.cost * (1 + 1e-9)
 
 
+@pytest.mark.parametrize(
+    ("power", "name"), [(0.0, "benefit"), (0.5, "benefit-root-size"), (1.0, "benefit-size")]
+)
+def test_powers_of_the_size_lead_from_one_order_to_another(instance, power, name):
+    told = SolverOptions(settings={"power": power})
+    found = DOMAIN.baseline("benefit-size", told)(instance)
+    assert found.to_json() == DOMAIN.baseline(name)(instance).to_json()
+
+
 def test_searches_start_from_the_best_order(instance, best):
     found = DOMAIN.baseline("local-search", SolverOptions(time_limit_s=0.3))(instance)
     assert found.cost <= best.cost

@@ -1,15 +1,13 @@
-"""``graphsched tune``: fit a domain's linear rule by the cross-entropy method."""
+"""A domain's linear rule, fitted by the cross-entropy method."""
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsched.cli.arguments import DomainWord, parse
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.linear import load_weights, save_weights
 from graphsched.envs.core.parts.writing import prepare_file, write_text
@@ -23,40 +21,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from graphsched.cli.commands.tune.command import TuneArguments
     from graphsched.training.cem import LinearRule
 
 WHERE = "--option"
 
 
-@dataclass(frozen=True)
-class TuneArguments:
-    """Fit a linear rule over the policy's features by the cross-entropy method.
-
-    Instances and validation are those of the training preset. Simulator options can be scanned:
-    the time is divided among all combinations, and the best on the validation instances wins.
-    """
-
-    domain: DomainWord
-    """What to tune for, e.g. jobshop."""
-    minutes: float = 3.0
-    """Wall-clock time in all."""
-    preset: str | None = None
-    """Training preset whose instances are used."""
-    option: tuple[str, ...] = ()
-    """Simulator options to scan, such as delay_window=0.2,0.33,0.5; may be given again."""
-    seed: int = 0
-    """Seed of all random streams."""
-    start: Path | None = None
-    """File of weights to start from, such as an earlier result."""
-    out: Path | None = None
-    """File of the weights; by default linear-DOMAIN.json."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command; raises InputError for bad input."""
-    arguments = parse(TuneArguments, argv, "tune")
-    if not 0 < arguments.minutes < math.inf:
-        raise InputError("--minutes", f"expected a positive number, found {arguments.minutes}")
+def tune_linear(arguments: TuneArguments) -> int:
+    """Fit the rule and write its weights; raises InputError for bad input."""
     config = load_config(arguments.domain, arguments.preset, None, {"seed": arguments.seed})
     grid = option_grid(config, arguments.option)
     out = arguments.out or Path(f"linear-{arguments.domain}.json")
@@ -93,18 +65,19 @@ def option_grid(config: TrainConfig, words: Sequence[str]) -> list[Any]:
         if not equals or not values:
             raise InputError(f"{WHERE} {word!r:.60}", "expected NAME=VALUE,VALUE")
         check_key(name, [*asdict(config.simulator_options())], WHERE)
-        scanned[name] = [_value(text) for text in values.split(",")]
+        scanned[name] = [given_value(text) for text in values.split(",")]
     make = get_domain(config.domain).options
     fixed = asdict(config.simulator_options())
     combinations = (dict(zip(scanned, v, strict=True)) for v in product(*scanned.values()))
     return [make(**{**fixed, **combination}) for combination in combinations]
 
 
-def _value(text: str) -> Any:
+def given_value(text: str) -> Any:
+    """A value of an option: JSON, or a bare word."""
     try:
         return json.loads(text)
     except ValueError:
-        return text  # a bare word
+        return text
 
 
 def _search(
