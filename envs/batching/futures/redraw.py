@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphsched.envs.batching.options import VLLM_V1
 from graphsched.envs.batching.physics.cluster import cluster_at
 from graphsched.envs.batching.physics.loading import look_behind
 from graphsched.envs.batching.physics.state import FUTURE, REJECTED, SERVED, SPARE
@@ -140,6 +141,7 @@ def _copy_flow(cluster: Cluster, model: int, size: int, at: float, rng: Generato
         new.group, new.shared, new.extends = one.group, one.shared, one.extends
         new.weight, new.ttft, new.tpot, new.deadline = one.weight, one.ttft, one.tpot, one.deadline
         new.arrival, new.status, new.home, new.blockers = at, FUTURE, -1, 0
+        new.leaf = -1 if slot.batching == VLLM_V1 else one.leaf  # there it is a request's own
         new.kv = new.made = new.chunk = new.own = new.held = 0
         new.preempted = new.passed = 0
         new.settled_loss = 0.0

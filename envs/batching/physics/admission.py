@@ -31,9 +31,11 @@ from graphsched.envs.batching.physics.kv_blocks import (
     blocks_for,
     forget,
     found_blocks,
+    keep_victim,
     make_room,
     pin,
     release,
+    retire,
     shares,
     take,
     trim,
@@ -97,33 +99,40 @@ def _preempt(cluster: Cluster, r: int, log: Log) -> int:
         why = FAIL
     elif cluster.slot[0].swaps:
         why = SWAP
-    log_leave(log, i, r, rep.iteration, why)
     if why == SWAP:
-        rep.swap_moved += one.own
+        one.away = blocks_for(one.kv) - one.held
+        rep.swap_moved += one.away
         rep.swap_calls += 1
+        rep.swapped += 1
         rep.free += one.own
         one.own = 0
         one.status = SWAPPED
         enqueue(cluster, r, i)
-        return i
-    release(cluster, r, i)
-    if why == RECOMPUTE:
+    elif why == RECOMPUTE:
+        keep_victim(cluster, r, i)
+        release(cluster, r, i)
         forget(cluster, r, i)
         enqueue(cluster, r, i)
     else:
+        retire(cluster, r, i)
         rep.pending -= todo_of(one) - (one.made > 0)
         one.status = REJECTED  # the caller settles it
+    log_leave(log, i, r, rep.iteration, why, one.away)
     return i
 
 
 @kernel(entry=False)
 def _free_swapped_prefixes(cluster: Cluster, r: int) -> None:
     """No other way to go on: requests in the host's memory let go of their prefixes."""
+    if cluster.rep[r].swapped == 0:
+        return
     for k in range(cluster.rep[r].queued):
         i = cluster.queue[r, k]
         if cluster.req[i].status == SWAPPED:
             release(cluster, r, i)
             forget(cluster, r, i)
+            cluster.req[i].away = 0
+    cluster.rep[r].swapped = 0
 
 
 @kernel(entry=False)
@@ -236,13 +245,23 @@ def _padded_fits(cluster: Cluster, r: int, i: int) -> bool:
 
 
 @kernel(entry=False)
+def barred(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a queued request has to wait for those in the host's memory: vLLM v0's prompts do."""
+    behind = cluster.rep[r].swapped > 0 and cluster.req[i].status != SWAPPED
+    return behind and cluster.slot[0].batching == VLLM_V0
+
+
+@kernel(entry=False)
 def fits(cluster: Cluster, r: int, i: int) -> bool:
     """Whether a queued request can be admitted now."""
     rep = cluster.rep[r]
+    if barred(cluster, r, i):
+        return False
     spare = rep.watermark if rep.running > 0 else 0
     if _needs(cluster, r, i) + spare > available(cluster, r, i):
         return False
-    return cluster.slot[0].batching != VLLM_V0 or _padded_fits(cluster, r, i)
+    prompt = cluster.slot[0].batching == VLLM_V0 and cluster.req[i].status != SWAPPED
+    return not prompt or _padded_fits(cluster, r, i)
 
 
 @kernel(entry=False)
@@ -256,6 +275,8 @@ def head_of(cluster: Cluster, r: int) -> int:
     passes = slot.passes if rep.running > 0 else 0
     for k in range(rep.queued):
         i = cluster.queue[r, k]
+        if barred(cluster, r, i):
+            continue
         key = order_key(cluster, r, i)
         if key < least and (cluster.req[i].passed >= passes or fits(cluster, r, i)):
             best, least = i, key
@@ -285,13 +306,14 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
     chunk = _first_chunk(cluster, r, i)
     if not swapped:
         if shares(cluster, i):
-            pin(cluster, r, one.group)
+            pin(cluster, r, i)
         one.kv = BLOCK * found
         one.held = found
         rep.pending -= BLOCK * found
     else:
-        rep.swap_moved += need
+        rep.swap_moved += one.away
         rep.swap_calls += 1
+        rep.swapped -= 1
     take(cluster, r, i, need)
     one.status = RUNNING
     one.chunk = chunk
@@ -299,7 +321,8 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
     _dequeue(cluster, r, i)
     cluster.run[r, rep.running] = i
     rep.running += 1
-    log_entry(log, i, r, rep.iteration, one.kv, swapped)
+    log_entry(log, i, r, rep.iteration, one.kv, swapped, one.away)
+    one.away = 0
 
 
 @kernel(entry=False)
@@ -333,8 +356,8 @@ def begin_plan(cluster: Cluster, r: int, log: Log) -> int:
     rep.left = 2**40
     if rule in (SARATHI, VLLM_V1):
         rep.left = max(rep.budget, 1)
-    if rule == VLLM_V0:
-        return -1
+    if rule == VLLM_V0 and rep.swapped == 0:
+        return -1  # prompts come before decodes
     if rule == SARATHI:
         lost = plan_running(cluster, r, False, True, log)
         return lost if lost >= 0 else plan_running(cluster, r, True, False, log)

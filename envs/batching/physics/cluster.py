@@ -26,9 +26,12 @@ class Cluster(NamedTuple):
     loads: Floats  # (R, LOADS)
     queue: Ints  # (R, N)
     run: Ints  # (R, N)
+    parent: Ints  # (G,)
+    first: Ints  # (G,)
     cached: Ints  # (R, G)
     users: Ints  # (R, G)
-    used_at: Floats  # (R, G)
+    newer: Ints  # (R, G + 1)
+    older: Ints  # (R, G + 1)
     choice: Ints  # (C,)
     taken: Ints  # (D,)
 
@@ -61,9 +64,12 @@ def cluster_at(state: State, b: int) -> Cluster:
         state.loads[b],
         state.queue[b],
         state.run[b],
+        state.parent[b],
+        state.first[b],
         state.cached[b],
         state.users[b],
-        state.used_at[b],
+        state.newer[b],
+        state.older[b],
         state.choice[b],
         state.taken[b],
     )

@@ -10,7 +10,7 @@ from graphsched.envs.batching.hardware.iteration_time import decodes_before_read
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.cluster import is_decode
-from graphsched.envs.batching.physics.kv_blocks import blocks_for
+from graphsched.envs.batching.physics.kv_blocks import blocks_for, make_room
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
 from graphsched.envs.batching.physics.state import ADMIT, BUDGET
 from graphsched.envs.core.kernels.jit import kernel
@@ -67,7 +67,7 @@ def _length(cluster: Cluster, r: int) -> int:
         for k in range(rep.running):
             one = cluster.req[cluster.run[r, k]]
             need += max(blocks_for(one.kv + out) - one.held - one.own, 0)
-        if need <= rep.free:
+        if need <= rep.free + rep.evictable:
             break
         out //= 2
     return out
@@ -136,6 +136,7 @@ def decode_run(cluster: Cluster, r: int, roots: int, log: Log) -> float:
         log_decodes(log, run[k], r, rep.iteration, done)
         need = blocks_for(one.kv + done) - one.held - one.own
         if need > 0:
+            make_room(cluster, r, need)
             one.own += need
             rep.free -= need
         one.kv += done

@@ -30,7 +30,7 @@ from graphsched.envs.batching.physics.admission import (
 from graphsched.envs.batching.physics.cluster import cluster_at, is_decode, todo_of
 from graphsched.envs.batching.physics.decode_runs import decode_run, next_arrival
 from graphsched.envs.batching.physics.forecast import service_s
-from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
+from graphsched.envs.batching.physics.kv_blocks import keep_prefix, retire
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
 from graphsched.envs.batching.physics.routing import able, route_by_rule
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
@@ -109,7 +109,7 @@ def _serve(cluster: Cluster, r: int, i: int) -> None:
     """Its last token is out."""
     one = cluster.req[i]
     keep_prefix(cluster, r, i, one.kv)
-    release(cluster, r, i)
+    retire(cluster, r, i)
     one.status = SERVED
     cluster.slot[0].settled += 1
     cluster.rep[r].hold = 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import (
     USUAL_TOKENS,
     coefficients,
@@ -22,9 +23,10 @@ from graphsched.envs.core.kernels.jit import kernel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from graphsched.envs.batching.instance import BatchingInstance
+    from graphsched.envs.batching.instance import BatchingInstance, Prefixes
     from graphsched.envs.batching.options import BatchingOptions
     from graphsched.envs.batching.physics.state import State
+    from graphsched.envs.core.arrays import Ints
 
 NEVER = -(10**9)
 ROUNDING = 1e-9  # sums of times may be off by less
@@ -40,10 +42,20 @@ def needed_sizes(
     return {
         "N": max(len(i.requests) for i in instances) + 1 + SPARE,
         "R": replicas,
-        "G": max(1, *(i.requests.num_groups for i in instances)),
+        "G": max(1, *(_segments(i, options) for i in instances)),
         "E": max(i.precedes.shape[1] for i in instances) + 4 * SPARE,
         "C": max(replicas, options.window + 1, len(BUDGETS)),
     }
+
+
+def _keeps_victims(options: BatchingOptions) -> bool:
+    """Whether a preempted request's blocks stay in the cache, in a segment of its own."""
+    return options.prefix_cache and options.batching == "vllm-v1"
+
+
+def _segments(instance: BatchingInstance, options: BatchingOptions) -> int:
+    own = len(instance.requests) if _keeps_victims(options) else 0
+    return len(instance.prefixes) + own
 
 
 def load_slot(
@@ -59,7 +71,6 @@ def load_slot(
     for name, value in {
         "requests": size,
         "replicas": len(instance.replicas),
-        "groups": requests.num_groups,
         "starvation": instance.starvation_s,
         "max_tokens": instance.max_tokens,
         "total_weight": float(requests.weight.sum()),
@@ -85,6 +96,7 @@ def load_slot(
         state.req[name][slot, :size] = getattr(requests, name)
     for name, source in _TIMES.items():
         state.req[name][slot, :size] = getattr(requests, source)
+    _load_prefixes(state, slot, instance, options)
     _load_replicas(state, slot, instance, options)
     _load_stages(state, slot, instance)
 
@@ -123,6 +135,33 @@ def look_behind(state: State, b: int) -> None:
             one.stake = max(one.stake, stage.stake)
             one.latest = min(one.latest, stage.latest - need)
         one.stake += one.weight
+
+
+def _load_prefixes(
+    state: State, slot: int, instance: BatchingInstance, options: BatchingOptions
+) -> None:
+    """The tree of prefixes; below it, where victims' blocks are kept, a segment for each request."""
+    tree, requests = instance.prefixes, instance.requests
+    size = len(requests)
+    state.parent[slot] = state.req["leaf"][slot] = -1
+    state.parent[slot, : len(tree)] = tree.parent
+    state.first[slot, : len(tree)] = tree.start // BLOCK
+    if _keeps_victims(options):
+        own = slice(len(tree), len(tree) + size)
+        state.req["leaf"][slot, :size] = np.arange(len(tree), len(tree) + size)
+        common = np.where(requests.group >= 0, requests.extends // BLOCK, 0)
+        state.first[slot, own] = common
+        state.parent[slot, own] = _branching(tree, requests.group, common)
+    elif options.prefix_cache:
+        state.req["leaf"][slot, :size] = requests.group
+
+
+def _branching(tree: Prefixes, group: Ints, blocks: Ints) -> Ints:
+    """(N,) the segment of each request's path that holds its first ``blocks`` (N,), -1 for none."""
+    out, far = group.copy(), np.flatnonzero(group >= 0)
+    while len(far := far[tree.start[out[far]] > BLOCK * blocks[far]]):
+        out[far] = tree.parent[out[far]]
+    return out
 
 
 def _load_replicas(

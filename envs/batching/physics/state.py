@@ -21,7 +21,7 @@ RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
 # fmt: off
 _SLOT = (
     "status",  # IDLE, WAITING or DONE
-    "requests", "replicas", "groups",  # how many there are
+    "requests", "replicas",  # how many there are
     "max_tokens",  # what Orca reserves
     "settled",  # requests served or rejected
     "decisions", "offer_first",
@@ -48,8 +48,11 @@ _REQUEST = (
     "kv",  # tokens computed or found in the cache
     "made",  # tokens sent to the user
     "chunk",  # tokens in this iteration
+    "leaf",  # segment of the tree of prefixes that its tokens are kept in; -1 for none
     "own",  # blocks of its own
-    "held",  # blocks of its group's prefix that it relies on
+    "held",  # blocks of its path that it relies on
+    "kept",  # tokens of its own that went to the cache when it was preempted
+    "away",  # blocks in the host's memory
     "preempted",  # times
     "passed",  # times that a later request was admitted before it
     "stages",  # of its workflow that follow one after the other when it is served
@@ -73,6 +76,7 @@ _REPLICA = (
     "hold",  # whether admission is held until something changes
     "stuck",  # whether nothing more is admitted in this iteration
     "iteration", "queued", "running",
+    "swapped",  # queued requests whose blocks are in the host's memory
     "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
 )
@@ -97,7 +101,7 @@ REPLICA = _record(_REPLICA, _REPLICA_FLOATS)
 
 
 class State(NamedTuple):
-    """B slots, N requests, R replicas, G prefix groups, E edges, C candidates, D decisions.
+    """B slots, N requests, R replicas, G segments of prefixes, E edges, C candidates, D decisions.
 
     Times in seconds, memory in KV blocks, lengths in tokens.
     """
@@ -114,8 +118,13 @@ class State(NamedTuple):
     loads: Annotated[Floats, "B", "R", LOADS]
     queue: Annotated[Ints, "B", "R", "N"]  # queued requests by the time they became visible
     run: Annotated[Ints, "B", "R", "N"]  # running requests by admission
-    cached: Annotated[Ints, "B", "R", "G"]  # blocks of each prefix
-    users: Annotated[Ints, "B", "R", "G"]  # requests that rely on it
-    used_at: Annotated[Floats, "B", "R", "G"]
+    parent: Annotated[Ints, "B", "G"]  # segment that each branches off, -1 for none
+    first: Annotated[Ints, "B", "G"]  # blocks of the path before it
+    cached: Annotated[Ints, "B", "R", "G"]  # blocks of each segment
+    users: Annotated[Ints, "B", "R", "G"]  # requests that rely on it, or on what branches off it
+    # Segments that nobody relies on in a ring, from the one that was used longest ago; segment g
+    # has place g + 1, its ends meet at place 0. What branches off comes before what it branches off.
+    newer: Annotated[Ints, "B", "R", "G+1"]
+    older: Annotated[Ints, "B", "R", "G+1"]
     choice: Annotated[Ints, "B", "C"]  # replica, request or budget on offer; -1: none
     taken: Annotated[Ints, "B", "D"]  # all actions so far
