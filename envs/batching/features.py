@@ -91,6 +91,14 @@ CANDIDATE = features(
     "stake",  # weight of it and of the stages that need it / mean of all candidates
     "timely",  # 1 if it is one of those that can all be in time (Moore and Hodgson's rule)
     "timely_loss",  # stake of those that is lost if it goes first, within -4..4
+    # preempt: a running request that may make room for a queued one; `hold` for nobody does
+    "spare",  # its slack / 10 s, within -4..4
+    "spare_over",  # minus that of the one that wants room / 10 s, within -4..4
+    "frees",  # blocks of its own / those that are short, capped at 4
+    "enough",  # 1 if that is all of them
+    "again",  # time to move it out, or to compute it again, s, capped at 4
+    "progress",  # tokens that are out / predicted output, capped at 4
+    "displaced",  # times that it has made room before, capped at 4
 )
 RESOURCE = features(
     "pending",  # log(1 + prompt tokens to compute)
@@ -105,10 +113,13 @@ RESOURCE = features(
 CONTEXT = features(
     "candidates",  # log
     "replicas",  # log / 4
-    "prompt",  # log(1 + tokens) of the arrival / 10
-    "output",  # log(1 + predicted tokens) of the arrival / 10
+    # the arrival, or the one that wants room
+    "prompt",  # log(1 + tokens) / 10
+    "output",  # log(1 + predicted tokens) / 10
     "has_deadline",  # 1 if it has, or a stage that needs it
     "has_first",  # 1 if it has a target for its first token
+    "slack",  # of the one that wants room / its first target, within -4..4
+    "short",  # blocks that it lacks / all
     "stages",  # of its workflow after it, capped at 4
     "stake",  # weight of it and of those, capped at 4
     "grouped",  # 1 if it shares a prefix

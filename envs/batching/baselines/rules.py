@@ -28,6 +28,7 @@ VALUES: dict[str, tuple[Value, ...]] = {
     "alpha": (0.0, 0.25, 0.5, 0.75, 1.0),
     "router": ("least-prefill", "least-outstanding", "prefix-affinity", "hexgen", "least-ttft"),
 }
+_LEAST_SLACK = Scheduler(order="urgency", passes=64, budget=0, preemption="swap", displace=2.0)
 AGINGS = (0.0, 0.1, 0.5, 2.0)  # swept, s by s
 PASSES = 64  # of backfilling; fewer cost more wherever memory is short
 
@@ -74,6 +75,14 @@ SCHEDULERS = {
     "backfill-hexgen": (
         Scheduler(router="hexgen", order="urgency", passes=PASSES),
         "HexGen past what does not fit",
+    ),
+    "llf": (
+        _LEAST_SLACK,
+        "least slack first; those with time to spare make room for those without",
+    ),
+    "llf-affinity": (
+        replace(_LEAST_SLACK, router="prefix-affinity"),
+        "the same with prefix affinity",
     ),
     "backfill-affinity": (
         Scheduler(router="prefix-affinity", order="urgency", passes=PASSES),

@@ -85,14 +85,18 @@ def _dequeue(cluster: Cluster, r: int, i: int) -> None:
 
 
 @kernel(entry=False)
-def _preempt(cluster: Cluster, r: int, log: Log) -> int:
-    """The last running request leaves; returns it."""
+def preempt(cluster: Cluster, r: int, at: int, log: Log) -> int:
+    """The running request at a place leaves; returns it."""
     rep = cluster.rep[r]
+    i = cluster.run[r, at]
     rep.running -= 1
-    i = cluster.run[r, rep.running]
+    for k in range(at, rep.running):
+        cluster.run[r, k] = cluster.run[r, k + 1]
     one = cluster.req[i]
+    rep.left += one.chunk
     one.chunk = 0
     one.preempted += 1
+    one.left = rep.iteration
     rep.hold = 0
     why = RECOMPUTE
     if rep.running == 0 and blocks_for(one.prompt + one.made) > rep.blocks:
@@ -179,7 +183,7 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
             rep.free -= need
             cluster.req[i].own += need
             return -1
-        gone = _preempt(cluster, r, log)
+        gone = preempt(cluster, r, rep.running - 1, log)
         rep.stuck = 1
         if cluster.req[gone].status == REJECTED:
             return gone
@@ -246,19 +250,28 @@ def _padded_fits(cluster: Cluster, r: int, i: int) -> bool:
 
 @kernel(entry=False)
 def barred(cluster: Cluster, r: int, i: int) -> bool:
-    """Whether a queued request has to wait for those in the host's memory: vLLM v0's prompts do."""
+    """Whether a queued request has to wait, whatever room there is.
+
+    Until the next iteration if it has just left, and vLLM v0's prompts for those in the host's memory.
+    """
+    if cluster.req[i].left == cluster.rep[r].iteration and cluster.rep[r].running > 0:
+        return True
     behind = cluster.rep[r].swapped > 0 and cluster.req[i].status != SWAPPED
     return behind and cluster.slot[0].batching == VLLM_V0
 
 
 @kernel(entry=False)
+def short_of(cluster: Cluster, r: int, i: int) -> int:
+    """Blocks that a queued request lacks to be admitted."""
+    rep = cluster.rep[r]
+    spare = rep.watermark if rep.running > 0 else 0
+    return max(_needs(cluster, r, i) + spare - available(cluster, r, i), 0)
+
+
+@kernel(entry=False)
 def fits(cluster: Cluster, r: int, i: int) -> bool:
     """Whether a queued request can be admitted now."""
-    rep = cluster.rep[r]
-    if barred(cluster, r, i):
-        return False
-    spare = rep.watermark if rep.running > 0 else 0
-    if _needs(cluster, r, i) + spare > available(cluster, r, i):
+    if barred(cluster, r, i) or short_of(cluster, r, i) > 0:
         return False
     prompt = cluster.slot[0].batching == VLLM_V0 and cluster.req[i].status != SWAPPED
     return not prompt or _padded_fits(cluster, r, i)
@@ -316,6 +329,7 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
         rep.swapped -= 1
     take(cluster, r, i, need)
     one.status = RUNNING
+    one.entered = rep.iteration
     one.chunk = chunk
     rep.left -= chunk
     _dequeue(cluster, r, i)

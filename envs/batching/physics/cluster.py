@@ -17,7 +17,7 @@ class Cluster(NamedTuple):
     slot: Records  # (1,) of `SLOT`; numba returns no tuple that holds a record itself
     req: Records  # (N,) of `REQUEST`
     rep: Records  # (R,) of `REPLICA`
-    agent: Ints  # (3,)
+    agent: Ints  # (4,)
     root: Ints  # (N,)
     line: Ints  # (N,)
     succ_ptr: Ints  # (N + 1,)

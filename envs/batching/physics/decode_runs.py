@@ -12,6 +12,7 @@ from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.cluster import is_decode
 from graphsched.envs.batching.physics.kv_blocks import blocks_for, make_room
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
+from graphsched.envs.batching.physics.moves.displace import PATIENCE_S, displaces
 from graphsched.envs.batching.physics.state import ADMIT, BUDGET
 from graphsched.envs.core.kernels.jit import kernel
 
@@ -119,6 +120,8 @@ def decode_run(cluster: Cluster, r: int, roots: int, log: Log) -> float:
     if length == 0:
         return float(at)
     until = _undisturbed(cluster, r, roots)
+    if rep.queued > 0 and displaces(cluster):
+        until = min(until, at + PATIENCE_S)  # by then somebody may be out of slack
     kv, loads = 0, cluster.loads[r]
     for k in range(rep.running):
         kv += cluster.req[run[k]].kv

@@ -114,7 +114,7 @@ def service_s(cluster: Cluster, r: int, i: int) -> float:
 
 @kernel(entry=False)
 def urgency(cluster: Cluster, r: int, i: int) -> float:
-    """Slack of a request that is not running, s: time to its nearest target minus its service.
+    """Slack of a request, s: time to its nearest target minus its service.
 
     A stage has to leave enough time for those that need it.
     """
@@ -123,4 +123,7 @@ def urgency(cluster: Cluster, r: int, i: int) -> float:
     slack = one.latest - slot.clock - service_s(cluster, r, i)
     if one.made == 0:
         slack = min(slack, one.visible + one.ttft - slot.clock - todo)
+    else:  # as late as its time per token may be on average
+        end = one.first_token + one.tpot * (one.made + remaining(one) - 1)
+        slack = min(slack, end - slot.clock - service_s(cluster, r, i))
     return min(slack, 1e9)

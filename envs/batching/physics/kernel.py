@@ -29,15 +29,23 @@ from graphsched.envs.batching.physics.admission import (
 )
 from graphsched.envs.batching.physics.cluster import cluster_at, is_decode, todo_of
 from graphsched.envs.batching.physics.decode_runs import decode_run, next_arrival
-from graphsched.envs.batching.physics.forecast import service_s
+from graphsched.envs.batching.physics.forecast import service_s, urgency
 from graphsched.envs.batching.physics.kv_blocks import keep_prefix, retire
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
+from graphsched.envs.batching.physics.moves.displace import (
+    claimant,
+    displace,
+    displaces,
+    may_leave,
+    rule_victim,
+)
 from graphsched.envs.batching.physics.routing import able, route_by_rule
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 from graphsched.envs.batching.physics.state import (
     ADMIT,
     BUDGET,
     FUTURE,
+    PREEMPT,
     QUEUED,
     REJECTED,
     ROUTE,
@@ -113,6 +121,7 @@ def _serve(cluster: Cluster, r: int, i: int) -> None:
     one.status = SERVED
     cluster.slot[0].settled += 1
     cluster.rep[r].hold = 0
+    cluster.rep[r].refused_until = 0.0
     for e in range(cluster.succ_ptr[i], cluster.succ_ptr[i + 1]):
         stage = cluster.req[cluster.succ[e]]
         stage.blockers -= 1
@@ -247,6 +256,28 @@ def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
 
 
 @kernel(entry=False)
+def _offer_victims(cluster: Cluster, r: int, i: int, window: int) -> bool:
+    """Running requests that may make room for request i, those of most slack, or none of them."""
+    if not cluster.agent[PREEMPT]:
+        return False
+    slot, count = cluster.slot[0], 0
+    last = np.inf
+    while count < window:
+        best, most = -1, -np.inf
+        for k in range(cluster.rep[r].running):
+            slack = urgency(cluster, r, cluster.run[r, k])
+            if may_leave(cluster, r, k) and most < slack < last:
+                best, most = cluster.run[r, k], slack
+        if best < 0:
+            break
+        cluster.choice[count] = best
+        count, last = count + 1, most
+    cluster.choice[count] = -1
+    slot.count, slot.kind, slot.replica, slot.subject = count + 1, PREEMPT, r, i
+    return count > 0
+
+
+@kernel(entry=False)
 def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
     """Queued requests join while there is room; returns whether the agent has to choose."""
     while admits(cluster, r):
@@ -259,6 +290,12 @@ def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
                 i = cluster.choice[0]
         if i < 0:
             i = next_by_rule(cluster, r)
+        if i < 0 and displaces(cluster):
+            i = claimant(cluster, r)
+            if i >= 0 and _offer_victims(cluster, r, i, window):
+                return True
+            if i >= 0 and not displace(cluster, r, rule_victim(cluster, r, i), i, log):
+                continue
         if i < 0:
             break
         admit(cluster, r, i, log)
@@ -311,6 +348,7 @@ def _dispatch(cluster: Cluster, i: int, r: int) -> None:
     one.status, one.home = QUEUED, r
     rep.pending += one.prompt
     rep.hold = 0
+    rep.refused_until = 0.0
     enqueue(cluster, r, i)
 
 
@@ -399,6 +437,14 @@ def _advance(cluster: Cluster, window: int, every: int, log: Log) -> None:
 
 
 @kernel(entry=False)
+def _make_room(cluster: Cluster, r: int, victim: int, log: Log) -> None:
+    """A running request leaves, or nobody; who it makes room for joins if there is enough of it."""
+    i = cluster.slot[0].subject
+    if displace(cluster, r, victim, i, log) and admits(cluster, r):
+        admit(cluster, r, i, log)
+
+
+@kernel(entry=False)
 def _act(cluster: Cluster, c: int, log: Log) -> None:
     slot = cluster.slot[0]
     chosen, r = cluster.choice[c], slot.replica
@@ -406,6 +452,8 @@ def _act(cluster: Cluster, c: int, log: Log) -> None:
         _dispatch(cluster, slot.subject, chosen)
     elif slot.kind == BUDGET:
         cluster.rep[r].budget = chosen
+    elif slot.kind == PREEMPT:
+        _make_room(cluster, r, chosen, log)
     elif chosen >= 0:
         admit(cluster, r, chosen, log)
     else:

@@ -14,10 +14,10 @@ from graphsched.envs.batching.hardware.iteration_time import (
     swap_block_s,
     usual_prefill_s,
 )
-from graphsched.envs.batching.options import BATCHINGS, BUDGETS, ORDERS, ROUTERS
+from graphsched.envs.batching.options import BATCHINGS, BUDGETS, KINDS, ORDERS, ROUTERS
 from graphsched.envs.batching.physics.cluster import cluster_at
 from graphsched.envs.batching.physics.forecast import service_s
-from graphsched.envs.batching.physics.state import ADMIT, BUDGET, ROUTE, SPARE
+from graphsched.envs.batching.physics.state import SPARE
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def load_slot(
         "passes": options.passes,
         "router": ROUTERS.index(options.router),
         "alpha": options.alpha,
+        "displace": options.displace,
+        "claim": options.claim,
         "caching": options.prefix_cache,
     }.items():
         row[name] = value
@@ -90,7 +92,8 @@ def load_slot(
     state.rep[slot]["busy_until"] = np.inf
     state.rep[slot]["budget"] = options.budget or USUAL_TOKENS
     state.req[slot]["home"] = state.root[slot] = -1
-    for kind, word in ((ROUTE, "route"), (ADMIT, "admit"), (BUDGET, "budget")):
+    state.req[slot]["entered"] = state.req[slot]["left"] = -1
+    for kind, word in enumerate(KINDS):
         state.agent[slot, kind] = word in words
     for name in _SAME:
         state.req[name][slot, :size] = getattr(requests, name)

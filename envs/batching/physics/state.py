@@ -15,7 +15,7 @@ from graphsched.envs.core.arrays import Floats, Ints, Records
 
 SPARE = 32  # requests that there is room for beside those of an instance: what may come instead
 FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
-ROUTE, ADMIT, BUDGET = range(3)  # a decision
+ROUTE, ADMIT, BUDGET, PREEMPT = range(4)  # a decision
 RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
 
 # fmt: off
@@ -30,15 +30,15 @@ _SLOT = (
     "turn",  # of the round-robin router
     "batching", "fixed_budget", "max_seqs", "swaps", "order", "passes", "router", "caching",  # rules
     "kind",  # of the pending decision,
-    "replica",  # whose admission or budget it is,
-    "subject",  # the request that is routed,
+    "replica",  # whose admission, budget or pre-emption it is,
+    "subject",  # the request that is routed, or that room is made for,
     "count",  # and the number of choices
 )
 _SLOT_FLOATS = (
     "clock", "starvation", "total_weight",
     "loss",  # weighted, settled so far
     "paid",  # rewards so far
-    "aging", "alpha",  # rules
+    "aging", "alpha", "displace", "claim",  # rules
 )
 _REQUEST = (
     "prompt", "output", "predicted", "group", "shared", "extends", "priority",
@@ -54,6 +54,7 @@ _REQUEST = (
     "kept",  # tokens of its own that went to the cache when it was preempted
     "away",  # blocks in the host's memory
     "preempted",  # times
+    "entered", "left",  # iteration of its replica that admitted it last, or did without it
     "passed",  # times that a later request was admitted before it
     "stages",  # of its workflow that follow one after the other when it is served
 )
@@ -86,6 +87,7 @@ _REPLICA_FLOATS = (
     "ready",  # when its last iteration ended
     "begun",
     "speed",  # prompt tokens a second in a usual batch
+    "refused_until",  # nobody is asked before to make room for others
     "shortest",  # no iteration takes less
 )
 # fmt: on
@@ -109,7 +111,7 @@ class State(NamedTuple):
     slot: Annotated[Records, SLOT, "B"]
     req: Annotated[Records, REQUEST, "B", "N"]
     rep: Annotated[Records, REPLICA, "B", "R"]
-    agent: Annotated[Ints, "B", 3]  # whether each kind of decision is the agent's
+    agent: Annotated[Ints, "B", 4]  # whether each kind of decision is the agent's
     root: Annotated[Ints, "B", "N"]  # requests of no predecessor, by arrival; -1 beyond
     line: Annotated[Ints, "B", "N"]  # requests that wait for a replica, or did, in a row
     succ_ptr: Annotated[Ints, "B", "N+1"]

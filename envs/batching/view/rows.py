@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.features import CTX, RES
+from graphsched.envs.batching.physics.admission import short_of
 from graphsched.envs.batching.physics.cluster import cluster_at
-from graphsched.envs.batching.physics.forecast import PACE, RESIDUAL, WIDTH, look
-from graphsched.envs.batching.physics.state import ADMIT, ROUTE
+from graphsched.envs.batching.physics.forecast import PACE, RESIDUAL, WIDTH, look, urgency
+from graphsched.envs.batching.physics.state import ADMIT, PREEMPT, ROUTE
 from graphsched.envs.batching.view.admissions import admit_rows
 from graphsched.envs.batching.view.budgets import budget_rows
 from graphsched.envs.batching.view.routes import route_rows
-from graphsched.envs.batching.view.scales import CAP, NO_TARGET
+from graphsched.envs.batching.view.scales import CAP, NO_TARGET, first_target
+from graphsched.envs.batching.view.victims import victim_rows
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def _fill_context(cluster: Cluster, context: Floats) -> None:
     context[:] = 0.0
     context[CTX.candidates] = np.log(slot.count)
     context[CTX.replicas] = np.log(slot.replicas) / 4.0
-    if kind == ROUTE:
+    if kind in (ROUTE, PREEMPT):
         one = cluster.req[slot.subject]
         context[CTX.prompt] = np.log1p(one.prompt) / 10.0
         context[CTX.output] = np.log1p(one.predicted) / 10.0
@@ -43,7 +45,11 @@ def _fill_context(cluster: Cluster, context: Floats) -> None:
         context[CTX.has_first] = one.ttft < NO_TARGET
         context[CTX.stages] = min(one.stages, CAP)
         context[CTX.stake] = min(one.stake, CAP)
-    else:
+    if kind == PREEMPT:
+        slack = urgency(cluster, r, slot.subject) / first_target(cluster, slot.subject)
+        context[CTX.slack] = min(max(slack, -CAP), CAP)
+        context[CTX.short] = short_of(cluster, r, slot.subject) / cluster.rep[r].blocks
+    if kind != ROUTE:
         rep = cluster.rep[r]
         context[CTX.queued] = np.log1p(rep.queued)
         context[CTX.running] = np.log1p(rep.running)
@@ -76,6 +82,8 @@ def _fill_candidates(cluster: Cluster, mean_speed: float, load: Floats, rows: Fl
         route_rows(cluster, mean_speed, load, rows)
     elif slot.kind == ADMIT:
         admit_rows(cluster, slot.replica, load, rows)
+    elif slot.kind == PREEMPT:
+        victim_rows(cluster, slot.replica, rows)
     else:
         budget_rows(cluster, slot.replica, load, rows)
 
