@@ -128,7 +128,7 @@ class Requests:
             "prompt": (1, MAX_TOKENS),
             "output": (1, MAX_OUTPUT),
             "predicted": (1, MAX_TOKENS),
-            "group": (NO_GROUP, MAX_REQUESTS),
+            "group": (NO_GROUP, MAX_SEGMENTS - 1),
             "shared": (0, self.prompt),
             "extends": (self.shared, self.prompt + self.output),
             "tenant": (0, 10**6),

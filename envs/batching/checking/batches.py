@@ -78,7 +78,7 @@ def _batches(stories: list[Story], length: int) -> Batch:
     row = np.repeat(np.arange(len(k)), c)
     place = np.arange(len(row)) - np.repeat(np.cumsum(c) - c, c)
     pairs = n[row] * (b[row] + place * n[row] + 0.5 * n[row])
-    products = np.bincount(k[row] + place, pairs, length)
+    products = np.bincount(k[row] + place, pairs, length).astype(np.float64)
     prompts = _covered(k, c, n, length)
     return Batch(decodes + prompts, decodes, reads, prompts, products)
 

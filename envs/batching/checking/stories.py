@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from graphsched.envs.core.domain import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
     from graphsched.envs.batching.instance import BatchingInstance
     from graphsched.envs.batching.solution import BatchingSolution
-
-    Ints = NDArray[np.int64]
 
 BLOCK = 16
 SWAPPED_OUT, FAILED = 1, 2

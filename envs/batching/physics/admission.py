@@ -254,10 +254,11 @@ def barred(cluster: Cluster, r: int, i: int) -> bool:
 
     Until the next iteration if it has just left, and vLLM v0's prompts for those in the host's memory.
     """
-    if cluster.req[i].left == cluster.rep[r].iteration and cluster.rep[r].running > 0:
+    rep = cluster.rep[r]
+    if cluster.req[i].left == rep.iteration and rep.running > 0:
         return True
-    behind = cluster.rep[r].swapped > 0 and cluster.req[i].status != SWAPPED
-    return behind and cluster.slot[0].batching == VLLM_V0
+    behind = rep.swapped > 0 or rep.returns > 0
+    return behind and cluster.req[i].status != SWAPPED and cluster.slot[0].batching == VLLM_V0
 
 
 @kernel(entry=False)
@@ -366,6 +367,7 @@ def begin_plan(cluster: Cluster, r: int, log: Log) -> int:
     """Running requests get their tokens, where they come first; returns a hopeless one or -1."""
     rep, rule = cluster.rep[r], cluster.slot[0].batching
     rep.planning = 1
+    rep.returns = rep.swapped > 0
     rep.stuck = rule == REQUEST_LEVEL and rep.running > 0
     rep.left = 2**40
     if rule in (SARATHI, VLLM_V1):
@@ -381,6 +383,7 @@ def begin_plan(cluster: Cluster, r: int, log: Log) -> int:
 @kernel(entry=False)
 def end_plan(cluster: Cluster, r: int, log: Log) -> int:
     """Decodes of vLLM v0, where no prompt came in; returns a hopeless request or -1."""
+    cluster.rep[r].returns = 0
     if cluster.slot[0].batching != VLLM_V0:
         return -1
     for k in range(cluster.rep[r].running):

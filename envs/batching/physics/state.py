@@ -78,6 +78,7 @@ _REPLICA = (
     "stuck",  # whether nothing more is admitted in this iteration
     "iteration", "queued", "running",
     "swapped",  # queued requests whose blocks are in the host's memory
+    "returns",  # whether they alone may be admitted to the iteration that is being put together
     "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
 )
