@@ -15,6 +15,7 @@ from graphsched.envs.core.parts.documents import (
     check_head,
     check_names,
     integers,
+    number_row,
     read_edges,
     read_entries,
     read_list,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 10**7  # of a prompt
 MAX_OUTPUT = 200_000  # tokens; each takes an iteration
 MAX_REQUESTS = 10**6
+MAX_SHARE = 1e6
 NO_GROUP = -1
 
 
@@ -187,6 +189,8 @@ class BatchingInstance:
             later one has the higher number.
         starvation_s: a first token later than this counts as starved.
         max_tokens: longest prompt with output that a system has to expect; what Orca reserves.
+        shares: (T,) float64 > 0, what each tenant is entitled to, in proportion; of none, all the
+            same. There is one for every tenant that requests name.
     """
 
     name: str
@@ -195,6 +199,7 @@ class BatchingInstance:
     precedes: Ints
     starvation_s: float = 60.0
     max_tokens: int = 4096
+    shares: Floats = ()  # type: ignore[assignment]  # an array after `__post_init__`
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
@@ -221,8 +226,11 @@ class BatchingInstance:
                 "max_tokens", f"expected a count of tokens, found {self.max_tokens!r:.40}"
             )
 
+        object.__setattr__(self, "shares", _shares(self.shares, self.requests.tenant))
+
     def to_json(self) -> dict[str, Any]:
         """JSON document; `instance_from_json` reads it back. Null stands for no target."""
+        shares = {"shares": self.shares.tolist()} if len(self.shares) else {}
         columns = {f.name: _plain(getattr(self.requests, f.name)) for f in fields(Requests)}
         return {
             "schema": 1,
@@ -232,10 +240,30 @@ class BatchingInstance:
             "starvation_s": self.starvation_s,
             "max_tokens": self.max_tokens,
             "precedes": self.precedes.tolist(),
+            **shares,
             "requests": [
                 dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
             ],
         }
+
+
+def _shares(values: Any, tenant: Ints) -> Floats:
+    """Shares of all tenants, or of none; raises InputError naming the tenant."""
+    array = np.asarray(values)
+    wanted = int(tenant.max()) + 1
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
+        found = f"{array.dtype} of shape {array.shape}"
+        raise InputError("shares", f"expected a row of numbers, found {found}")
+    if 0 < len(array) < wanted:
+        raise InputError("shares", f"expected one for each of {wanted} tenants, or none")
+    wrong = np.flatnonzero(~((array > 0) & (array <= MAX_SHARE)))
+    if len(wrong):
+        t = int(wrong[0])
+        problem = f"expected more than 0 and at most {MAX_SHARE:g}, found {array[t]}"
+        raise InputError(f"shares[{t}]", problem)
+    out = array.astype(np.float64)
+    out.setflags(write=False)
+    return out
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:
@@ -248,7 +276,7 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
     """Inverse of `BatchingInstance.to_json`; raises InputError naming the field."""
     needed = ("name", "requests", "replicas", "precedes", "starvation_s", "max_tokens")
-    check_head(document, "batching", needed, what="instance")
+    check_head(document, "batching", needed, ("shares",), what="instance")
     names = [f.name for f in fields(Requests)]
     rows = read_entries(document["requests"], "requests", names)
     replicas = read_list(document["replicas"], "replicas", "replicas")
@@ -259,6 +287,7 @@ def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
         precedes=read_edges(document["precedes"], "precedes", len(rows)),
         starvation_s=read_number(document["starvation_s"], "starvation_s"),
         max_tokens=document["max_tokens"],
+        shares=np.array(number_row(document.get("shares", []), "shares")),
     )
 
 

@@ -29,6 +29,7 @@ class Cluster(NamedTuple):
     cached: Ints  # (R, G)
     users: Ints  # (R, G)
     used_at: Floats  # (R, G)
+    tally: Floats  # (R, N, 2)
     choice: Ints  # (C,)
     taken: Ints  # (D,)
 
@@ -64,6 +65,7 @@ def cluster_at(state: State, b: int) -> Cluster:
         state.cached[b],
         state.users[b],
         state.used_at[b],
+        state.tally[b],
         state.choice[b],
         state.taken[b],
     )

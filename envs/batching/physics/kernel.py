@@ -31,7 +31,8 @@ from graphsched.envs.batching.physics.decode_runs import decode_run
 from graphsched.envs.batching.physics.forecast import service_s
 from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
-from graphsched.envs.batching.physics.routing import able, route_by_rule
+from graphsched.envs.batching.physics.routing import able, note_route, route_by_rule
+from graphsched.envs.batching.physics.rules.tallies import tally_arrival, tally_tokens
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 from graphsched.envs.batching.physics.state import (
     ADMIT,
@@ -140,6 +141,7 @@ def _end_iteration(cluster: Cluster, r: int, log: Log) -> None:
         if todo > chunk:
             continue
         one.made += 1
+        tally_tokens(cluster, r, i, 1)
         one.last_token = slot.clock
         if not decode:
             keep_prefix(cluster, r, i, one.kv)
@@ -305,6 +307,8 @@ def _dispatch(cluster: Cluster, i: int, r: int) -> None:
     one.status, one.home = QUEUED, r
     rep.pending += one.prompt
     rep.hold = 0
+    note_route(cluster, r, i)
+    tally_arrival(cluster, r, i)
     enqueue(cluster, r, i)
 
 

@@ -28,6 +28,7 @@ _SLOT = (
     "head", "tail",  # of the line of requests that wait for a replica
     "turn",  # of the round-robin router
     "batching", "fixed_budget", "max_seqs", "swaps", "order", "passes", "router", "caching",  # rules
+    "doomed",  # whether what comes too late goes last
     "kind",  # of the pending decision,
     "replica",  # whose admission or budget it is,
     "subject",  # the request that is routed,
@@ -37,7 +38,7 @@ _SLOT_FLOATS = (
     "clock", "starvation", "total_weight",
     "loss",  # weighted, settled so far
     "paid",  # rewards so far
-    "aging", "alpha",  # rules
+    "aging", "alpha", "load_window",  # rules
 )
 _REQUEST = (
     "prompt", "output", "predicted", "group", "shared", "extends", "priority",
@@ -51,12 +52,17 @@ _REQUEST = (
     "held",  # blocks of its group's prefix that it relies on
     "preempted",  # times
     "passed",  # times that a later request was admitted before it
+    "peers",  # number of its tenant (vtc) or prefix group (batchllm); -1 for none
+    "leader",  # first request of its prefix group, -1 for none
+    "seat",  # of a leader: 1 + the replica that the first of its group went to
 )
 _REQUEST_FLOATS = (
     "arrival", "weight", "ttft", "tpot", "deadline",
     "visible",  # when it could first be routed
     "first_token", "last_token",
     "settled_loss",
+    "share",  # of its tenant
+    "work",  # time that it takes its replica, as expected on arrival (router e2)
 )
 _REPLICA = (
     "blocks", "free", "evictable",
@@ -71,6 +77,7 @@ _REPLICA = (
     "iteration", "queued", "running",
     "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
+    "last_peers",  # 1 + the peers of the request admitted last
 )
 _REPLICA_FLOATS = (
     "swap_block",  # s
@@ -112,5 +119,6 @@ class State(NamedTuple):
     cached: Annotated[Ints, "B", "R", "G"]  # blocks of each prefix
     users: Annotated[Ints, "B", "R", "G"]  # requests that rely on it
     used_at: Annotated[Floats, "B", "R", "G"]
+    tally: Annotated[Floats, "B", "R", "N", 2]  # of tenants or prefix groups, see `rules.tallies`
     choice: Annotated[Ints, "B", "C"]  # replica, request or budget on offer; -1: none
     taken: Annotated[Ints, "B", "D"]  # all actions so far
