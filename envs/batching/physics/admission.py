@@ -32,7 +32,7 @@ from graphsched.envs.batching.physics.kv_blocks import (
 )
 from graphsched.envs.batching.physics.log import log_entry, log_leave
 from graphsched.envs.batching.physics.rules.orders import in_queue_order, order_key
-from graphsched.envs.batching.physics.rules.tallies import tally_admission
+from graphsched.envs.batching.physics.rules.tallies import awaits_prefix, tally_admission
 from graphsched.envs.batching.physics.state import (
     FAIL,
     QUEUED,
@@ -229,6 +229,8 @@ def head_of(cluster: Cluster, r: int) -> int:
     passes = slot.passes if rep.running > 0 else 0
     for k in range(rep.queued):
         i = cluster.queue[r, k]
+        if awaits_prefix(cluster, r, i):
+            continue
         key = order_key(cluster, r, i)
         if key < least and (cluster.req[i].passed >= passes or fits(cluster, r, i)):
             best, least = i, key

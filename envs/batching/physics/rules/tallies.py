@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.options import BATCHLLM, VTC
+from graphsched.envs.batching.physics.kv_blocks import found_blocks
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -87,3 +89,18 @@ def group_key(cluster: Cluster, r: int, i: int) -> float:
     if p >= 0:
         made, prompts = cluster.tally[r, p, SERVED], cluster.tally[r, p, PROMPTS]
     return prompts / (prompts + made)
+
+
+@kernel(entry=False)
+def awaits_prefix(cluster: Cluster, r: int, i: int) -> bool:
+    """By BatchLLM a prefix is computed once: whether one of the group is still at it."""
+    if cluster.slot[0].order != BATCHLLM:
+        return False
+    one, rep = cluster.req[i], cluster.rep[r]
+    if one.peers < 0 or found_blocks(cluster, r, i) >= one.shared // BLOCK:
+        return False
+    for k in range(rep.running):
+        other = cluster.req[cluster.run[r, k]]
+        if other.peers == one.peers and other.made == 0:
+            return True
+    return False
