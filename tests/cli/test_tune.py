@@ -140,6 +140,22 @@ def test_bad_words_are_one_line_and_leave_nothing(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_files_and_folders_are_tuned_on_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of a folder's instances; a single one tells nothing."""
+    for k in range(3):
+        made = DOMAIN.generators["tight"](np.random.default_rng(k), "12@4")
+        (tmp_path / f"i{k}.json").write_text(json.dumps(made.to_json()))
+    out = tmp_path / "out" / "sjf.json"
+    words = [*WORDS, *_knobs(HELD), "--out", str(out)]
+    assert main([*words, "--instances", f"{tmp_path}/i0.json"]) == 2
+    assert "expected 2 instances at least" in _error(capsys)
+    assert not out.parent.exists()
+    assert main([*words, "--instances", f"json@{tmp_path}"]) == 0
+    assert json.loads(out.read_text())["judged"] == 3
+
+
 def test_one_setting_alone_is_no_choice(capsys: pytest.CaptureFixture[str]) -> None:
     """Every knob held fast."""
     held = {**HELD, "budget": "128", "aging": "0"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from graphsched.envs import batching
 from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.baselines.rules import SCHEDULERS
 from graphsched.envs.batching.generators import GENERATORS
@@ -15,9 +17,7 @@ from graphsched.envs.batching.options import ORDERS, ROUTERS, Scheduler
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+SHIPPED = sorted((Path(batching.__file__).parent / "data" / "tuned").glob("*.json"))
 TUNABLE = [name for name, b in DOMAIN.baselines.items() if b.knobs]
 
 
@@ -100,3 +100,25 @@ def test_a_file_of_settings_is_of_one_scheduler(tmp_path: Path) -> None:
         path.write_text(json.dumps({**head, "settings": settings}))
         with pytest.raises(InputError, match=f"settings.{next(iter(settings))}"):
             DOMAIN.with_tuned([f"sjf:{path}"])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_settings_are_the_best_of_their_tables(path: Path) -> None:
+    """Named after what they were tuned on and the baseline, and readable as its settings."""
+    found = json.loads(path.read_text())
+    kind, _, name = path.stem.partition("_")
+    assert found["baseline"] == name
+    assert [word.partition(":")[0] for word in found["instances"]] == [kind]
+    assert found["settings"] == found["table"][0]["settings"]
+    assert found["mean_cost"] == min(row["mean_cost"] for row in found["table"])
+    assert f"{name}:{path}" in DOMAIN.with_tuned([f"{name}:{path}"]).baselines
+
+
+@pytest.mark.parametrize(("kind", "size"), [("tight", "120"), ("hetero", "160@24")])
+def test_tuned_is_the_best_of_what_was_tuned_for_such_instances(kind: str, size: str) -> None:
+    """With its settings, on one replica and on several."""
+    of_kind = [json.loads(p.read_text()) for p in SHIPPED if p.stem.startswith(kind)]
+    best = min(of_kind, key=lambda found: float(found["mean_cost"]))
+    world = GENERATORS[kind](np.random.default_rng(9), size)
+    told = DOMAIN.baseline(best["baseline"], SolverOptions(settings=best["settings"]))(world)
+    assert DOMAIN.baseline("tuned")(world).to_json() == told.to_json()
