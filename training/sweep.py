@@ -174,6 +174,8 @@ def sweep(
     first = max(LEAST, kinds_count, len(instances) // 2 ** (ROUNDS - 1))
     pace = _pace(_Race(domain, baseline, settings[:1], instances, kinds, until), first)
     chosen = _drawn(settings, _affordable((until - wall_s()) / pace, first, len(instances)), seed)
+    if len(chosen) < 2:
+        raise InputError("--minutes", _too_short(minutes, len(settings)))
     watch(f"{len(settings)} settings, {len(chosen)} tried, {1e3 * pace:.0f} ms each")
     race = _Race(domain, baseline, chosen, instances, kinds, until)
     alive, judged = _run(race, first, watch)

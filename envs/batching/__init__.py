@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from graphsched.envs.batching.baselines import linear, rules
+from graphsched.envs.batching.baselines import linear, rules, tuned
 from graphsched.envs.batching.bench import measure
 from graphsched.envs.batching.bounds import cost, lower_bound
 from graphsched.envs.batching.checker import check
@@ -38,7 +38,7 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     best_known=best_known,
     group=group,
     objective="points lost against the targets, 0 to 100",
-    baselines={**rules.BASELINES, "cem-linear": linear.BASELINE},
+    baselines={**rules.BASELINES, "tuned": tuned.BASELINE, "cem-linear": linear.BASELINE},
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,

@@ -15,6 +15,7 @@ from graphsched.envs.core.parts.documents import (
     check_head,
     check_names,
     integers,
+    number_row,
     read_edges,
     read_entries,
     read_integer,
@@ -36,6 +37,7 @@ MAX_TOKENS = 10**7  # of a prompt
 MAX_OUTPUT = 200_000  # tokens; each takes an iteration
 MAX_REQUESTS = 10**6
 MAX_SEGMENTS = 2 * MAX_REQUESTS  # of prefixes
+MAX_SHARE = 1e6
 NO_GROUP = -1
 
 
@@ -247,6 +249,8 @@ class BatchingInstance:
         starvation_s: a first token later than this counts as starved.
         max_tokens: longest prompt with output that a system has to expect; what Orca reserves.
         prefixes: the tree that the requests' groups are segments of; of no branches if None.
+        shares: (T,) float64 > 0, what each tenant is entitled to, in proportion; of none, all the
+            same. There is one for every tenant that requests name.
     """
 
     name: str
@@ -256,6 +260,7 @@ class BatchingInstance:
     starvation_s: float = 60.0
     max_tokens: int = 4096
     prefixes: Prefixes = None  # type: ignore[assignment]  # never after `__post_init__`
+    shares: Floats = ()  # type: ignore[assignment]  # an array after `__post_init__`
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
@@ -288,8 +293,11 @@ class BatchingInstance:
             problem = f"expected {groups} at least, as requests name them"
             raise InputError("prefixes", f"{problem}, found {len(self.prefixes)}")
 
+        object.__setattr__(self, "shares", _shares(self.shares, self.requests.tenant))
+
     def to_json(self) -> dict[str, Any]:
         """JSON document; `instance_from_json` reads it back. Null stands for no target."""
+        shares = {"shares": self.shares.tolist()} if len(self.shares) else {}
         columns = {f.name: _plain(getattr(self.requests, f.name)) for f in fields(Requests)}
         return {
             "schema": 1,
@@ -303,10 +311,30 @@ class BatchingInstance:
                 "parent": self.prefixes.parent.tolist(),
                 "start": self.prefixes.start.tolist(),
             },
+            **shares,
             "requests": [
                 dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
             ],
         }
+
+
+def _shares(values: Any, tenant: Ints) -> Floats:
+    """Shares of all tenants, or of none; raises InputError naming the tenant."""
+    array = np.asarray(values)
+    wanted = int(tenant.max()) + 1
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
+        found = f"{array.dtype} of shape {array.shape}"
+        raise InputError("shares", f"expected a row of numbers, found {found}")
+    if 0 < len(array) < wanted:
+        raise InputError("shares", f"expected one for each of {wanted} tenants, or none")
+    wrong = np.flatnonzero(~((array > 0) & (array <= MAX_SHARE)))
+    if len(wrong):
+        t = int(wrong[0])
+        problem = f"expected more than 0 and at most {MAX_SHARE:g}, found {array[t]}"
+        raise InputError(f"shares[{t}]", problem)
+    out = array.astype(np.float64)
+    out.setflags(write=False)
+    return out
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:
@@ -319,7 +347,7 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
     """Inverse of `BatchingInstance.to_json`; raises InputError naming the field."""
     needed = ("name", "requests", "replicas", "precedes", "starvation_s", "max_tokens")
-    check_head(document, "batching", needed, ("prefixes",), what="instance")
+    check_head(document, "batching", needed, ("prefixes", "shares"), what="instance")
     names = [f.name for f in fields(Requests)]
     rows = read_entries(document["requests"], "requests", names)
     replicas = read_list(document["replicas"], "replicas", "replicas")
@@ -333,6 +361,7 @@ def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
         starvation_s=read_number(document["starvation_s"], "starvation_s"),
         max_tokens=document["max_tokens"],
         prefixes=_prefixes(document["prefixes"]) if known else roots(requests.num_groups),
+        shares=np.array(number_row(document.get("shares", []), "shares")),
     )
 
 

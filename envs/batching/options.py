@@ -10,8 +10,8 @@ from graphsched.envs.core.parts.values import python_scalars
 KINDS = ("route", "admit", "budget", "preempt")
 BATCHINGS = ("request-level", "orca", "vllm-v0", "sarathi", "vllm-v1")
 REQUEST_LEVEL, ORCA, VLLM_V0, SARATHI, VLLM_V1 = range(5)
-ORDERS = ("fcfs", "sjf", "srtf", "ltr", "priority", "urgency")
-FCFS, SJF, SRTF, LTR, PRIORITY, URGENCY = range(6)
+ORDERS = ("fcfs", "sjf", "srtf", "ltr", "priority", "urgency", "edf", "vtc", "batchllm")
+FCFS, SJF, SRTF, LTR, PRIORITY, URGENCY, EDF, VTC, BATCHLLM = range(9)
 ROUTERS = (
     "round-robin",
     "random",
@@ -23,6 +23,8 @@ ROUTERS = (
     "hexgen",
     "llumnix",
     "least-ttft",
+    "e2",
+    "sticky",
 )
 PREEMPTIONS = ("recompute", "swap")
 BUDGETS = (128, 256, 512, 1024, 2048)  # tokens, on offer to whoever sets the budget
@@ -47,14 +49,20 @@ class Scheduler:
             computed again (``recompute``) or its blocks wait in the host's memory (``swap``).
         order: which queued request is admitted next: ``fcfs``; least predicted service time
             (``sjf``), of what is left of it (``srtf``); predicted output length alone (``ltr``,
-            as learning to rank does); ``priority``; least slack to its target (``urgency``).
+            as learning to rank does); ``priority``; least slack to its target (``urgency``);
+            nearest deadline of what is still to come (``edf``); of the tenant that was served
+            least for its share (``vtc``, Sheng et al. 2024); prefix groups together, those of much
+            output for their prompts first (``batchllm``, Zheng et al. 2024).
         aging: seconds that a second of waiting takes off the key of ``sjf``, ``srtf``, ``ltr``.
         passes: how often later requests that fit may be admitted before a queued one that does
             not; 0: the first that does not fit ends admission, as in vLLM. It is backfilling of
             EASY (Lifka 1995; Mu'alem and Feitelson 2001) with a bound in place of a reservation,
             which would need true run times. Of no effect where admission is the agent's.
+        doomed: whether requests that can't meet their targets any more, by their predicted length,
+            go last in any order.
         router: which replica an arrival goes to, see `ROUTERS`.
         alpha: weight of speed against load in router ``hexgen``.
+        load_window_s: past whose requests are the load of a replica to router ``e2``.
         prefix_cache: whether prefixes are kept and shared.
         displace: seconds of slack that a running request must have more than a queued one which does
             not fit, but can still be in time, to make room for it; it goes on later, as
@@ -70,8 +78,10 @@ class Scheduler:
     order: str = "fcfs"
     aging: float = 0.0
     passes: int = 0
+    doomed: bool = False
     router: str = "least-prefill"
     alpha: float = 0.5
+    load_window_s: float = 180.0
     prefix_cache: bool = True
     displace: float = 0.0
     claim: float = 1.0
@@ -105,12 +115,15 @@ class Scheduler:
             ("alpha", 1.0),
             ("displace", 1e6),
             ("claim", 1e6),
+            ("load_window_s", 1e6),
         ):
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value <= limit:
                 raise InputError(name, f"expected a number in [0, {limit:g}], found {value!r:.40}")
-        if type(self.prefix_cache) is not bool:
-            raise InputError("prefix_cache", f"expected true or false: {self.prefix_cache!r:.40}")
+        for name in ("prefix_cache", "doomed"):
+            if type(getattr(self, name)) is not bool:
+                found = f"{getattr(self, name)!r:.40}"
+                raise InputError(name, f"expected true or false: {found}")
 
 
 @dataclass(frozen=True)

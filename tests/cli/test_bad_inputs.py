@@ -107,6 +107,19 @@ def test_files_that_hold_no_instance(
         refused("check", name, _good(name, tmp_path), path, names="some file.json")
 
 
+@pytest.mark.parametrize("kind", RAW)
+def test_files_that_hold_no_settings(
+    refused: Callable[..., str], tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "some file.json"
+    path.write_bytes(RAW[kind])
+    word = f"sjf:{path}"
+    refused("solve", "batching", "toy", "--baseline", word, "--out", "s", names="some file.json")
+    if kind != "empty":
+        refused("tune", "batching", "--baseline", "sjf", "--instances", "tight", "--out", path)
+        assert path.read_bytes() == RAW[kind]
+
+
 def _good(name: str, folder: Path) -> Path:
     path = folder / "good.json"
     path.write_text(json.dumps(document(name)))

@@ -18,15 +18,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WORDS = ["tune", "batching", "--baseline", "sjf", "--count", "4", "--minutes", "1"]
-SWEPT = ["--knob", "budget=128,512", "--knob", "aging=0,2", "--knob", "router=least-prefill"]
-HELD = [*SWEPT, "--knob", "watermark=0.01"]
+SWEPT = {"budget": "128,512", "aging": "0,2"}  # the other knobs are held at their defaults
+KNOBS = DOMAIN.baselines["sjf"].knobs
+HELD = {n: SWEPT.get(n, json.dumps(k.default).strip('"')) for n, k in KNOBS.items()}
+
+
+def _knobs(values: dict[str, str]) -> list[str]:
+    return [word for name, told in values.items() for word in ("--knob", f"{name}={told}")]
 
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of settings of SJF."""
     out = tmp_path_factory.mktemp("tuned") / "sjf.json"
-    assert main([*WORDS, *HELD, "--instances", "tight:20@4,random:12@6", "--out", str(out)]) == 0
+    kinds = ["--instances", "tight:20@4,random:12@6"]
+    assert main([*WORDS, *_knobs(HELD), *kinds, "--out", str(out)]) == 0
     return out
 
 
@@ -134,10 +140,26 @@ def test_bad_words_are_one_line_and_leave_nothing(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_files_and_folders_are_tuned_on_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of a folder's instances; a single one tells nothing."""
+    for k in range(3):
+        made = DOMAIN.generators["tight"](np.random.default_rng(k), "12@4")
+        (tmp_path / f"i{k}.json").write_text(json.dumps(made.to_json()))
+    out = tmp_path / "out" / "sjf.json"
+    words = [*WORDS, *_knobs(HELD), "--out", str(out)]
+    assert main([*words, "--instances", f"{tmp_path}/i0.json"]) == 2
+    assert "expected 2 instances at least" in _error(capsys)
+    assert not out.parent.exists()
+    assert main([*words, "--instances", f"json@{tmp_path}"]) == 0
+    assert json.loads(out.read_text())["judged"] == 3
+
+
 def test_one_setting_alone_is_no_choice(capsys: pytest.CaptureFixture[str]) -> None:
     """Every knob held fast."""
-    held = [word.replace("128,512", "128").replace("0,2", "0") for word in HELD]
-    assert main([*WORDS, *held, "--instances", "tight:8"]) == 2
+    held = {**HELD, "budget": "128", "aging": "0"}
+    assert main([*WORDS, *_knobs(held), "--instances", "tight:8"]) == 2
     assert "expected two settings at least" in _error(capsys)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsched.envs.batching.options import BUDGETS, ROUTERS, Scheduler
 from graphsched.envs.batching.physics.replay import serve
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
 
     Solver = Callable[[BatchingInstance], BatchingSolution]
 
-VALUES: dict[str, tuple[Value, ...]] = {
-    "budget": (0, *BUDGETS),
-    "aging": (0.0, 0.1, 0.5, 2.0),
-    "passes": (4, 16, 64, 256),
-    "watermark": (0.01, 0.05, 0.1),
-    "alpha": (0.0, 0.25, 0.5, 0.75, 1.0),
-    "router": ("least-prefill", "least-outstanding", "prefix-affinity", "hexgen", "least-ttft"),
-}
 _LEAST_SLACK = Scheduler(order="urgency", passes=64, budget=0, preemption="swap", displace=2.0)
-AGINGS = (0.0, 0.1, 0.5, 2.0)  # swept, s by s
 PASSES = 64  # of backfilling; fewer cost more wherever memory is short
 
 # What is not said has the defaults of `Scheduler`: Sarathi with 512 tokens, least pending prefill.
@@ -56,6 +47,23 @@ SCHEDULERS = {
     "ltr": (Scheduler(order="ltr"), "shortest predicted output first, as learning to rank"),
     "priority": (Scheduler(order="priority"), "highest priority first"),
     "urgency": (Scheduler(order="urgency"), "least slack to the targets first"),
+    "edf": (Scheduler(order="edf"), "nearest deadline of what is still to come first"),
+    "sjf-doomed": (
+        Scheduler(order="sjf", doomed=True),
+        "shortest predicted service first, what can't be in time any more last",
+    ),
+    "vtc": (
+        Scheduler(order="vtc"),
+        "the tenant served least for its share first (virtual token counter, Sheng et al. 2024)",
+    ),
+    "batchllm": (
+        Scheduler(order="batchllm", budget=2048, max_seqs=4096),
+        "prefix groups together, much output for their prompts first (Zheng et al. 2024)",
+    ),
+    "affinity-sjf": (
+        Scheduler(router="prefix-affinity", order="sjf"),
+        "prefix affinity, shortest predicted service first",
+    ),
     "hexgen": (
         Scheduler(router="hexgen", order="urgency"),
         "speed against load, then least slack (HexGen-Text2SQL, alpha 0.5)",
@@ -67,6 +75,26 @@ SCHEDULERS = {
     "backfill-sjf": (
         Scheduler(order="sjf", passes=PASSES),
         "shortest predicted service first, past what does not fit",
+    ),
+    "backfill-srtf": (
+        Scheduler(order="srtf", passes=PASSES),
+        "shortest predicted remaining service first, past what does not fit",
+    ),
+    "backfill-edf": (
+        Scheduler(order="edf", passes=PASSES),
+        "nearest deadline first, past what does not fit",
+    ),
+    "backfill-sjf-doomed": (
+        Scheduler(order="sjf", passes=PASSES, doomed=True),
+        "the same as backfill-sjf, what can't be in time any more last",
+    ),
+    "backfill-urgency-doomed": (
+        Scheduler(order="urgency", passes=PASSES, doomed=True),
+        "the same as backfill-urgency, what can't be in time any more last",
+    ),
+    "backfill-edf-doomed": (
+        Scheduler(order="edf", passes=PASSES, doomed=True),
+        "the same as backfill-edf, what can't be in time any more last",
     ),
     "backfill-urgency": (
         Scheduler(order="urgency", passes=PASSES),
@@ -89,8 +117,15 @@ SCHEDULERS = {
         "prefix affinity, least slack first, past what does not fit",
     ),
 }
+_OF_ROUTERS = {
+    "e2": "exploit the longest prefix or explore by load (E2 of Preble, Srivatsa et al. 2024)",
+    "sticky": "where the first of the prefix group or session went, unless that is far busier",
+}
 ROUTES = {
-    name: (Scheduler(router=name), f"router {name}, Sarathi on each replica")
+    name: (
+        Scheduler(router=name),
+        _OF_ROUTERS.get(name, f"router {name}, Sarathi on each replica"),
+    )
     for name in ROUTERS
     if name not in ("hexgen", "least-prefill")
 }
@@ -105,48 +140,72 @@ def _best_of(instance: BatchingInstance, schedulers: tuple[Scheduler, ...]) -> B
     return min((serve(instance, s) for s in schedulers), key=lambda found: found.cost)
 
 
-def _make_swept(schedulers: tuple[Scheduler, ...], options: SolverOptions) -> Solver:
+def _make_best(schedulers: tuple[Scheduler, ...], options: SolverOptions) -> Solver:
     del options
     return partial(_best_of, schedulers=schedulers)
 
 
 _BASE = Scheduler()
-SWEPT = {
-    "sarathi-swept": (
+HINDSIGHT = {
+    "sarathi-hindsight": (
         tuple(replace(_BASE, budget=budget) for budget in BUDGETS),
-        "Sarathi with the best budget for each instance, in hindsight",
+        "a ceiling: Sarathi with the best budget for each instance, in hindsight",
     ),
-    "sjf-swept": (
-        tuple(replace(_BASE, order="sjf", aging=aging) for aging in AGINGS),
-        "SJF with the best aging for each instance, in hindsight",
+    "sjf-hindsight": (
+        tuple(replace(_BASE, order="sjf", aging=aging) for aging in (0.0, 0.1, 0.5, 2.0)),
+        "a ceiling: SJF with the best aging for each instance, in hindsight",
     ),
-    "hexgen-swept": (
+    "hexgen-hindsight": (
         tuple(
             Scheduler(router="hexgen", order="urgency", alpha=alpha)
             for alpha in (0.0, 0.25, 0.5, 0.75, 1.0)
         ),
-        "HexGen with the best alpha for each instance, in hindsight",
+        "a ceiling: HexGen with the best alpha for each instance, in hindsight",
     ),
 }
 
 
+class Sweep(NamedTuple):
+    """A field of schedulers, values of it that are worth a try, and of which schedulers."""
+
+    name: str
+    values: tuple[Value, ...]
+    applies: Callable[[Scheduler], bool]
+
+
+def _routes(scheduler: Scheduler) -> bool:
+    """Whether the scheduler is a router, whose order of admission is left open."""
+    return scheduler.order == "fcfs" and scheduler.router != "least-prefill"
+
+
+SWEEPS = (
+    Sweep("budget", (0, *BUDGETS), lambda s: s.batching in ("sarathi", "vllm-v1")),
+    Sweep(
+        "order",
+        ("fcfs", "sjf", "urgency", "edf"),
+        lambda s: _routes(s) or (s.router == "hexgen" and s.passes == 0),
+    ),
+    Sweep("aging", (0.0, 0.1, 0.5, 2.0), lambda s: s.order in ("sjf", "srtf", "ltr")),
+    Sweep("passes", (4, 16, 64, 256), lambda s: s.passes > 0),
+    Sweep("passes", (0, 64), lambda s: s.passes == 0 and _routes(s)),
+    Sweep("doomed", (False, True), lambda s: s.batching == "sarathi" and s.order != "batchllm"),
+    Sweep("watermark", (0.01, 0.05), lambda s: s.batching not in ("orca", "request-level")),
+    Sweep("alpha", (0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0), lambda s: s.router == "hexgen"),
+    Sweep("load_window_s", (1.0, 3.0, 10.0, 30.0, 180.0), lambda s: s.router == "e2"),
+    Sweep(
+        "router",
+        ("least-prefill", "least-outstanding", "prefix-affinity", "hexgen", "least-ttft"),
+        lambda s: s.router == "least-prefill",
+    ),
+)
+
+
 def _knobs(scheduler: Scheduler) -> dict[str, Knob]:
-    """What can be tuned of a scheduler: only what changes something."""
-    aged = scheduler.order in ("sjf", "srtf", "ltr")
-    chunks = scheduler.batching in ("sarathi", "vllm-v1")
-    reserved = scheduler.batching in ("orca", "request-level")
-    of_use = {
-        "budget": chunks,
-        "aging": aged,
-        "passes": scheduler.passes > 0,
-        "watermark": not reserved,
-        "alpha": scheduler.router == "hexgen",
-        "router": scheduler.router == "least-prefill",
-    }
+    """What can be tuned of a scheduler: only what changes something, and leaves it what it is."""
     return {
-        name: Knob(values, getattr(scheduler, name))
-        for name, values in VALUES.items()
-        if of_use[name]
+        sweep.name: Knob(sweep.values, getattr(scheduler, sweep.name))
+        for sweep in SWEEPS
+        if sweep.applies(scheduler)
     }
 
 
@@ -158,7 +217,11 @@ BASELINES: dict[str, Baseline[BatchingInstance, BatchingSolution]] = {
         for name, (scheduler, summary) in {**SCHEDULERS, **ROUTES}.items()
     },
     **{
-        name: Baseline(make=partial(_make_swept, schedulers), summary=summary)
-        for name, (schedulers, summary) in SWEPT.items()
+        name: Baseline(
+            make=partial(_make_best, schedulers),
+            summary=summary,
+            aliases=(name.replace("hindsight", "swept"),),
+        )
+        for name, (schedulers, summary) in HINDSIGHT.items()
     },
 }

@@ -136,14 +136,13 @@ def _copy_flow(cluster: Cluster, model: int, size: int, at: float, rng: Generato
     slot = cluster.slot[0]
     shift = slot.requests - model
     for j in range(model, model + size):
-        one, new = cluster.req[j], cluster.req[j + shift]
-        new.prompt, new.predicted, new.priority = one.prompt, one.predicted, one.priority
-        new.group, new.shared, new.extends = one.group, one.shared, one.extends
-        new.weight, new.ttft, new.tpot, new.deadline = one.weight, one.ttft, one.tpot, one.deadline
-        new.arrival, new.status, new.home, new.blockers = at, FUTURE, -1, 0
-        new.leaf = -1 if slot.batching == VLLM_V1 else one.leaf  # there it is a request's own
-        new.kv = new.made = new.chunk = new.own = new.held = 0
-        new.preempted = new.passed = 0
+        cluster.req[j + shift] = cluster.req[j]
+        new = cluster.req[j + shift]
+        new.arrival, new.status, new.home = at, FUTURE, -1
+        new.entered = new.left = -1
+        new.leaf = -1 if slot.batching == VLLM_V1 else new.leaf  # there it is a request's own
+        new.blockers = new.kv = new.made = new.chunk = new.own = new.held = new.kept = new.away = 0
+        new.preempted = new.passed = new.seat = 0
         new.settled_loss = 0.0
         _redraw_output(cluster, j + shift, rng)
         begin = cluster.succ_ptr[j]

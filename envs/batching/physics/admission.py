@@ -10,22 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.hardware.iteration_time import usual_decode_s
 from graphsched.envs.batching.options import (
-    FCFS,
-    LTR,
     ORCA,
-    PRIORITY,
     REQUEST_LEVEL,
     SARATHI,
-    SJF,
-    SRTF,
-    URGENCY,
     VLLM_V0,
     VLLM_V1,
 )
 from graphsched.envs.batching.physics.cluster import is_decode, todo_of
-from graphsched.envs.batching.physics.forecast import service_s, urgency
 from graphsched.envs.batching.physics.kv_blocks import (
     available,
     blocks_for,
@@ -41,6 +33,8 @@ from graphsched.envs.batching.physics.kv_blocks import (
     trim,
 )
 from graphsched.envs.batching.physics.log import log_entry, log_leave
+from graphsched.envs.batching.physics.rules.orders import in_queue_order, order_key
+from graphsched.envs.batching.physics.rules.tallies import awaits_prefix, tally_admission
 from graphsched.envs.batching.physics.state import (
     FAIL,
     QUEUED,
@@ -191,27 +185,6 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
 
 
 @kernel(entry=False)
-def order_key(cluster: Cluster, r: int, i: int) -> float:
-    """Least goes first."""
-    slot, one = cluster.slot[0], cluster.req[i]
-    waited = slot.clock - one.visible
-    aged = slot.aging * waited
-    key = -waited  # FCFS
-    if slot.order == SJF:
-        todo = one.prompt / cluster.rep[r].speed
-        key = todo + one.predicted * usual_decode_s(cluster.table[r], cluster.loads[r]) - aged
-    elif slot.order == SRTF:
-        key = service_s(cluster, r, i) - aged
-    elif slot.order == LTR:
-        key = one.predicted - aged
-    elif slot.order == PRIORITY:
-        key = -1e6 * one.priority - waited
-    elif slot.order == URGENCY:
-        key = urgency(cluster, r, i)
-    return float(key)
-
-
-@kernel(entry=False)
 def _first_chunk(cluster: Cluster, r: int, i: int) -> int:
     one = cluster.req[i]
     todo = todo_of(one)
@@ -289,13 +262,13 @@ def head_of(cluster: Cluster, r: int) -> int:
     passes = slot.passes if rep.running > 0 else 0
     for k in range(rep.queued):
         i = cluster.queue[r, k]
-        if barred(cluster, r, i):
+        if barred(cluster, r, i) or awaits_prefix(cluster, r, i):
             continue
         key = order_key(cluster, r, i)
         if key < least and (cluster.req[i].passed >= passes or fits(cluster, r, i)):
             best, least = i, key
-            if slot.order == FCFS:
-                break  # the queue is in order
+            if in_queue_order(cluster):
+                break
     return best
 
 
@@ -318,6 +291,7 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
     need, found = _needs(cluster, r, i), found_blocks(cluster, r, i)
     swapped = one.status == SWAPPED
     chunk = _first_chunk(cluster, r, i)
+    tally_admission(cluster, r, i)
     if not swapped:
         if shares(cluster, i):
             pin(cluster, r, i)

@@ -32,6 +32,7 @@ class Cluster(NamedTuple):
     users: Ints  # (R, G)
     newer: Ints  # (R, G + 1)
     older: Ints  # (R, G + 1)
+    tally: Floats  # (R, N, 2)
     choice: Ints  # (C,)
     taken: Ints  # (D,)
 
@@ -70,6 +71,7 @@ def cluster_at(state: State, b: int) -> Cluster:
         state.users[b],
         state.newer[b],
         state.older[b],
+        state.tally[b],
         state.choice[b],
         state.taken[b],
     )

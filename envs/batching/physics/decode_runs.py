@@ -13,6 +13,8 @@ from graphsched.envs.batching.physics.cluster import is_decode
 from graphsched.envs.batching.physics.kv_blocks import blocks_for, make_room
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
 from graphsched.envs.batching.physics.moves.displace import PATIENCE_S, displaces
+from graphsched.envs.batching.physics.rules.orders import order_changes
+from graphsched.envs.batching.physics.rules.tallies import tally_tokens
 from graphsched.envs.batching.physics.state import ADMIT, BUDGET
 from graphsched.envs.core.kernels.jit import kernel
 
@@ -25,12 +27,15 @@ MANY = 2**40
 
 @kernel(entry=False)
 def _may_admit(cluster: Cluster, r: int) -> bool:
-    """Whether a queued request could join while only decodes go on; orders don't change by then."""
+    """Whether a queued request could join while only decodes go on.
+
+    By orders that don't change by then it could only be the first; by others any that fits.
+    """
     rep, slot = cluster.rep[r], cluster.slot[0]
     full = rep.running >= slot.max_seqs or slot.batching == REQUEST_LEVEL
     if rep.queued == 0 or rep.hold or full:
         return False
-    if not cluster.agent[ADMIT]:
+    if not cluster.agent[ADMIT] and not order_changes(cluster):
         head = head_of(cluster, r)
         return head >= 0 and fits(cluster, r, head)
     found = False
@@ -144,6 +149,7 @@ def decode_run(cluster: Cluster, r: int, roots: int, log: Log) -> float:
             rep.free -= need
         one.kv += done
         one.made += done
+        tally_tokens(cluster, r, run[k], done)
         if done > 0:
             one.last_token = at
     rep.iteration += done

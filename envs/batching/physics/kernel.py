@@ -39,7 +39,8 @@ from graphsched.envs.batching.physics.moves.displace import (
     may_leave,
     rule_victim,
 )
-from graphsched.envs.batching.physics.routing import able, route_by_rule
+from graphsched.envs.batching.physics.routing import able, note_route, route_by_rule
+from graphsched.envs.batching.physics.rules.tallies import tally_arrival, tally_tokens
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 from graphsched.envs.batching.physics.state import (
     ADMIT,
@@ -150,6 +151,7 @@ def _end_iteration(cluster: Cluster, r: int, log: Log) -> None:
         if todo > chunk:
             continue
         one.made += 1
+        tally_tokens(cluster, r, i, 1)
         one.last_token = slot.clock
         if not decode:
             keep_prefix(cluster, r, i, one.kv)
@@ -349,6 +351,8 @@ def _dispatch(cluster: Cluster, i: int, r: int) -> None:
     rep.pending += one.prompt
     rep.hold = 0
     rep.refused_until = 0.0
+    note_route(cluster, r, i)
+    tally_arrival(cluster, r, i)
     enqueue(cluster, r, i)
 
 

@@ -81,10 +81,12 @@ def load_slot(
         "order": ORDERS.index(options.order),
         "aging": options.aging,
         "passes": options.passes,
+        "doomed": options.doomed,
         "router": ROUTERS.index(options.router),
         "alpha": options.alpha,
         "displace": options.displace,
         "claim": options.claim,
+        "load_window": options.load_window_s,
         "caching": options.prefix_cache,
     }.items():
         row[name] = value
@@ -100,8 +102,26 @@ def load_slot(
     for name, source in _TIMES.items():
         state.req[name][slot, :size] = getattr(requests, source)
     _load_prefixes(state, slot, instance, options)
+    _load_peers(state, slot, instance, options)
     _load_replicas(state, slot, instance, options)
     _load_stages(state, slot, instance)
+
+
+def _load_peers(
+    state: State, slot: int, instance: BatchingInstance, options: BatchingOptions
+) -> None:
+    """Who belongs together: by tenants or prefix groups, as the order asks, and for routers."""
+    requests = instance.requests
+    size, row = len(requests), state.req[slot]
+    row["peers"] = row["leader"] = -1
+    row["share"][:size] = instance.shares[requests.tenant] if len(instance.shares) else 1.0
+    grouped = np.flatnonzero(requests.group >= 0)
+    _, first, group = np.unique(requests.group[grouped], return_index=True, return_inverse=True)
+    row["leader"][grouped] = grouped[first][group]
+    if options.order == "vtc":
+        row["peers"][:size] = np.unique(requests.tenant, return_inverse=True)[1]
+    elif options.order == "batchllm":
+        row["peers"][grouped] = group
 
 
 def _load_stages(state: State, slot: int, instance: BatchingInstance) -> None:

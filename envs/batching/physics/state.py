@@ -29,6 +29,7 @@ _SLOT = (
     "head", "tail",  # of the line of requests that wait for a replica
     "turn",  # of the round-robin router
     "batching", "fixed_budget", "max_seqs", "swaps", "order", "passes", "router", "caching",  # rules
+    "doomed",  # whether what comes too late goes last
     "kind",  # of the pending decision,
     "replica",  # whose admission, budget or pre-emption it is,
     "subject",  # the request that is routed, or that room is made for,
@@ -38,7 +39,7 @@ _SLOT_FLOATS = (
     "clock", "starvation", "total_weight",
     "loss",  # weighted, settled so far
     "paid",  # rewards so far
-    "aging", "alpha", "displace", "claim",  # rules
+    "aging", "alpha", "load_window", "displace", "claim",  # rules
 )
 _REQUEST = (
     "prompt", "output", "predicted", "group", "shared", "extends", "priority",
@@ -57,6 +58,9 @@ _REQUEST = (
     "entered", "left",  # iteration of its replica that admitted it last, or did without it
     "passed",  # times that a later request was admitted before it
     "stages",  # of its workflow that follow one after the other when it is served
+    "peers",  # number of its tenant (vtc) or prefix group (batchllm); -1 for none
+    "leader",  # first request of its prefix group, -1 for none
+    "seat",  # of a leader: 1 + the replica that the first of its group went to
 )
 _REQUEST_FLOATS = (
     "arrival", "weight", "ttft", "tpot", "deadline",
@@ -65,6 +69,8 @@ _REQUEST_FLOATS = (
     "settled_loss",
     "latest",  # when it has to be served for no deadline to be missed, its own or of a later stage
     "stake",  # weight of it and of the heaviest line of stages that need it
+    "share",  # of its tenant
+    "work",  # time that it takes its replica, as expected on arrival (router e2)
 )
 _REPLICA = (
     "blocks", "free", "evictable",
@@ -81,6 +87,7 @@ _REPLICA = (
     "returns",  # whether they alone may be admitted to the iteration that is being put together
     "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
+    "last_peers",  # 1 + the peers of the request admitted last
 )
 _REPLICA_FLOATS = (
     "swap_block",  # s
@@ -129,5 +136,6 @@ class State(NamedTuple):
     # has place g + 1, its ends meet at place 0. What branches off comes before what it branches off.
     newer: Annotated[Ints, "B", "R", "G+1"]
     older: Annotated[Ints, "B", "R", "G+1"]
+    tally: Annotated[Floats, "B", "R", "N", 2]  # of tenants or prefix groups, see `rules.tallies`
     choice: Annotated[Ints, "B", "C"]  # replica, request or budget on offer; -1: none
     taken: Annotated[Ints, "B", "D"]  # all actions so far

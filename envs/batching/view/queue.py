@@ -11,10 +11,10 @@ import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import usual_decode_s
-from graphsched.envs.batching.physics.admission import order_key
 from graphsched.envs.batching.physics.cluster import is_decode, todo_of
 from graphsched.envs.batching.physics.forecast import PER_TOKEN, prompt_s, remaining
 from graphsched.envs.batching.physics.kv_blocks import found_blocks
+from graphsched.envs.batching.physics.rules.orders import order_key
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphsched.envs.batching.features import CAND
-from graphsched.envs.batching.physics.admission import order_key
 from graphsched.envs.batching.physics.forecast import (
     ALONE,
     DECODES,
@@ -24,6 +23,7 @@ from graphsched.envs.batching.physics.forecast import (
     look,
 )
 from graphsched.envs.batching.physics.routing import freeness, outstanding, route_by_rule
+from graphsched.envs.batching.physics.rules.orders import order_key
 from graphsched.envs.batching.view.queue import backlog_s, line_up
 from graphsched.envs.batching.view.scales import CAP, TEN_S, first_target, least, pace_target
 from graphsched.envs.core.kernels.jit import kernel

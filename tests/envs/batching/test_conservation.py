@@ -11,8 +11,8 @@ from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.instance import BatchingInstance, Prefixes, Replica, make_requests
 from graphsched.envs.batching.options import (
-    AGENTS,
     BATCHINGS,
+    KINDS,
     ORDERS,
     PREEMPTIONS,
     ROUTERS,
@@ -93,7 +93,10 @@ rules = {
     "passes": st.sampled_from([0, 1, 64]),
     "router": st.sampled_from(ROUTERS),
     "prefix_cache": st.booleans(),
+    "displace": st.sampled_from([0.0, 0.01, 1.0]),
+    "claim": st.sampled_from([0.1, 9.0]),
 }
+AGENTS = st.sets(st.sampled_from(KINDS)).map(lambda words: "+".join(sorted(words)) or "none")
 
 
 @pytest.mark.parametrize("kind", list(GENERATORS))
@@ -120,7 +123,7 @@ def test_rules_keep_every_token_and_block(instance, scheduler):
 @slowly
 @given(
     instances(),
-    st.builds(BatchingOptions, **rules, agent=st.sampled_from(AGENTS), window=st.just(3)),
+    st.builds(BatchingOptions, **rules, agent=AGENTS, window=st.just(3)),
     st.integers(0, 2**32),
 )
 def test_decisions_keep_every_token_and_block(instance, options, seed):

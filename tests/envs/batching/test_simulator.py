@@ -77,7 +77,7 @@ def test_every_column_is_used_somewhere():
         ("tenants", "60@12", "fcfs"),
         ("hetero", "150@90", "sjf"),
     ):
-        sim = BatchingSim(1, BatchingOptions(agent="route+admit+budget", order=order))
+        sim = BatchingSim(1, BatchingOptions(agent="route+admit+budget+preempt", order=order))
         sim.reset([0], [GENERATORS[name](np.random.default_rng(3), size)], [0])
         rng = np.random.default_rng(0)
         while len((obs := sim.observe())["slot"]):

@@ -17,7 +17,7 @@ from graphsched.training.instances import filled, is_generated, validation_insta
 from graphsched.training.own import own_pools
 from graphsched.training.paired import with_error
 from graphsched.training.settings.config import MOST, TrainConfig, load_config
-from graphsched.training.sweep import document, in_turn, sweep
+from graphsched.training.sweep import LEAST, document, in_turn, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,6 +114,8 @@ def _instances(domain: Domain[Any, Any], config: TrainConfig) -> tuple[list[Any]
             )
             raise InputError(f"--instances {word!r:.60}", problem)
     groups = validation_instances(domain, list(weights), checks.count, checks.seed, pools)
+    if sum(map(len, groups)) < LEAST:
+        raise InputError("--instances", f"expected {LEAST} instances at least, found one")
     shares = filled(weights, pools)
     return in_turn([group for group in groups if group], list(shares.values()))
 

@@ -1,0 +1,1 @@
+"""Who is admitted next, by rule."""
