@@ -18,6 +18,7 @@ from graphsched.envs.batching.readers import READERS
 from graphsched.envs.batching.render import render_html, render_rgb, render_text
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.batching.solution import BatchingSolution, solution_from_json
+from graphsched.envs.batching.sources.cut import cut
 from graphsched.envs.batching.sources.perturb import perturb
 from graphsched.envs.core.domain import Domain
 
@@ -51,4 +52,5 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     perturb=perturb,
     cost_ratios=False,
     redraw=redraw,
+    commands={"cut": cut},
 )

@@ -13,6 +13,7 @@ from graphsched.envs.batching.instance import (
     Prefixes,
     Replica,
     make_requests,
+    narrowed,
 )
 from graphsched.envs.batching.sources.mixture import mixture
 from graphsched.envs.core.errors import InputError
@@ -331,17 +332,6 @@ class _Branches:
         self.start.append(start)
         return len(self.parent) - 1
 
-    def used(self, groups: Ints) -> tuple[Prefixes, Ints]:
-        """The segments that requests (N,) of groups end in or pass, and their numbers there."""
-        parent, start = np.array(self.parent), np.array(self.start)
-        known = np.zeros(len(parent), bool)
-        known[groups] = True
-        for g in reversed(range(len(parent))):
-            known[parent[g]] |= known[g] and parent[g] >= 0
-        number = np.cumsum(known) - 1
-        above = np.where(parent >= 0, number[parent], -1)
-        return Prefixes(above[known], start[known]), number[groups]
-
 
 def _length(rng: Generator, mean: float, spread: float, least: int, most: int) -> int:
     return int(lognormal(rng, 1, mean, spread, least, most)[0])
@@ -401,7 +391,7 @@ def tree(rng: Generator, size: str = "") -> BatchingInstance:
             last = sorted(drawn.rows)[n - 1][0]  # nobody is cut off who would come before
     arrival, *columns = zip(*sorted(drawn.rows)[:n], strict=True)
     prompt, output, group, shared, extends = (np.array(column) for column in columns)
-    segments, group = drawn.used(group)
+    segments, group = narrowed(Prefixes(np.array(drawn.parent), np.array(drawn.start)), group)
     requests = make_requests(
         arrival,
         prompt,

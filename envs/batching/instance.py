@@ -198,6 +198,18 @@ def roots(count: int) -> Prefixes:
     return Prefixes(np.full(count, NO_GROUP), np.zeros(count, np.int64))
 
 
+def narrowed(prefixes: Prefixes, groups: Ints) -> tuple[Prefixes, Ints]:
+    """The segments that requests (N,) of groups end in or pass, and their numbers there (N,)."""
+    parent, start = prefixes.parent, prefixes.start
+    known = np.zeros(len(parent), bool)
+    known[groups[groups >= 0]] = True
+    for g in np.flatnonzero(known)[::-1].tolist():
+        while (g := int(parent[g])) >= 0 and not known[g]:
+            known[g] = True
+    number = np.append(np.cumsum(known) - 1, NO_GROUP)  # that of -1 is -1
+    return Prefixes(number[parent[known]], start[known]), number[groups]
+
+
 TARGETS = ("ttft_s", "tpot_s", "deadline_s")
 FLOATS = ("arrival_s", "weight", *TARGETS)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-WORLDS = 16  # episodes side by side
+WORLDS = 64  # episodes side by side
 COPIES = 512  # of decisions of all of them, at most
 TRIAL_STREAM = 0x747269  # sets the choice of decisions, and futures, apart from other streams
 DIGITS = 5  # of a cost that are kept

@@ -13,7 +13,7 @@ import numpy as np
 from graphsched.envs.batching.hardware.iteration_time import LOADS, TABLE
 from graphsched.envs.core.arrays import Floats, Ints, Records
 
-SPARE = 32  # requests that there is room for beside those of an instance: what may come instead
+SPARE = 20  # requests that there is room for beside those of an instance: what may come instead
 FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
 ROUTE, ADMIT, BUDGET, PREEMPT = range(4)  # a decision
 RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
