@@ -8,6 +8,7 @@ from graphsched.envs.batching.bench import measure
 from graphsched.envs.batching.bounds import cost, lower_bound
 from graphsched.envs.batching.checker import check
 from graphsched.envs.batching.features import SCHEMA, static_graph
+from graphsched.envs.batching.futures.redraw import redraw
 from graphsched.envs.batching.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.batching.instance import BatchingInstance, instance_from_json
 from graphsched.envs.batching.library import LIBRARY, best_known, group
@@ -49,4 +50,5 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     measures=measure,
     perturb=perturb,
     cost_ratios=False,
+    redraw=redraw,
 )

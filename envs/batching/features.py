@@ -52,7 +52,7 @@ CANDIDATE = features(
     "hexgen",  # score of HexGen's rule with alpha 1/2, minus the best
     "freeness",  # Llumnix' freeness, log scale, minus the best
     "disturbs",  # running decodes x the prompt's time / (10 s), capped at 4
-    # admit: a queued request
+    # admit: a queued request; `hit` as above, `flow` and `stake` below
     "work",  # predicted time of the request / 10 s, capped at 4
     "work_over_least",  # minus the least of all candidates / 10 s, capped at 4
     "prompt_time",  # of its prompt / target of the first token, capped at 4
@@ -76,6 +76,29 @@ CANDIDATE = features(
     "pace_late",  # 1 if it exceeds the target
     "drain",  # time to compute all pending prompts / 10 s, capped at 4
     "largest",  # 1 for the largest budget that keeps the pace
+    # of any kind
+    "rule",  # 1 for what the rules named in the options would do
+    # route: the arrival's turn in a queue, and what comes of those behind it
+    "turn",  # time to first token in the queue's own order / target, capped at 4
+    "turn_over_best",  # minus the least of all candidates / target, capped at 4
+    "turn_late",  # 1 if it exceeds the target
+    "makes_late",  # stake of queued requests that its prompt would make late, capped at 4
+    "brings_near",  # stake of those that would have less than a quarter of their target left
+    # route: the end / time left for it; admit: time left beside its service / 10 s; within -4..4
+    "flow",  # of what is left for it before the stages that need it
+    "flow_late",  # 1 if that isn't enough
+    # admit: what a request stands for
+    "stake",  # weight of it and of the stages that need it / mean of all candidates
+    "timely",  # 1 if it is one of those that can all be in time (Moore and Hodgson's rule)
+    "timely_loss",  # stake of those that is lost if it goes first, within -4..4
+    # preempt: a running request that may make room for a queued one; `hold` for nobody does
+    "spare",  # its slack / 10 s, within -4..4
+    "spare_over",  # minus that of the one that wants room / 10 s, within -4..4
+    "frees",  # blocks of its own / those that are short, capped at 4
+    "enough",  # 1 if that is all of them
+    "again",  # time to move it out, or to compute it again, s, capped at 4
+    "progress",  # tokens that are out / predicted output, capped at 4
+    "displaced",  # times that it has made room before, capped at 4
 )
 RESOURCE = features(
     "pending",  # log(1 + prompt tokens to compute)
@@ -90,9 +113,15 @@ RESOURCE = features(
 CONTEXT = features(
     "candidates",  # log
     "replicas",  # log / 4
-    "prompt",  # log(1 + tokens) of the arrival / 10
-    "output",  # log(1 + predicted tokens) of the arrival / 10
-    "has_deadline",
+    # the arrival, or the one that wants room
+    "prompt",  # log(1 + tokens) / 10
+    "output",  # log(1 + predicted tokens) / 10
+    "has_deadline",  # 1 if it has, or a stage that needs it
+    "has_first",  # 1 if it has a target for its first token
+    "slack",  # of the one that wants room / its first target, within -4..4
+    "short",  # blocks that it lacks / all
+    "stages",  # of its workflow after it, capped at 4
+    "stake",  # weight of it and of those, capped at 4
     "grouped",  # 1 if it shares a prefix
     "queued",  # log(1 + requests) at the replica in question
     "running",  # log(1 + requests) at the replica in question

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.instance import (
     BatchingInstance,
+    Prefixes,
     Replica,
     make_requests,
 )
+from graphsched.envs.batching.sources.mixture import mixture
 from graphsched.envs.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -296,6 +299,124 @@ def tenants(rng: Generator, size: str = "") -> BatchingInstance:
     return BatchingInstance(f"tenants-{n}@{rate:g}", requests, fleet, NO_EDGES)
 
 
+def mixed(rng: Generator, size: str = "") -> BatchingInstance:
+    """Fleets, lengths, gaps, prefixes, workflows and targets of all kinds; ``requests@load``.
+
+    The load is a share of what the fleet can serve, roughly.
+    """
+    return mixture(rng, *parse_load(size, 120))
+
+
+def parse_load(size: str, requests: int) -> tuple[int, float | None]:
+    """Read ``120@0.9`` or ``120``; raises InputError."""
+    read = parse_size(size, requests, 1.0)
+    return read.requests, read.rate if "@" in size else None
+
+
+class _Branches:
+    """A tree of prefixes that is being drawn, and requests that end in it, in any order."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.start: list[int] = []
+        # arrival, prompt, output, group, shared, extends
+        self.rows: list[tuple[float, int, int, int, int, int]] = []
+
+    def branch(self, parent: int, tokens: int) -> int:
+        """A new segment after the first whole blocks of a segment's path."""
+        start = tokens // BLOCK * BLOCK
+        while parent >= 0 and self.start[parent] > start:
+            parent = self.parent[parent]
+        self.parent.append(parent)
+        self.start.append(start)
+        return len(self.parent) - 1
+
+    def used(self, groups: Ints) -> tuple[Prefixes, Ints]:
+        """The segments that requests (N,) of groups end in or pass, and their numbers there."""
+        parent, start = np.array(self.parent), np.array(self.start)
+        known = np.zeros(len(parent), bool)
+        known[groups] = True
+        for g in reversed(range(len(parent))):
+            known[parent[g]] |= known[g] and parent[g] >= 0
+        number = np.cumsum(known) - 1
+        above = np.where(parent >= 0, number[parent], -1)
+        return Prefixes(above[known], start[known]), number[groups]
+
+
+def _length(rng: Generator, mean: float, spread: float, least: int, most: int) -> int:
+    return int(lognormal(rng, 1, mean, spread, least, most)[0])
+
+
+def _questions(rng: Generator, tree: _Branches, at: float, segment: int, common: int) -> None:
+    """Several questions on one document or by one template, each alone."""
+    for _ in range(int(rng.geometric(0.4))):
+        prompt = common + _length(rng, 120.0, 0.7, 8, 600)
+        output = _length(rng, 120.0, 0.7, 2, 500)
+        tree.rows.append((at, prompt, output, segment, common, common))
+        at += float(rng.exponential(2.0))
+
+
+def _conversation(rng: Generator, tree: _Branches, at: float, segment: int, said: int) -> None:
+    """Turns, some of which are regenerated (the same prompt again) or edited (from the turn before).
+
+    What follows goes on from the new branch.
+    """
+    segment, again = tree.branch(segment, said), 0
+    for _ in range(int(rng.geometric(0.3))):
+        new = again or _length(rng, 200.0, 0.8, 8, 1200)
+        prompt, output = said + new, _length(rng, 160.0, 0.7, 2, 700)
+        if prompt > 3500:
+            break
+        tree.rows.append((at, prompt, output, segment, prompt if again else said, prompt + output))
+        at += float(rng.exponential(8.0)) + 0.03 * output
+        chance, again = float(rng.random()), 0
+        if chance < 0.2:
+            segment, again = tree.branch(segment, prompt), new
+        elif chance < 0.35:
+            segment = tree.branch(segment, said)
+        else:
+            said = prompt + output
+
+
+def tree(rng: Generator, size: str = "") -> BatchingInstance:
+    """System prompts, below them documents and few-shot templates, below these conversations.
+
+    Three system prompts of 600 tokens, each with four to eight documents or templates of 900; half of
+    what comes are questions on these, half conversations, whose turns may branch.
+    """
+    n, rate = parse_size(size, 40, 16.0)
+    drawn, ends = _Branches(), []
+    for _ in range(3):
+        system, said = drawn.branch(-1, 0), _length(rng, 600.0, 0.4, 100, 1200)
+        for _ in range(int(rng.integers(4, 9))):
+            below = drawn.branch(system, said)
+            ends.append((below, said + _length(rng, 900.0, 0.5, 100, 1500)))
+    at, last = 0.0, np.inf
+    while at < last:
+        segment, said = ends[int(rng.integers(len(ends)))]
+        begin = _questions if rng.random() < 0.5 else _conversation
+        begin(rng, drawn, at, segment, said)
+        at += float(rng.exponential(2.7 / rate))
+        if np.isinf(last) and len(drawn.rows) >= n:
+            last = sorted(drawn.rows)[n - 1][0]  # nobody is cut off who would come before
+    arrival, *columns = zip(*sorted(drawn.rows)[:n], strict=True)
+    prompt, output, group, shared, extends = (np.array(column) for column in columns)
+    segments, group = drawn.used(group)
+    requests = make_requests(
+        arrival,
+        prompt,
+        output,
+        predictions(rng, output),
+        group=group,
+        shared=shared,
+        extends=extends,
+        ttft_s=np.full(n, 1.0),
+        tpot_s=np.full(n, 0.06),
+    )
+    fleet = (Replica("a100", kv_blocks=600), Replica("h100", kv_blocks=600))
+    return BatchingInstance(f"tree-{n}@{rate:g}", requests, fleet, NO_EDGES, prefixes=segments)
+
+
 GENERATORS: dict[str, Callable[[Generator, str], BatchingInstance]] = {
     "toy": toy,
     "random": _plain(poisson, "random"),
@@ -305,4 +426,6 @@ GENERATORS: dict[str, Callable[[Generator, str], BatchingInstance]] = {
     "hetero": hetero,
     "tight": tight,
     "tenants": tenants,
+    "mixed": mixed,
+    "tree": tree,
 }

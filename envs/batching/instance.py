@@ -18,6 +18,7 @@ from graphsched.envs.core.parts.documents import (
     number_row,
     read_edges,
     read_entries,
+    read_integer,
     read_list,
     read_name,
     read_number,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 10**7  # of a prompt
 MAX_OUTPUT = 200_000  # tokens; each takes an iteration
 MAX_REQUESTS = 10**6
+MAX_SEGMENTS = 2 * MAX_REQUESTS  # of prefixes
 MAX_SHARE = 1e6
 NO_GROUP = -1
 
@@ -81,11 +83,12 @@ class Requests:
         prompt: (N,) int64 >= 1, tokens, 10,000,000 at most.
         output: (N,) int64 >= 1, tokens, 200,000 at most; hidden from schedulers.
         predicted: (N,) int64 >= 1, what a predictor says of the output.
-        group: (N,) int64, whose prefix it shares; -1 for none. A group stands for one sequence
-            of tokens (a conversation, a document, a system prompt).
-        shared: (N,) int64 in [0, prompt], first tokens of the prompt that are the group's.
+        group: (N,) int64, segment of the tree of `Prefixes` in which its prompt ends; -1 for none.
+            The path to a segment's end is one sequence of tokens (a conversation, a document, a
+            system prompt).
+        shared: (N,) int64 in [0, prompt], first tokens of the prompt that are the path's.
         extends: (N,) int64 in [shared, prompt + output], tokens of prompt and output that belong
-            to the group's sequence once they are computed.
+            to the path once they are computed.
         tenant: (N,) int64 >= 0.
         priority: (N,) int64, larger goes first where a rule cares.
         weight: (N,) float64 >= 0 in the cost.
@@ -127,7 +130,7 @@ class Requests:
             "prompt": (1, MAX_TOKENS),
             "output": (1, MAX_OUTPUT),
             "predicted": (1, MAX_TOKENS),
-            "group": (NO_GROUP, MAX_REQUESTS),
+            "group": (NO_GROUP, MAX_SEGMENTS - 1),
             "shared": (0, self.prompt),
             "extends": (self.shared, self.prompt + self.output),
             "tenant": (0, 10**6),
@@ -146,8 +149,53 @@ class Requests:
 
     @cached_property
     def num_groups(self) -> int:
-        """Number of prefix groups."""
+        """Number of prefix groups that requests name."""
         return int(self.group.max(initial=NO_GROUP)) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Prefixes:
+    """The tree of prompts' prefixes. G segments, each of which goes on without an end.
+
+    Attributes:
+        parent: (G,) int64, number of the segment that a segment branches off, below its own; -1 for
+            none.
+        start: (G,) int64, tokens of the path before it, a multiple of 16: the path of a segment is
+            its parent's first ``start`` tokens, not fewer than the parent's own start, and then its
+            own. 0 without a parent.
+    """
+
+    parent: Ints
+    start: Ints
+
+    def __post_init__(self) -> None:
+        """Validate; raises InputError naming the field and the segment."""
+        size = np.asarray(self.parent).size
+        if size > MAX_SEGMENTS:
+            raise InputError("prefixes", f"expected {MAX_SEGMENTS} at most, found {size}")
+        for name in ("parent", "start"):
+            object.__setattr__(self, name, _integers(getattr(self, name), f"prefixes.{name}", size))
+        parent, start, number = self.parent, self.start, np.arange(size)
+        above = np.where(parent >= 0, start[np.clip(parent, 0, number)], 0) if size else start
+        for name, wrong, expected in (
+            ("parent", (parent < NO_GROUP) | (parent >= number), "a number below its own, or -1"),
+            ("start", (start < above) | (start > MAX_TOKENS), "the parent's start at least"),
+            ("start", start % BLOCK != 0, f"a multiple of {BLOCK}"),
+            ("start", (parent < 0) & (start != 0), "0 where there is no parent"),
+        ):
+            if wrong.any():
+                g = int(np.argmax(wrong))
+                found = int(getattr(self, name)[g])
+                raise InputError(f"prefixes.{name}[{g}]", f"expected {expected}, found {found}")
+
+    def __len__(self) -> int:
+        """Number of segments."""
+        return len(self.parent)
+
+
+def roots(count: int) -> Prefixes:
+    """So many segments that have nothing in common."""
+    return Prefixes(np.full(count, NO_GROUP), np.zeros(count, np.int64))
 
 
 TARGETS = ("ttft_s", "tpot_s", "deadline_s")
@@ -164,6 +212,17 @@ def _column(requests: Requests, name: str, whole: bool, size: int) -> NDArray[An
         k = int(np.flatnonzero(np.isnan(values))[0])
         raise InputError(f"requests[{k}].{name}", "expected a number, found NaN")
     out = values.astype(np.int64 if whole else np.float64)
+    out.setflags(write=False)
+    return out
+
+
+def _integers(values: Any, where: str, size: int) -> Ints:
+    """(size,) read-only; raises InputError."""
+    array = np.asarray(values)
+    if array.shape != (size,) or (size and array.dtype.kind not in "iu"):
+        problem = f"expected {size} integers, found {array.dtype} of shape {array.shape}"
+        raise InputError(where, problem)
+    out = array.astype(np.int64)
     out.setflags(write=False)
     return out
 
@@ -189,6 +248,7 @@ class BatchingInstance:
             later one has the higher number.
         starvation_s: a first token later than this counts as starved.
         max_tokens: longest prompt with output that a system has to expect; what Orca reserves.
+        prefixes: the tree that the requests' groups are segments of; of no branches if None.
         shares: (T,) float64 > 0, what each tenant is entitled to, in proportion; of none, all the
             same. There is one for every tenant that requests name.
     """
@@ -199,6 +259,7 @@ class BatchingInstance:
     precedes: Ints
     starvation_s: float = 60.0
     max_tokens: int = 4096
+    prefixes: Prefixes = None  # type: ignore[assignment]  # never after `__post_init__`
     shares: Floats = ()  # type: ignore[assignment]  # an array after `__post_init__`
 
     def __post_init__(self) -> None:
@@ -225,6 +286,12 @@ class BatchingInstance:
             raise InputError(
                 "max_tokens", f"expected a count of tokens, found {self.max_tokens!r:.40}"
             )
+        groups = self.requests.num_groups
+        if self.prefixes is None:
+            object.__setattr__(self, "prefixes", roots(groups))
+        elif len(self.prefixes) < groups:
+            problem = f"expected {groups} at least, as requests name them"
+            raise InputError("prefixes", f"{problem}, found {len(self.prefixes)}")
 
         object.__setattr__(self, "shares", _shares(self.shares, self.requests.tenant))
 
@@ -240,6 +307,10 @@ class BatchingInstance:
             "starvation_s": self.starvation_s,
             "max_tokens": self.max_tokens,
             "precedes": self.precedes.tolist(),
+            "prefixes": {
+                "parent": self.prefixes.parent.tolist(),
+                "start": self.prefixes.start.tolist(),
+            },
             **shares,
             "requests": [
                 dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
@@ -276,19 +347,33 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
     """Inverse of `BatchingInstance.to_json`; raises InputError naming the field."""
     needed = ("name", "requests", "replicas", "precedes", "starvation_s", "max_tokens")
-    check_head(document, "batching", needed, ("shares",), what="instance")
+    check_head(document, "batching", needed, ("prefixes", "shares"), what="instance")
     names = [f.name for f in fields(Requests)]
     rows = read_entries(document["requests"], "requests", names)
     replicas = read_list(document["replicas"], "replicas", "replicas")
+    requests = Requests(**{name: _read(rows, name) for name in names})
+    known = "prefixes" in document
     return BatchingInstance(
         name=read_name(document["name"], "name"),
-        requests=Requests(**{name: _read(rows, name) for name in names}),
+        requests=requests,
         replicas=tuple(_replica(row, f"replicas[{r}]") for r, row in enumerate(replicas)),
         precedes=read_edges(document["precedes"], "precedes", len(rows)),
         starvation_s=read_number(document["starvation_s"], "starvation_s"),
         max_tokens=document["max_tokens"],
+        prefixes=_prefixes(document["prefixes"]) if known else roots(requests.num_groups),
         shares=np.array(number_row(document.get("shares", []), "shares")),
     )
+
+
+def _prefixes(document: Any) -> Prefixes:
+    check_names(document, ("parent", "start"), (), "prefixes.")
+    columns = {}
+    for name in ("parent", "start"):
+        values = read_list(document[name], f"prefixes.{name}", "integers")
+        columns[name] = np.array(
+            [read_integer(v, f"prefixes.{name}[{g}]") for g, v in enumerate(values)], np.int64
+        )
+    return Prefixes(**columns)
 
 
 def _replica(document: Any, where: str) -> Replica:

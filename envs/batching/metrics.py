@@ -94,7 +94,7 @@ def _kv_use(instance: BatchingInstance, solution: BatchingSolution, span: float)
     ends = [solution.end_s[solution.replica == r] for r in range(len(instance.replicas))]
     held = 0.0
     tokens: dict[int, int] = {}
-    entries = {(i, k): found for i, _, k, found, _ in solution.entry.tolist()}
+    entries = {(i, k): found for i, _, k, found, *_ in solution.entry.tolist()}
     order = np.lexsort((solution.span[:, SPAN.iteration], solution.span[:, SPAN.request]))
     for i, r, k, count, each in solution.span[order].tolist():
         tokens[i] = entries.get((i, k), tokens.get(i, 0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.values import python_scalars
 
-KINDS = ("route", "admit", "budget")
+KINDS = ("route", "admit", "budget", "preempt")
 BATCHINGS = ("request-level", "orca", "vllm-v0", "sarathi", "vllm-v1")
 REQUEST_LEVEL, ORCA, VLLM_V0, SARATHI, VLLM_V1 = range(5)
 ORDERS = ("fcfs", "sjf", "srtf", "ltr", "priority", "urgency", "edf", "vtc", "batchllm")
@@ -28,7 +28,6 @@ ROUTERS = (
 )
 PREEMPTIONS = ("recompute", "swap")
 BUDGETS = (128, 256, 512, 1024, 2048)  # tokens, on offer to whoever sets the budget
-AGENTS = ("none", "route", "admit", "budget", "route+admit", "admit+budget", "route+admit+budget")
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,10 @@ class Scheduler:
         alpha: weight of speed against load in router ``hexgen``.
         load_window_s: past whose requests are the load of a replica to router ``e2``.
         prefix_cache: whether prefixes are kept and shared.
+        displace: seconds of slack that a running request must have more than a queued one which does
+            not fit, but can still be in time, to make room for it; it goes on later, as
+            ``preemption`` says. 0: never.
+        claim: seconds of slack from which on a queued request claims that room.
     """
 
     batching: str = "sarathi"
@@ -80,6 +83,8 @@ class Scheduler:
     alpha: float = 0.5
     load_window_s: float = 180.0
     prefix_cache: bool = True
+    displace: float = 0.0
+    claim: float = 1.0
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
@@ -108,6 +113,8 @@ class Scheduler:
             ("watermark", 0.5),
             ("aging", 1e6),
             ("alpha", 1.0),
+            ("displace", 1e6),
+            ("claim", 1e6),
             ("load_window_s", 1e6),
         ):
             value = getattr(self, name)
@@ -125,7 +132,8 @@ class BatchingOptions(Scheduler):
 
     Attributes:
         agent: decisions offered: the replica of an arrival (``route``), the next request admitted
-            on a replica (``admit``), the token budget of its next iterations (``budget``).
+            on a replica (``admit``), the token budget of its next iterations (``budget``), who
+            leaves so that a queued request fits (``preempt``).
         window: queued requests offered at most, in the order of their keys.
         budget_every: iterations of a replica between decisions on its budget.
     """
@@ -137,8 +145,10 @@ class BatchingOptions(Scheduler):
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
         super().__post_init__()
-        if self.agent not in AGENTS:
-            raise InputError("agent", f"not one of {', '.join(AGENTS)}: {self.agent!r:.40}")
+        words = str(self.agent).split("+")
+        if words != ["none"] and (len(set(words)) < len(words) or not set(words) <= set(KINDS)):
+            expected = f"expected none, or some of {', '.join(KINDS)} joined by +"
+            raise InputError("agent", f"{expected}, found {self.agent!r:.40}")
         for name, least in (("window", 2), ("budget_every", 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= 1000:

@@ -1,5 +1,9 @@
 """Readers of traces: Azure, BurstGPT, Mooncake, Bailian, plain lengths, and the project's own JSON.
 
+No scheduler knows how long an output will be: what is predicted of it is the true length times a
+lognormal factor, the standard deviation of whose logarithm is `NOISE` = 0.3, drawn by `PREDICTOR_SEED`
+and the request's number. Readers named ``...-oracle`` predict the true lengths instead.
+
 A trace says nothing of replicas or targets: one A100 with Llama-3-8B and the default targets. Rows
 without tokens in prompt or output (failed requests) are skipped, and a line of the log tells how
 many. A file has at most 256 MiB unpacked and 1,000,000 rows. Times without a zone are UTC.
@@ -9,7 +13,9 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +28,9 @@ from graphsched.envs.batching.instance import (
     Replica,
     instance_from_json,
     make_requests,
+    roots,
 )
+from graphsched.envs.batching.sources.radix import places
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import (
     MIB,
@@ -38,6 +46,10 @@ from graphsched.envs.core.parts.reading import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from graphsched.envs.batching.instance import Prefixes
 
 
 class _Columns(NamedTuple):
@@ -75,6 +87,7 @@ BURSTGPT = _Columns("Request tokens", "Response tokens", "Timestamp", ("Model",)
 LENGTHS = _Columns("num_prefill_tokens", "num_decode_tokens")
 VIDUR_TIME = "arrived_at"  # s; in some files of lengths
 MOONCAKE, BAILIAN = _Blocks(1e-3, 512), _Blocks(1.0, 16)
+NOISE, PREDICTOR_SEED = 0.3, 30  # of predicted lengths
 RATE, ARRIVAL_SEED = 1.0, 0  # Poisson arrivals where a file has lengths alone
 MAX_BYTES = 256 * MIB
 LATEST_S = 1e9 - 1  # a time
@@ -128,7 +141,23 @@ def _with_tokens(path: Path, rows: list[_Row]) -> list[_Row]:
     return kept
 
 
-def _instance(path: Path, rows: list[_Row], **more: Any) -> BatchingInstance:
+def _predicted(output: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) what a predictor says of each output."""
+    rng = np.random.default_rng(PREDICTOR_SEED)
+    draws = np.round(output * np.exp(NOISE * rng.standard_normal(len(output))))
+    return np.clip(draws, 1, MAX_TOKENS).astype(np.int64)
+
+
+def _with_oracle(read: Callable[[Path], BatchingInstance], path: Path) -> BatchingInstance:
+    """What a reader reads, with the true lengths as predictions."""
+    instance = read(path)
+    requests = replace(instance.requests, predicted=instance.requests.output)
+    return replace(instance, requests=requests)
+
+
+def _instance(
+    path: Path, rows: list[_Row], prefixes: Prefixes | None = None, **more: Any
+) -> BatchingInstance:
     times = np.array([row.time_s for row in rows])
     falls = np.flatnonzero(np.diff(times) < 0)
     if len(falls):
@@ -138,9 +167,12 @@ def _instance(path: Path, rows: list[_Row], **more: Any) -> BatchingInstance:
     if times[-1] - times[0] > LATEST_S:
         problem = f"expected within {LATEST_S:g} s of the first, found {times[-1] - times[0]:g} s"
         raise InputError(rows[-1].where, problem)
-    columns = (np.array(column) for column in ([r.prompt for r in rows], [r.output for r in rows]))
-    requests = within(path, lambda: make_requests(times - times[0], *columns, **more))
-    return BatchingInstance(path.stem.removesuffix(".csv"), requests, (Replica(),), NO_EDGES)
+    prompt, output = np.array([r.prompt for r in rows]), np.array([r.output for r in rows])
+    columns = (times - times[0], prompt, output, _predicted(output))
+    requests = within(path, lambda: make_requests(*columns, **more))
+    tree = prefixes or roots(requests.num_groups)
+    name = path.stem.removesuffix(".csv")
+    return BatchingInstance(name, requests, (Replica(),), NO_EDGES, prefixes=tree)
 
 
 def _read_table(
@@ -194,9 +226,8 @@ def read_lengths(path: Path) -> BatchingInstance:
 def read_hashed(path: Path, blocks: _Blocks) -> BatchingInstance:
     """JSONL with the hashes of blocks of tokens; raises InputError.
 
-    Requests whose first blocks agree form a group; what a request shares is the longest beginning
-    that it has in common with an earlier one of its group. So a group's branches count as one
-    sequence, which overstates hits where a group branches.
+    Prompts form a radix tree by their hashes; what a request shares is the longest beginning that
+    it has in common with an earlier one.
     """
     rows = []
     for where, line in read_lines(path, MAX_BYTES, MAX_REQUESTS):
@@ -207,9 +238,17 @@ def read_hashed(path: Path, blocks: _Blocks) -> BatchingInstance:
     if not rows:
         raise InputError(path, "expected a request at least, the trace is empty")
     rows = _with_tokens(path, rows)
-    group, shared, extends = _chains(rows, blocks.tokens)
+    found, tree = places((row.hashes, row.prompt // blocks.tokens) for row in rows)
+    prompt = np.array([row.prompt for row in rows])
+    known = np.array([len(row.hashes) for row in rows])
+    shared = np.minimum(blocks.tokens * np.array([place.common for place in found]), prompt)
     return _instance(
-        path, rows, group=np.array(group), shared=np.array(shared), extends=np.array(extends)
+        path,
+        rows,
+        tree.prefixes(blocks.tokens),
+        group=np.array([place.segment for place in found]),
+        shared=shared,
+        extends=np.minimum(blocks.tokens * known, prompt),
     )
 
 
@@ -249,22 +288,6 @@ def _hashed_row(document: dict[str, Any], where: str, blocks: _Blocks) -> _Row:
     )
 
 
-def _chains(rows: list[_Row], block: int) -> tuple[list[int], list[int], list[int]]:
-    groups: dict[int, int] = {}
-    known: set[tuple[int, int]] = set()  # place in the prompt, hash (which covers what is before)
-    group, shared, extends = [], [], []
-    for row in rows:
-        ids, length = row.hashes, row.prompt
-        group.append(groups.setdefault(ids[0], len(groups)) if ids else -1)
-        common = 0
-        while common < len(ids) and (common, ids[common]) in known:
-            common += 1
-        known.update(enumerate(ids))
-        shared.append(min(block * common, length))
-        extends.append(max(min(block * len(ids), length), shared[-1]))
-    return group, shared, extends
-
-
 def read_json(path: Path) -> BatchingInstance:
     """What `BatchingInstance.to_json` gives; raises InputError."""
     return read_object(path, instance_from_json, MAX_BYTES)
@@ -290,4 +313,8 @@ READERS: dict[str, Callable[[Path], BatchingInstance]] = {
     "bailian": read_bailian,
     "lengths": read_lengths,
     "json": read_json,
+}
+READERS |= {
+    f"{name}-oracle": partial(_with_oracle, READERS[name])
+    for name in ("azure", "burstgpt", "mooncake", "bailian", "lengths")
 }

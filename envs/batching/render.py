@@ -26,7 +26,7 @@ def _phases(instance: BatchingInstance, solution: BatchingSolution) -> dict[int,
     times = timeline(instance, solution)
     begins = [solution.begin_s[solution.replica == r] for r in range(len(instance.replicas))]
     admitted: dict[int, float] = {}
-    for i, r, k, _, _ in solution.entry.tolist():
+    for i, r, k, *_ in solution.entry.tolist():
         admitted.setdefault(i, float(begins[r][k]))
     return {
         i: [float(times.visible[i]), at, *times.tokens[i][[0, -1]].tolist()]

@@ -53,6 +53,7 @@ class Entry(NamedTuple):
     iteration: int
     found: int
     swapped: int
+    blocks: int  # that come back from the host's memory
 
 
 class Leave(NamedTuple):
@@ -62,9 +63,10 @@ class Leave(NamedTuple):
     replica: int
     iteration: int
     why: int
+    blocks: int  # that go to the host's memory
 
 
-MOVED, SPAN, ENTRY, LEAVE = Moved(*range(2)), Span(*range(5)), Entry(*range(5)), Leave(*range(4))
+MOVED, SPAN, ENTRY, LEAVE = Moved(*range(2)), Span(*range(5)), Entry(*range(6)), Leave(*range(5))
 COLUMNS = {
     "moved": Moved._fields,
     "span": Span._fields,
@@ -87,9 +89,10 @@ class BatchingSolution(PythonScalars):
         begin_s, end_s: (L,) float64.
         moved: (L, 2) int64, blocks swapped in and out by the iteration, and copies.
         span: (S, 5) int64: request, replica, first iteration, iterations, tokens in each.
-        entry: (A, 5) int64: request, replica, iteration that admits it, tokens that need no
-            computing, and whether it comes back from the host's memory.
-        leave: (P, 4) int64: request, replica, iteration that does without it, reason (`WHY`).
+        entry: (A, 6) int64: request, replica, iteration that admits it, tokens that need no
+            computing, whether it comes back from the host's memory, and with how many blocks.
+        leave: (P, 5) int64: request, replica, iteration that does without it, reason (`WHY`), and
+            blocks that go to the host's memory.
         cost: claimed; the checker re-derives it.
     """
 

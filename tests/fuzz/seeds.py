@@ -135,3 +135,4 @@ FOREIGN: dict[str, dict[str, list[Seed]]] = {
         "bailian": [Seed("bailian.jsonl", b"".join(_BLOCKS) * 2)],
     },
 }
+FOREIGN["batching"] |= {f"{name}-oracle": each for name, each in FOREIGN["batching"].items()}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Solver = Callable[[BatchingInstance], BatchingSolution]
 
+_LEAST_SLACK = Scheduler(order="urgency", passes=64, budget=0, preemption="swap", displace=2.0)
 PASSES = 64  # of backfilling; fewer cost more wherever memory is short
 
 # What is not said has the defaults of `Scheduler`: Sarathi with 512 tokens, least pending prefill.
@@ -102,6 +103,14 @@ SCHEDULERS = {
     "backfill-hexgen": (
         Scheduler(router="hexgen", order="urgency", passes=PASSES),
         "HexGen past what does not fit",
+    ),
+    "llf": (
+        _LEAST_SLACK,
+        "least slack first; those with time to spare make room for those without",
+    ),
+    "llf-affinity": (
+        replace(_LEAST_SLACK, router="prefix-affinity"),
+        "the same with prefix affinity",
     ),
     "backfill-affinity": (
         Scheduler(router="prefix-affinity", order="urgency", passes=PASSES),

@@ -23,9 +23,11 @@ from graphsched.envs.batching.physics.kv_blocks import (
     blocks_for,
     forget,
     found_blocks,
+    keep_victim,
     make_room,
     pin,
     release,
+    retire,
     shares,
     take,
     trim,
@@ -77,47 +79,58 @@ def _dequeue(cluster: Cluster, r: int, i: int) -> None:
 
 
 @kernel(entry=False)
-def _preempt(cluster: Cluster, r: int, log: Log) -> int:
-    """The last running request leaves; returns it."""
+def preempt(cluster: Cluster, r: int, at: int, log: Log) -> int:
+    """The running request at a place leaves; returns it."""
     rep = cluster.rep[r]
+    i = cluster.run[r, at]
     rep.running -= 1
-    i = cluster.run[r, rep.running]
+    for k in range(at, rep.running):
+        cluster.run[r, k] = cluster.run[r, k + 1]
     one = cluster.req[i]
+    rep.left += one.chunk
     one.chunk = 0
     one.preempted += 1
+    one.left = rep.iteration
     rep.hold = 0
     why = RECOMPUTE
     if rep.running == 0 and blocks_for(one.prompt + one.made) > rep.blocks:
         why = FAIL
     elif cluster.slot[0].swaps:
         why = SWAP
-    log_leave(log, i, r, rep.iteration, why)
     if why == SWAP:
-        rep.swap_moved += one.own
+        one.away = blocks_for(one.kv) - one.held
+        rep.swap_moved += one.away
         rep.swap_calls += 1
+        rep.swapped += 1
         rep.free += one.own
         one.own = 0
         one.status = SWAPPED
         enqueue(cluster, r, i)
-        return i
-    release(cluster, r, i)
-    if why == RECOMPUTE:
+    elif why == RECOMPUTE:
+        keep_victim(cluster, r, i)
+        release(cluster, r, i)
         forget(cluster, r, i)
         enqueue(cluster, r, i)
     else:
+        retire(cluster, r, i)
         rep.pending -= todo_of(one) - (one.made > 0)
         one.status = REJECTED  # the caller settles it
+    log_leave(log, i, r, rep.iteration, why, one.away)
     return i
 
 
 @kernel(entry=False)
 def _free_swapped_prefixes(cluster: Cluster, r: int) -> None:
     """No other way to go on: requests in the host's memory let go of their prefixes."""
+    if cluster.rep[r].swapped == 0:
+        return
     for k in range(cluster.rep[r].queued):
         i = cluster.queue[r, k]
         if cluster.req[i].status == SWAPPED:
             release(cluster, r, i)
             forget(cluster, r, i)
+            cluster.req[i].away = 0
+    cluster.rep[r].swapped = 0
 
 
 @kernel(entry=False)
@@ -164,7 +177,7 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
             rep.free -= need
             cluster.req[i].own += need
             return -1
-        gone = _preempt(cluster, r, log)
+        gone = preempt(cluster, r, rep.running - 1, log)
         rep.stuck = 1
         if cluster.req[gone].status == REJECTED:
             return gone
@@ -209,13 +222,33 @@ def _padded_fits(cluster: Cluster, r: int, i: int) -> bool:
 
 
 @kernel(entry=False)
-def fits(cluster: Cluster, r: int, i: int) -> bool:
-    """Whether a queued request can be admitted now."""
+def barred(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a queued request has to wait, whatever room there is.
+
+    Until the next iteration if it has just left, and vLLM v0's prompts for those in the host's memory.
+    """
+    rep = cluster.rep[r]
+    if cluster.req[i].left == rep.iteration and rep.running > 0:
+        return True
+    behind = rep.swapped > 0 or rep.returns > 0
+    return behind and cluster.req[i].status != SWAPPED and cluster.slot[0].batching == VLLM_V0
+
+
+@kernel(entry=False)
+def short_of(cluster: Cluster, r: int, i: int) -> int:
+    """Blocks that a queued request lacks to be admitted."""
     rep = cluster.rep[r]
     spare = rep.watermark if rep.running > 0 else 0
-    if _needs(cluster, r, i) + spare > available(cluster, r, i):
+    return max(_needs(cluster, r, i) + spare - available(cluster, r, i), 0)
+
+
+@kernel(entry=False)
+def fits(cluster: Cluster, r: int, i: int) -> bool:
+    """Whether a queued request can be admitted now."""
+    if barred(cluster, r, i) or short_of(cluster, r, i) > 0:
         return False
-    return cluster.slot[0].batching != VLLM_V0 or _padded_fits(cluster, r, i)
+    prompt = cluster.slot[0].batching == VLLM_V0 and cluster.req[i].status != SWAPPED
+    return not prompt or _padded_fits(cluster, r, i)
 
 
 @kernel(entry=False)
@@ -229,7 +262,7 @@ def head_of(cluster: Cluster, r: int) -> int:
     passes = slot.passes if rep.running > 0 else 0
     for k in range(rep.queued):
         i = cluster.queue[r, k]
-        if awaits_prefix(cluster, r, i):
+        if barred(cluster, r, i) or awaits_prefix(cluster, r, i):
             continue
         key = order_key(cluster, r, i)
         if key < least and (cluster.req[i].passed >= passes or fits(cluster, r, i)):
@@ -261,21 +294,24 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
     tally_admission(cluster, r, i)
     if not swapped:
         if shares(cluster, i):
-            pin(cluster, r, one.group)
+            pin(cluster, r, i)
         one.kv = BLOCK * found
         one.held = found
         rep.pending -= BLOCK * found
     else:
-        rep.swap_moved += need
+        rep.swap_moved += one.away
         rep.swap_calls += 1
+        rep.swapped -= 1
     take(cluster, r, i, need)
     one.status = RUNNING
+    one.entered = rep.iteration
     one.chunk = chunk
     rep.left -= chunk
     _dequeue(cluster, r, i)
     cluster.run[r, rep.running] = i
     rep.running += 1
-    log_entry(log, i, r, rep.iteration, one.kv, swapped)
+    log_entry(log, i, r, rep.iteration, one.kv, swapped, one.away)
+    one.away = 0
 
 
 @kernel(entry=False)
@@ -305,12 +341,13 @@ def begin_plan(cluster: Cluster, r: int, log: Log) -> int:
     """Running requests get their tokens, where they come first; returns a hopeless one or -1."""
     rep, rule = cluster.rep[r], cluster.slot[0].batching
     rep.planning = 1
+    rep.returns = rep.swapped > 0
     rep.stuck = rule == REQUEST_LEVEL and rep.running > 0
     rep.left = 2**40
     if rule in (SARATHI, VLLM_V1):
         rep.left = max(rep.budget, 1)
-    if rule == VLLM_V0:
-        return -1
+    if rule == VLLM_V0 and rep.swapped == 0:
+        return -1  # prompts come before decodes
     if rule == SARATHI:
         lost = plan_running(cluster, r, False, True, log)
         return lost if lost >= 0 else plan_running(cluster, r, True, False, log)
@@ -320,6 +357,7 @@ def begin_plan(cluster: Cluster, r: int, log: Log) -> int:
 @kernel(entry=False)
 def end_plan(cluster: Cluster, r: int, log: Log) -> int:
     """Decodes of vLLM v0, where no prompt came in; returns a hopeless request or -1."""
+    cluster.rep[r].returns = 0
     if cluster.slot[0].batching != VLLM_V0:
         return -1
     for k in range(cluster.rep[r].running):

@@ -17,7 +17,7 @@ class Cluster(NamedTuple):
     slot: Records  # (1,) of `SLOT`; numba returns no tuple that holds a record itself
     req: Records  # (N,) of `REQUEST`
     rep: Records  # (R,) of `REPLICA`
-    agent: Ints  # (3,)
+    agent: Ints  # (4,)
     root: Ints  # (N,)
     line: Ints  # (N,)
     succ_ptr: Ints  # (N + 1,)
@@ -26,9 +26,12 @@ class Cluster(NamedTuple):
     loads: Floats  # (R, LOADS)
     queue: Ints  # (R, N)
     run: Ints  # (R, N)
+    parent: Ints  # (G,)
+    first: Ints  # (G,)
     cached: Ints  # (R, G)
     users: Ints  # (R, G)
-    used_at: Floats  # (R, G)
+    newer: Ints  # (R, G + 1)
+    older: Ints  # (R, G + 1)
     tally: Floats  # (R, N, 2)
     choice: Ints  # (C,)
     taken: Ints  # (D,)
@@ -62,9 +65,12 @@ def cluster_at(state: State, b: int) -> Cluster:
         state.loads[b],
         state.queue[b],
         state.run[b],
+        state.parent[b],
+        state.first[b],
         state.cached[b],
         state.users[b],
-        state.used_at[b],
+        state.newer[b],
+        state.older[b],
         state.tally[b],
         state.choice[b],
         state.taken[b],

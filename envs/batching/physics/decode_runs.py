@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from graphsched.envs.batching.hardware.iteration_time import decodes_before_reads_s, kv_read_s
 from graphsched.envs.batching.options import REQUEST_LEVEL, SARATHI, VLLM_V1
 from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.cluster import is_decode
-from graphsched.envs.batching.physics.kv_blocks import blocks_for
+from graphsched.envs.batching.physics.kv_blocks import blocks_for, make_room
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
+from graphsched.envs.batching.physics.moves.displace import PATIENCE_S, displaces
 from graphsched.envs.batching.physics.rules.orders import order_changes
 from graphsched.envs.batching.physics.rules.tallies import tally_tokens
 from graphsched.envs.batching.physics.state import ADMIT, BUDGET
@@ -70,20 +73,60 @@ def _length(cluster: Cluster, r: int) -> int:
         for k in range(rep.running):
             one = cluster.req[cluster.run[r, k]]
             need += max(blocks_for(one.kv + out) - one.held - one.own, 0)
-        if need <= rep.free:
+        if need <= rep.free + rep.evictable:
             break
         out //= 2
     return out
 
 
 @kernel(entry=False)
-def decode_run(cluster: Cluster, r: int, until: float, log: Log) -> float:
-    """Iterations of decodes alone that end by ``until``; returns when the next one begins."""
+def next_arrival(cluster: Cluster, roots: int) -> float:
+    """When a request of no predecessor comes next; inf if all have."""
+    k = cluster.slot[0].next_root
+    return float(cluster.req[cluster.root[k]].arrival if k < roots else np.inf)
+
+
+@kernel(entry=False)
+def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
+    """Up to when nothing outside a replica concerns it: arrivals, and stages that others bring about.
+
+    A request takes an iteration for each token that is left of it, at least.
+    """
+    slot, out = cluster.slot[0], next_arrival(cluster, roots)
+    if cluster.succ_ptr[slot.requests] == 0:
+        return out
+    for o in range(slot.replicas):
+        rep = cluster.rep[o]
+        if o == r:
+            continue
+        begin = rep.busy_until - rep.shortest if rep.batch else max(rep.ready, slot.clock)
+        for k in range(rep.running):
+            out = min(out, begin + _stage_s(cluster, o, cluster.run[o, k]))
+        for k in range(rep.queued):
+            out = min(out, begin + _stage_s(cluster, o, cluster.queue[o, k]))
+    return out
+
+
+@kernel(entry=False)
+def _stage_s(cluster: Cluster, r: int, i: int) -> float:
+    """Time in which a request could be through at the earliest; inf if no stage needs it."""
+    if cluster.succ_ptr[i + 1] == cluster.succ_ptr[i]:
+        return np.inf
+    one = cluster.req[i]
+    return float((one.output - one.made) * cluster.rep[r].shortest)
+
+
+@kernel(entry=False)
+def decode_run(cluster: Cluster, r: int, roots: int, log: Log) -> float:
+    """Iterations of decodes alone until something else happens; returns when the next one begins."""
     rep, run = cluster.rep[r], cluster.run[r]
     at = max(rep.ready, cluster.slot[0].clock)
     length = _length(cluster, r)
     if length == 0:
         return float(at)
+    until = _undisturbed(cluster, r, roots)
+    if rep.queued > 0 and displaces(cluster):
+        until = min(until, at + PATIENCE_S)  # by then somebody may be out of slack
     kv, loads = 0, cluster.loads[r]
     for k in range(rep.running):
         kv += cluster.req[run[k]].kv
@@ -101,6 +144,7 @@ def decode_run(cluster: Cluster, r: int, until: float, log: Log) -> float:
         log_decodes(log, run[k], r, rep.iteration, done)
         need = blocks_for(one.kv + done) - one.held - one.own
         if need > 0:
+            make_room(cluster, r, need)
             one.own += need
             rep.free -= need
         one.kv += done

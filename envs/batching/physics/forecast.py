@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DECODES, KV, RATE, PACE, FULL, PER_TOKEN, RESIDUAL = range(7)  # of `look`
-HIT, ALONE, WAIT, TTFT, TPOT, END, HEADROOM = range(7)  # of `expect`
-WIDTH = 7
+HIT, ALONE, WAIT, TTFT, TPOT, END, HEADROOM, MEMORY = range(8)  # of `expect`
+WIDTH = 8
 
 
 @kernel(entry=False)
@@ -80,7 +80,7 @@ def expect(cluster: Cluster, r: int, i: int, load: Floats, out: Floats) -> None:
     """What becomes of request i if it goes to replica r now, (WIDTH,).
 
     Tokens found in the cache, prompt's time alone, wait, time to first token, time per token, time
-    to the end (s, from now), blocks left over (a share, negative if they are short).
+    to the end (s, from now), blocks left over (a share, negative if they are short), wait for memory.
     """
     one, rep = cluster.req[i], cluster.rep[r]
     hit = BLOCK * found_blocks(cluster, r, i)
@@ -89,9 +89,8 @@ def expect(cluster: Cluster, r: int, i: int, load: Floats, out: Floats) -> None:
     wait = load[RESIDUAL] + rep.pending * load[PER_TOKEN]
     need = blocks_for(prompt) + rep.pending // BLOCK + rep.watermark
     room = rep.free + rep.evictable - need
-    if room < 0:
-        rate = max(load[RATE], 1e-3 * rep.blocks)
-        wait = max(wait, -room / rate)
+    out[MEMORY] = max(-room, 0) / max(load[RATE], 1e-3 * rep.blocks)
+    wait = max(wait, out[MEMORY])
     decodes = load[DECODES] + 1
     reads = load[KV] + prompt + 0.5 * one.predicted
     table, loads = cluster.table[r], cluster.loads[r]
@@ -115,10 +114,16 @@ def service_s(cluster: Cluster, r: int, i: int) -> float:
 
 @kernel(entry=False)
 def urgency(cluster: Cluster, r: int, i: int) -> float:
-    """Slack of a request that is not running, s: time to its nearest target minus its service."""
+    """Slack of a request, s: time to its nearest target minus its service.
+
+    A stage has to leave enough time for those that need it.
+    """
     slot, one = cluster.slot[0], cluster.req[i]
     todo = todo_of(one) / cluster.rep[r].speed
-    slack = one.arrival + one.deadline - slot.clock - service_s(cluster, r, i)
+    slack = one.latest - slot.clock - service_s(cluster, r, i)
     if one.made == 0:
         slack = min(slack, one.visible + one.ttft - slot.clock - todo)
+    else:  # as late as its time per token may be on average
+        end = one.first_token + one.tpot * (one.made + remaining(one) - 1)
+        slack = min(slack, end - slot.clock - service_s(cluster, r, i))
     return min(slack, 1e9)

@@ -24,13 +24,21 @@ from graphsched.envs.batching.physics.admission import (
     end_plan,
     enqueue,
     fits,
+    head_of,
     next_by_rule,
 )
 from graphsched.envs.batching.physics.cluster import cluster_at, is_decode, todo_of
-from graphsched.envs.batching.physics.decode_runs import decode_run
-from graphsched.envs.batching.physics.forecast import service_s
-from graphsched.envs.batching.physics.kv_blocks import keep_prefix, release
+from graphsched.envs.batching.physics.decode_runs import decode_run, next_arrival
+from graphsched.envs.batching.physics.forecast import service_s, urgency
+from graphsched.envs.batching.physics.kv_blocks import keep_prefix, retire
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
+from graphsched.envs.batching.physics.moves.displace import (
+    claimant,
+    displace,
+    displaces,
+    may_leave,
+    rule_victim,
+)
 from graphsched.envs.batching.physics.routing import able, note_route, route_by_rule
 from graphsched.envs.batching.physics.rules.tallies import tally_arrival, tally_tokens
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
@@ -38,6 +46,7 @@ from graphsched.envs.batching.physics.state import (
     ADMIT,
     BUDGET,
     FUTURE,
+    PREEMPT,
     QUEUED,
     REJECTED,
     ROUTE,
@@ -109,10 +118,11 @@ def _serve(cluster: Cluster, r: int, i: int) -> None:
     """Its last token is out."""
     one = cluster.req[i]
     keep_prefix(cluster, r, i, one.kv)
-    release(cluster, r, i)
+    retire(cluster, r, i)
     one.status = SERVED
     cluster.slot[0].settled += 1
     cluster.rep[r].hold = 0
+    cluster.rep[r].refused_until = 0.0
     for e in range(cluster.succ_ptr[i], cluster.succ_ptr[i + 1]):
         stage = cluster.req[cluster.succ[e]]
         stage.blockers -= 1
@@ -211,14 +221,18 @@ def _offer_budgets(cluster: Cluster, r: int) -> None:
 
 @kernel(entry=False)
 def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
-    """Queued requests that fit: the oldest ones, and those of least predicted service."""
+    """Queued requests that fit: the rule's, the oldest ones, and those of least predicted service."""
     slot, rep = cluster.slot[0], cluster.rep[r]
     count = 0
+    rule = head_of(cluster, r)
+    if rule >= 0 and fits(cluster, r, rule):
+        cluster.choice[0] = rule
+        count = 1
     for k in range(rep.queued):
         if count >= window - window // 2:
             break
         i = cluster.queue[r, k]
-        if fits(cluster, r, i):
+        if (count == 0 or i != cluster.choice[0]) and fits(cluster, r, i):
             cluster.choice[count] = i
             count += 1
     while count < window and count < rep.queued:
@@ -244,6 +258,28 @@ def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
 
 
 @kernel(entry=False)
+def _offer_victims(cluster: Cluster, r: int, i: int, window: int) -> bool:
+    """Running requests that may make room for request i, those of most slack, or none of them."""
+    if not cluster.agent[PREEMPT]:
+        return False
+    slot, count = cluster.slot[0], 0
+    last = np.inf
+    while count < window:
+        best, most = -1, -np.inf
+        for k in range(cluster.rep[r].running):
+            slack = urgency(cluster, r, cluster.run[r, k])
+            if may_leave(cluster, r, k) and most < slack < last:
+                best, most = cluster.run[r, k], slack
+        if best < 0:
+            break
+        cluster.choice[count] = best
+        count, last = count + 1, most
+    cluster.choice[count] = -1
+    slot.count, slot.kind, slot.replica, slot.subject = count + 1, PREEMPT, r, i
+    return count > 0
+
+
+@kernel(entry=False)
 def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
     """Queued requests join while there is room; returns whether the agent has to choose."""
     while admits(cluster, r):
@@ -256,6 +292,12 @@ def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
                 i = cluster.choice[0]
         if i < 0:
             i = next_by_rule(cluster, r)
+        if i < 0 and displaces(cluster):
+            i = claimant(cluster, r)
+            if i >= 0 and _offer_victims(cluster, r, i, window):
+                return True
+            if i >= 0 and not displace(cluster, r, rule_victim(cluster, r, i), i, log):
+                continue
         if i < 0:
             break
         admit(cluster, r, i, log)
@@ -264,7 +306,7 @@ def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
 
 @kernel(entry=False)
 def _begin_iteration(
-    cluster: Cluster, r: int, window: int, every: int, until: float, log: Log
+    cluster: Cluster, r: int, window: int, every: int, roots: int, log: Log
 ) -> int:
     """Put an iteration together, or go on with it after a decision."""
     rep = cluster.rep[r]
@@ -276,7 +318,7 @@ def _begin_iteration(
             return ASKS
         if not cluster.agent[BUDGET] and cluster.slot[0].fixed_budget == 0:
             rep.budget = _dynamic_budget(cluster, r)
-        rep.begun = decode_run(cluster, r, until, log)
+        rep.begun = decode_run(cluster, r, roots, log)
         lost = begin_plan(cluster, r, log)
         if lost >= 0:
             _reject(cluster, lost)
@@ -300,6 +342,7 @@ def _begin_iteration(
 def _dispatch(cluster: Cluster, i: int, r: int) -> None:
     """A request goes to a replica, or is rejected where r is -1."""
     cluster.slot[0].head += 1
+    cluster.slot[0].turn += 1
     if r < 0:
         _reject(cluster, i)
         return
@@ -307,6 +350,7 @@ def _dispatch(cluster: Cluster, i: int, r: int) -> None:
     one.status, one.home = QUEUED, r
     rep.pending += one.prompt
     rep.hold = 0
+    rep.refused_until = 0.0
     note_route(cluster, r, i)
     tally_arrival(cluster, r, i)
     enqueue(cluster, r, i)
@@ -345,39 +389,18 @@ def _route(cluster: Cluster) -> bool:
 @kernel(entry=False)
 def _arrivals(cluster: Cluster, roots: int) -> None:
     slot = cluster.slot[0]
-    while _next_arrival(cluster, roots) <= slot.clock:
+    while next_arrival(cluster, roots) <= slot.clock:
         slot.next_root += 1
         _appear(cluster, cluster.root[slot.next_root - 1])
 
 
 @kernel(entry=False)
-def _next_arrival(cluster: Cluster, roots: int) -> float:
-    """When a request of no predecessor comes next; inf if all have."""
-    k = cluster.slot[0].next_root
-    return float(cluster.req[cluster.root[k]].arrival if k < roots else np.inf)
-
-
-@kernel(entry=False)
 def _next_event(cluster: Cluster, roots: int) -> float:
-    out = _next_arrival(cluster, roots)
+    out = next_arrival(cluster, roots)
     for r in range(cluster.slot[0].replicas):
         rep = cluster.rep[r]
         if rep.batch:
             out = min(out, rep.busy_until)
-    return float(out)
-
-
-@kernel(entry=False)
-def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
-    """Up to when nothing outside a replica concerns it."""
-    slot, out = cluster.slot[0], _next_arrival(cluster, roots)
-    if cluster.succ_ptr[slot.requests] > 0:  # stages may follow from other replicas
-        for other in range(slot.replicas):
-            rep = cluster.rep[other]
-            if other != r and rep.batch:
-                out = min(out, rep.busy_until)
-            elif other != r and rep.queued + rep.running > 0:
-                out = slot.clock
     return float(out)
 
 
@@ -387,8 +410,7 @@ def _begin_idle(cluster: Cluster, roots: int, window: int, every: int, log: Log)
     for r in range(cluster.slot[0].replicas):
         rep = cluster.rep[r]
         while not rep.batch and rep.queued + rep.running > 0:
-            until = _undisturbed(cluster, r, roots)
-            came = _begin_iteration(cluster, r, window, every, until, log)
+            came = _begin_iteration(cluster, r, window, every, roots, log)
             if came == ASKS:
                 return True
     return False
@@ -419,6 +441,14 @@ def _advance(cluster: Cluster, window: int, every: int, log: Log) -> None:
 
 
 @kernel(entry=False)
+def _make_room(cluster: Cluster, r: int, victim: int, log: Log) -> None:
+    """A running request leaves, or nobody; who it makes room for joins if there is enough of it."""
+    i = cluster.slot[0].subject
+    if displace(cluster, r, victim, i, log) and admits(cluster, r):
+        admit(cluster, r, i, log)
+
+
+@kernel(entry=False)
 def _act(cluster: Cluster, c: int, log: Log) -> None:
     slot = cluster.slot[0]
     chosen, r = cluster.choice[c], slot.replica
@@ -426,6 +456,8 @@ def _act(cluster: Cluster, c: int, log: Log) -> None:
         _dispatch(cluster, slot.subject, chosen)
     elif slot.kind == BUDGET:
         cluster.rep[r].budget = chosen
+    elif slot.kind == PREEMPT:
+        _make_room(cluster, r, chosen, log)
     elif chosen >= 0:
         admit(cluster, r, chosen, log)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import (
     USUAL_TOKENS,
     coefficients,
@@ -13,17 +14,22 @@ from graphsched.envs.batching.hardware.iteration_time import (
     swap_block_s,
     usual_prefill_s,
 )
-from graphsched.envs.batching.options import BATCHINGS, BUDGETS, ORDERS, ROUTERS
-from graphsched.envs.batching.physics.state import ADMIT, BUDGET, ROUTE
+from graphsched.envs.batching.options import BATCHINGS, BUDGETS, KINDS, ORDERS, ROUTERS
+from graphsched.envs.batching.physics.cluster import cluster_at
+from graphsched.envs.batching.physics.forecast import service_s
+from graphsched.envs.batching.physics.state import SPARE
+from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from graphsched.envs.batching.instance import BatchingInstance
+    from graphsched.envs.batching.instance import BatchingInstance, Prefixes
     from graphsched.envs.batching.options import BatchingOptions
     from graphsched.envs.batching.physics.state import State
+    from graphsched.envs.core.arrays import Ints
 
 NEVER = -(10**9)
+ROUNDING = 1e-9  # sums of times may be off by less
 _SAME = ("prompt", "output", "predicted", "group", "shared", "extends", "priority", "weight")
 _TIMES = {"arrival": "arrival_s", "ttft": "ttft_s", "tpot": "tpot_s", "deadline": "deadline_s"}
 
@@ -34,12 +40,22 @@ def needed_sizes(
     """Room that instances need in the arrays."""
     replicas = max(len(i.replicas) for i in instances)
     return {
-        "N": max(len(i.requests) for i in instances) + 1,
+        "N": max(len(i.requests) for i in instances) + 1 + SPARE,
         "R": replicas,
-        "G": max(1, *(i.requests.num_groups for i in instances)),
-        "E": max(1, *(i.precedes.shape[1] for i in instances)),
+        "G": max(1, *(_segments(i, options) for i in instances)),
+        "E": max(i.precedes.shape[1] for i in instances) + 4 * SPARE,
         "C": max(replicas, options.window + 1, len(BUDGETS)),
     }
+
+
+def _keeps_victims(options: BatchingOptions) -> bool:
+    """Whether a preempted request's blocks stay in the cache, in a segment of its own."""
+    return options.prefix_cache and options.batching == "vllm-v1"
+
+
+def _segments(instance: BatchingInstance, options: BatchingOptions) -> int:
+    own = len(instance.requests) if _keeps_victims(options) else 0
+    return len(instance.prefixes) + own
 
 
 def load_slot(
@@ -55,7 +71,6 @@ def load_slot(
     for name, value in {
         "requests": size,
         "replicas": len(instance.replicas),
-        "groups": requests.num_groups,
         "starvation": instance.starvation_s,
         "max_tokens": instance.max_tokens,
         "total_weight": float(requests.weight.sum()),
@@ -69,6 +84,8 @@ def load_slot(
         "doomed": options.doomed,
         "router": ROUTERS.index(options.router),
         "alpha": options.alpha,
+        "displace": options.displace,
+        "claim": options.claim,
         "load_window": options.load_window_s,
         "caching": options.prefix_cache,
     }.items():
@@ -77,15 +94,17 @@ def load_slot(
     state.rep[slot]["busy_until"] = np.inf
     state.rep[slot]["budget"] = options.budget or USUAL_TOKENS
     state.req[slot]["home"] = state.root[slot] = -1
-    for kind, word in ((ROUTE, "route"), (ADMIT, "admit"), (BUDGET, "budget")):
+    state.req[slot]["entered"] = state.req[slot]["left"] = -1
+    for kind, word in enumerate(KINDS):
         state.agent[slot, kind] = word in words
     for name in _SAME:
         state.req[name][slot, :size] = getattr(requests, name)
     for name, source in _TIMES.items():
         state.req[name][slot, :size] = getattr(requests, source)
-    _load_stages(state, slot, instance)
+    _load_prefixes(state, slot, instance, options)
     _load_peers(state, slot, instance, options)
     _load_replicas(state, slot, instance, options)
+    _load_stages(state, slot, instance)
 
 
 def _load_peers(
@@ -114,6 +133,58 @@ def _load_stages(state: State, slot: int, instance: BatchingInstance) -> None:
     state.req["blockers"][slot, :size] = np.bincount(edge[1], minlength=size)
     roots = np.flatnonzero(state.req["blockers"][slot, :size] == 0)
     state.root[slot, : len(roots)] = roots
+    look_behind(state, slot)
+
+
+@kernel
+def look_behind(state: State, b: int) -> None:
+    """What follows a stage: how many, what they weigh, and when it has to be through for them.
+
+    Later stages are taken to last as long as on the mean of all replicas, unhindered; they have
+    higher numbers than those before them.
+    """
+    cluster = cluster_at(state, b)
+    slot, mean = cluster.slot[0], 1.0 / cluster.slot[0].replicas
+    for i in range(slot.requests - 1, -1, -1):
+        one = cluster.req[i]
+        one.stages, one.stake, one.latest = 0, 0.0, one.arrival + one.deadline
+        for e in range(cluster.succ_ptr[i], cluster.succ_ptr[i + 1]):
+            z = cluster.succ[e]
+            stage = cluster.req[z]
+            need = 0.0
+            for r in range(slot.replicas):
+                need += mean * service_s(cluster, r, z)
+            one.stages = max(one.stages, stage.stages + 1)
+            one.stake = max(one.stake, stage.stake)
+            one.latest = min(one.latest, stage.latest - need)
+        one.stake += one.weight
+
+
+def _load_prefixes(
+    state: State, slot: int, instance: BatchingInstance, options: BatchingOptions
+) -> None:
+    """The tree of prefixes; below it, where victims' blocks are kept, a segment for each request."""
+    tree, requests = instance.prefixes, instance.requests
+    size = len(requests)
+    state.parent[slot] = state.req["leaf"][slot] = -1
+    state.parent[slot, : len(tree)] = tree.parent
+    state.first[slot, : len(tree)] = tree.start // BLOCK
+    if _keeps_victims(options):
+        own = slice(len(tree), len(tree) + size)
+        state.req["leaf"][slot, :size] = np.arange(len(tree), len(tree) + size)
+        common = np.where(requests.group >= 0, requests.extends // BLOCK, 0)
+        state.first[slot, own] = common
+        state.parent[slot, own] = _branching(tree, requests.group, common)
+    elif options.prefix_cache:
+        state.req["leaf"][slot, :size] = requests.group
+
+
+def _branching(tree: Prefixes, group: Ints, blocks: Ints) -> Ints:
+    """(N,) the segment of each request's path that holds its first ``blocks`` (N,), -1 for none."""
+    out, far = group.copy(), np.flatnonzero(group >= 0)
+    while len(far := far[tree.start[out[far]] > BLOCK * blocks[far]]):
+        out[far] = tree.parent[out[far]]
+    return out
 
 
 def _load_replicas(
@@ -129,3 +200,4 @@ def _load_replicas(
         row["blocks"] = row["free"] = replica.kv_blocks
         row["watermark"] = int(options.watermark * replica.kv_blocks)
         row["speed"] = USUAL_TOKENS / usual_prefill_s(table, loads)
+        row["shortest"] = (1 - ROUNDING) * max(float(table[1:].min()), 0.0)

@@ -28,8 +28,8 @@ class Log(NamedTuple):
     moved: Ints  # (L, 2) columns: `MOVED`
     span: Ints  # (S, 5) columns: `SPAN`
     last: Ints  # (N,) last span of each request, -1 for none
-    entry: Ints  # (A, 5) columns: `ENTRY`
-    leave: Ints  # (P, 4) columns: `LEAVE`
+    entry: Ints  # (A, 6) columns: `ENTRY`
+    leave: Ints  # (P, 5) columns: `LEAVE`
 
 
 def empty_log(iterations: int, spans: int, requests: int) -> Log:
@@ -95,7 +95,7 @@ def log_decodes(log: Log, request: int, replica: int, iteration: int, count: int
 
 @kernel(entry=False)
 def log_entry(
-    log: Log, request: int, replica: int, iteration: int, found: int, swapped: int
+    log: Log, request: int, replica: int, iteration: int, found: int, swapped: int, blocks: int
 ) -> None:
     """A request that is admitted to a replica's batch."""
     if len(log.last) > 0:
@@ -104,15 +104,16 @@ def log_entry(
     if k < len(log.entry):
         log.entry[k, ENTRY.request], log.entry[k, ENTRY.replica] = request, replica
         log.entry[k, ENTRY.iteration], log.entry[k, ENTRY.found] = iteration, found
-        log.entry[k, ENTRY.swapped] = swapped
+        log.entry[k, ENTRY.swapped], log.entry[k, ENTRY.blocks] = swapped, blocks
     log.counts[ENTRIES] = k + 1
 
 
 @kernel(entry=False)
-def log_leave(log: Log, request: int, replica: int, iteration: int, why: int) -> None:
+def log_leave(log: Log, request: int, replica: int, iteration: int, why: int, blocks: int) -> None:
     """A request that leaves a replica's batch before it is served."""
     k = log.counts[LEAVES]
     if k < len(log.leave):
         log.leave[k, LEAVE.request], log.leave[k, LEAVE.replica] = request, replica
         log.leave[k, LEAVE.iteration], log.leave[k, LEAVE.why] = iteration, why
+        log.leave[k, LEAVE.blocks] = blocks
     log.counts[LEAVES] = k + 1

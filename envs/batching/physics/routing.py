@@ -212,7 +212,6 @@ def route_by_rule(cluster: Cluster, i: int) -> int:
     first = _draw(i, 0, n)
     if rule == ROUND_ROBIN:
         first = slot.turn % n
-        slot.turn += 1
     elif rule == TWO and n > 1:
         second = (first + 1 + _draw(i, 1, n - 1)) % n
         if outstanding(cluster, second) < outstanding(cluster, first):

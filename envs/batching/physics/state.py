@@ -13,14 +13,15 @@ import numpy as np
 from graphsched.envs.batching.hardware.iteration_time import LOADS, TABLE
 from graphsched.envs.core.arrays import Floats, Ints, Records
 
+SPARE = 32  # requests that there is room for beside those of an instance: what may come instead
 FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
-ROUTE, ADMIT, BUDGET = range(3)  # a decision
+ROUTE, ADMIT, BUDGET, PREEMPT = range(4)  # a decision
 RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
 
 # fmt: off
 _SLOT = (
     "status",  # IDLE, WAITING or DONE
-    "requests", "replicas", "groups",  # how many there are
+    "requests", "replicas",  # how many there are
     "max_tokens",  # what Orca reserves
     "settled",  # requests served or rejected
     "decisions", "offer_first",
@@ -30,15 +31,15 @@ _SLOT = (
     "batching", "fixed_budget", "max_seqs", "swaps", "order", "passes", "router", "caching",  # rules
     "doomed",  # whether what comes too late goes last
     "kind",  # of the pending decision,
-    "replica",  # whose admission or budget it is,
-    "subject",  # the request that is routed,
+    "replica",  # whose admission, budget or pre-emption it is,
+    "subject",  # the request that is routed, or that room is made for,
     "count",  # and the number of choices
 )
 _SLOT_FLOATS = (
     "clock", "starvation", "total_weight",
     "loss",  # weighted, settled so far
     "paid",  # rewards so far
-    "aging", "alpha", "load_window",  # rules
+    "aging", "alpha", "load_window", "displace", "claim",  # rules
 )
 _REQUEST = (
     "prompt", "output", "predicted", "group", "shared", "extends", "priority",
@@ -48,10 +49,15 @@ _REQUEST = (
     "kv",  # tokens computed or found in the cache
     "made",  # tokens sent to the user
     "chunk",  # tokens in this iteration
+    "leaf",  # segment of the tree of prefixes that its tokens are kept in; -1 for none
     "own",  # blocks of its own
-    "held",  # blocks of its group's prefix that it relies on
+    "held",  # blocks of its path that it relies on
+    "kept",  # tokens of its own that went to the cache when it was preempted
+    "away",  # blocks in the host's memory
     "preempted",  # times
+    "entered", "left",  # iteration of its replica that admitted it last, or did without it
     "passed",  # times that a later request was admitted before it
+    "stages",  # of its workflow that follow one after the other when it is served
     "peers",  # number of its tenant (vtc) or prefix group (batchllm); -1 for none
     "leader",  # first request of its prefix group, -1 for none
     "seat",  # of a leader: 1 + the replica that the first of its group went to
@@ -61,6 +67,8 @@ _REQUEST_FLOATS = (
     "visible",  # when it could first be routed
     "first_token", "last_token",
     "settled_loss",
+    "latest",  # when it has to be served for no deadline to be missed, its own or of a later stage
+    "stake",  # weight of it and of the heaviest line of stages that need it
     "share",  # of its tenant
     "work",  # time that it takes its replica, as expected on arrival (router e2)
 )
@@ -75,6 +83,8 @@ _REPLICA = (
     "hold",  # whether admission is held until something changes
     "stuck",  # whether nothing more is admitted in this iteration
     "iteration", "queued", "running",
+    "swapped",  # queued requests whose blocks are in the host's memory
+    "returns",  # whether they alone may be admitted to the iteration that is being put together
     "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
     "last_peers",  # 1 + the peers of the request admitted last
@@ -85,6 +95,8 @@ _REPLICA_FLOATS = (
     "ready",  # when its last iteration ended
     "begun",
     "speed",  # prompt tokens a second in a usual batch
+    "refused_until",  # nobody is asked before to make room for others
+    "shortest",  # no iteration takes less
 )
 # fmt: on
 
@@ -99,7 +111,7 @@ REPLICA = _record(_REPLICA, _REPLICA_FLOATS)
 
 
 class State(NamedTuple):
-    """B slots, N requests, R replicas, G prefix groups, E edges, C candidates, D decisions.
+    """B slots, N requests, R replicas, G segments of prefixes, E edges, C candidates, D decisions.
 
     Times in seconds, memory in KV blocks, lengths in tokens.
     """
@@ -107,7 +119,7 @@ class State(NamedTuple):
     slot: Annotated[Records, SLOT, "B"]
     req: Annotated[Records, REQUEST, "B", "N"]
     rep: Annotated[Records, REPLICA, "B", "R"]
-    agent: Annotated[Ints, "B", 3]  # whether each kind of decision is the agent's
+    agent: Annotated[Ints, "B", 4]  # whether each kind of decision is the agent's
     root: Annotated[Ints, "B", "N"]  # requests of no predecessor, by arrival; -1 beyond
     line: Annotated[Ints, "B", "N"]  # requests that wait for a replica, or did, in a row
     succ_ptr: Annotated[Ints, "B", "N+1"]
@@ -116,9 +128,14 @@ class State(NamedTuple):
     loads: Annotated[Floats, "B", "R", LOADS]
     queue: Annotated[Ints, "B", "R", "N"]  # queued requests by the time they became visible
     run: Annotated[Ints, "B", "R", "N"]  # running requests by admission
-    cached: Annotated[Ints, "B", "R", "G"]  # blocks of each prefix
-    users: Annotated[Ints, "B", "R", "G"]  # requests that rely on it
-    used_at: Annotated[Floats, "B", "R", "G"]
+    parent: Annotated[Ints, "B", "G"]  # segment that each branches off, -1 for none
+    first: Annotated[Ints, "B", "G"]  # blocks of the path before it
+    cached: Annotated[Ints, "B", "R", "G"]  # blocks of each segment
+    users: Annotated[Ints, "B", "R", "G"]  # requests that rely on it, or on what branches off it
+    # Segments that nobody relies on in a ring, from the one that was used longest ago; segment g
+    # has place g + 1, its ends meet at place 0. What branches off comes before what it branches off.
+    newer: Annotated[Ints, "B", "R", "G+1"]
+    older: Annotated[Ints, "B", "R", "G+1"]
     tally: Annotated[Floats, "B", "R", "N", 2]  # of tenants or prefix groups, see `rules.tallies`
     choice: Annotated[Ints, "B", "C"]  # replica, request or budget on offer; -1: none
     taken: Annotated[Ints, "B", "D"]  # all actions so far

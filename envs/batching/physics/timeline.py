@@ -43,9 +43,9 @@ def timeline(instance: BatchingInstance, solution: BatchingSolution) -> Timeline
         solution.end_s[solution.replica == r] for r in range(len(instance.replicas))
     ]  # by replica and iteration
     events: list[list[tuple[int, int, int, int]]] = [[] for _ in range(size)]
-    for i, _, k, _ in solution.leave.tolist():
+    for i, _, k, *_ in solution.leave.tolist():
         events[i].append((k, LEAVES, 0, 0))
-    for i, _, k, found, swapped in solution.entry.tolist():
+    for i, _, k, found, swapped, _ in solution.entry.tolist():
         events[i].append((k, ENTERS, found, swapped))
     for i, _, k, count, tokens in solution.span.tolist():
         events[i].append((k, COMPUTES, count, tokens))

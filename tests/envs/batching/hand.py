@@ -20,7 +20,8 @@ def shop(prompts, outputs, blocks=(600,), edges=(), starvation=60.0, **columns):
 def log(home, spans, entries, leaves=(), replica=None, times=None, moved=None, cost=0.0):
     """A log; iterations follow each other second by second unless `times` has their ends.
 
-    Spans, entries and leaves are rows without the replica: it is the request's home.
+    Spans, entries and leaves are rows without the replica: it is the request's home. Columns that
+    are left out at the end of a row are 0.
     """
     if replica is None:
         last = max((row[1] + row[2] for row in spans), default=0)
@@ -30,7 +31,7 @@ def log(home, spans, entries, leaves=(), replica=None, times=None, moved=None, c
     begin = np.concatenate([[0.0], end[:-1]])[:length]
 
     def rows(given, width):
-        full = [(i, home[i], *rest) for i, *rest in given]
+        full = [(i, home[i], *rest, *[0] * (width - 2 - len(rest))) for i, *rest in given]
         return np.array(full, np.int64).reshape(-1, width)
 
     return BatchingSolution(
@@ -40,7 +41,7 @@ def log(home, spans, entries, leaves=(), replica=None, times=None, moved=None, c
         end,
         np.zeros((length, 2), np.int64) if moved is None else np.array(moved, np.int64),
         rows(spans, 5),
-        rows(entries, 5),
-        rows(leaves, 4),
+        rows(entries, 6),
+        rows(leaves, 5),
         cost,
     )

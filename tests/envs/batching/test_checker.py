@@ -193,7 +193,7 @@ def test_a_prefix_is_found_only_after_it_is_computed():
         {"group": np.array([0, -1])},
         {"group": np.array([0, 1])},
     ):
-        other = replace(instance, requests=replace(requests, **change))
+        other = replace(instance, requests=replace(requests, **change), prefixes=None)
         assert "prefix" in kinds(other, solution)
     # both at once: the first one's prompt is only being computed
     entry = changed(solution.entry, 1, 2, solution.entry[0, 2])
@@ -274,8 +274,8 @@ def test_a_request_that_was_swapped_out_comes_back_with_all_it_had():
     for column, value in ((3, solution.entry[back, 3] - 1), (3, 0), (4, 0)):
         entry = changed(solution.entry, int(back), column, value)
         assert kinds(instance, replace(solution, entry=entry))
-    leave = changed(solution.leave, 0, 3, 0)
+    leave = changed(changed(solution.leave, 0, 3, 0), 0, 4, 0)
     assert "entry" in kinds(instance, replace(solution, leave=leave))
     fewer = solution.moved.copy()
     fewer[fewer[:, 0] > 0, 0] -= 1
-    assert kinds(instance, replace(solution, moved=fewer)) == {"duration"}
+    assert kinds(instance, replace(solution, moved=fewer)) == {"duration", "swap"}

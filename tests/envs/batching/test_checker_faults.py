@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -125,8 +126,15 @@ def test_iterations_are_counted_by_replica():
         ({"leaves": [(0, 1, 0)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1)]}, "entry"),
         ({"leaves": [(0, 1, 2)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1)]}, "entry"),
         # with more and with fewer tokens than it left with
-        ({"leaves": [(0, 1, 1)], "entries": [(0, 0, 0, 0), (0, 1, 41, 1)]}, "entry"),
-        ({"leaves": [(0, 1, 1)], "entries": [(0, 0, 0, 0), (0, 1, 39, 1)]}, "entry"),
+        ({"leaves": [(0, 1, 1, 3)], "entries": [(0, 0, 0, 0), (0, 1, 41, 1, 3)]}, "entry"),
+        ({"leaves": [(0, 1, 1, 3)], "entries": [(0, 0, 0, 0), (0, 1, 39, 1, 3)]}, "entry"),
+        # with fewer and with more blocks than 40 tokens have, and back with others
+        ({"leaves": [(0, 1, 1, 2)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1, 2)]}, "swap"),
+        ({"leaves": [(0, 1, 1, 4)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1, 4)]}, "swap"),
+        ({"leaves": [(0, 1, 1, 3)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1, 2)]}, "swap"),
+        # blocks of one that does not swap, and of one that comes back by computing
+        ({"leaves": [(0, 1, 0, 3)], "entries": [(0, 0, 0, 0), (0, 1, 0, 0)]}, "swap"),
+        ({"leaves": [(0, 1, 0)], "entries": [(0, 0, 0, 0), (0, 1, 0, 0, 3)]}, "swap"),
         # after the last token
         ({"leaves": [(0, 3, 0)], "entries": [(0, 0, 0, 0), (0, 3, 0, 0)]}, "entry"),
         # takes part before, and without, being admitted
@@ -151,8 +159,8 @@ def test_a_story_that_can_not_be_is_found(rows, kind):
 
 def test_a_request_may_leave_and_come_back():
     """By swapping with all of its tokens, or with none of them, which are then computed again."""
-    swapped = {**WHOLE, "leaves": [(0, 1, 1)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1)]}
-    assert structure(ONE, log(**swapped, moved=[(0, 0), (0, 2), (0, 0)])) == set()
+    swapped = {**WHOLE, "leaves": [(0, 1, 1, 3)], "entries": [(0, 0, 0, 0), (0, 1, 40, 1, 3)]}
+    assert structure(ONE, log(**swapped, moved=[(0, 0), (6, 2), (0, 0)])) == set()
     again = {
         "home": [0],
         "spans": [(0, 0, 1, 40), (0, 1, 1, 41), (0, 2, 1, 1)],
@@ -162,8 +170,8 @@ def test_a_request_may_leave_and_come_back():
     assert structure(ONE, log(**again)) == set()
 
 
-def test_copies_are_counted_by_iteration_and_replica():
-    swapped = {**WHOLE, "leaves": [(0, 1, 1)], "entries": [(0, 0, 0, 0), (0, 2, 40, 1)]}
+def test_blocks_and_copies_are_counted_by_iteration_and_replica():
+    swapped = {**WHOLE, "leaves": [(0, 1, 1, 3)], "entries": [(0, 0, 0, 0), (0, 2, 40, 1, 3)]}
     swapped["spans"] = [(0, 0, 1, 40), (0, 2, 2, 1)]
     instance = shop([40, 9], [3, 1], (600, 600))
     home = [0, 1]
@@ -171,15 +179,14 @@ def test_copies_are_counted_by_iteration_and_replica():
     entries = [*swapped["entries"], (1, 0, 0, 0)]
     rows = {"home": home, "spans": spans, "entries": entries, "leaves": swapped["leaves"]}
     none = (0, 0)
-    right = [none, (0, 1), (0, 1), none, none]
+    right = [none, (3, 1), (3, 1), none, none]
     # iteration 1 has nothing but the copy: that it is empty is another matter
     assert structure(instance, log(**rows, replica=[0, 0, 0, 0, 1], moved=right)) == {"empty"}
-    for row in range(5):
-        for change in (-1, 1):
-            moved = np.array(right)
-            moved[row, 1] += change
-            solution = log(**rows, replica=[0, 0, 0, 0, 1], moved=moved)
-            assert "swap" in structure(instance, solution)
+    for row, column, change in product(range(5), range(2), (-1, 1)):
+        moved = np.array(right)
+        moved[row, column] += change
+        solution = log(**rows, replica=[0, 0, 0, 0, 1], moved=moved)
+        assert "swap" in structure(instance, solution)
 
 
 def test_an_iteration_without_tokens_is_found():
@@ -349,14 +356,14 @@ def test_iterations_take_what_their_parts_take():
         times=np.cumsum(taken),
         moved=[(0, 0), (0, 0), (3, 0)],
     )
-    assert kinds(instance, solution) == {"cost"}
+    assert kinds(instance, solution) == {"cost", "swap"}  # nobody's blocks
     for k in range(3):
         for change in (-3e-6, 3e-6):
             end = solution.end_s.copy()
             end[k:] += change
             begin = np.concatenate([[0.0], end[:-1]])
             wrong = replace(solution, begin_s=begin, end_s=end)
-            (found, _) = check(instance, wrong)
+            (found, *_) = check(instance, wrong)
             assert found.kind == "duration"
             assert found.message.startswith(f"iteration {k} of replica 0")
     moved = np.array([(0, 0), (0, 0), (2, 0)])
@@ -496,9 +503,9 @@ def test_a_request_that_comes_back_holds_its_blocks_before_it_goes_on(blocks, br
     """Its 48 tokens are three blocks again at 2, where the other has three, too."""
     instance = shop([48, 33], [2, 3], (blocks,))
     spans = [(0, 0, 1, 48), (1, 1, 1, 33), (1, 2, 1, 1), (0, 3, 1, 1), (1, 4, 1, 1)]
-    entries = [(0, 0, 0, 0), (1, 1, 0, 0), (0, 2, 48, 1)]
+    entries = [(0, 0, 0, 0), (1, 1, 0, 0), (0, 2, 48, 1, 3)]
     moved = [(0, 0), (3, 1), (3, 1), (0, 0), (0, 0)]
-    away = [(0, 1, LEAVES_BY_SWAP), (1, 3, LEAVES_TO_COMPUTE)]
+    away = [(0, 1, LEAVES_BY_SWAP, 3), (1, 3, LEAVES_TO_COMPUTE)]
     entries += [(1, 4, 0, 0)]
     spans[-1] = (1, 4, 1, 35)
     solution = log([0, 0], spans, entries, away, moved=moved)

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphsched.envs.batching import DOMAIN
-from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
+from graphsched.envs.batching.generators import GENERATORS
+from graphsched.envs.batching.instance import BatchingInstance, Prefixes, Replica, make_requests
 from graphsched.envs.batching.options import (
-    AGENTS,
     BATCHINGS,
+    KINDS,
     ORDERS,
     PREEMPTIONS,
     ROUTERS,
@@ -33,7 +34,7 @@ def instances(draw):
     blocks = draw(st.integers(6, 40))
     prompt = rng.integers(1, 16 * blocks + 40, n)
     output = rng.integers(1, 120, n)
-    group = rng.integers(-1, 3, n)
+    group = rng.integers(-1, 6, n)
     shared = np.where(group >= 0, rng.integers(0, prompt + 1), 0)
     edges = [(a, b) for a in range(n) for b in range(a + 1, n) if rng.random() < 0.05]
     requests = make_requests(
@@ -49,7 +50,37 @@ def instances(draw):
     )
     cards = ("a100", "h100")[: draw(st.integers(1, 2))]
     fleet = tuple(Replica(card, kv_blocks=blocks) for card in cards)
-    return BatchingInstance("h", requests, fleet, np.array(edges, np.int64).reshape(-1, 2).T)
+    pairs = np.array(edges, np.int64).reshape(-1, 2).T
+    return BatchingInstance("h", requests, fleet, pairs, prefixes=_tree(rng))
+
+
+def _tree(rng):
+    """Six segments, some of which branch off others."""
+    parent, start = [-1], [0]
+    for g in range(1, 6):
+        parent.append(int(rng.integers(-1, g)))
+        start.append(start[parent[g]] + 16 * int(rng.integers(0, 6)) if parent[g] >= 0 else 0)
+    return Prefixes(np.array(parent), np.array(start))
+
+
+def check_cache(state, r, blocks):
+    """Blocks add up; what may be evicted stands in a ring, and on what is there."""
+    home = state.req["home"][0] == r
+    cached, users = state.cached[0, r], state.users[0, r]
+    assert state.rep["free"][0, r] + state.req["own"][0][home].sum() + cached.sum() == blocks
+    unused = (users == 0) & (cached > 0)
+    assert state.rep["evictable"][0, r] == cached[unused].sum()
+    ring, place = [], state.newer[0, r, 0]
+    while place > 0:
+        ring.append(place - 1)
+        assert state.newer[0, r][state.older[0, r, place]] == place
+        place = state.newer[0, r, place]
+    assert sorted(ring) == np.flatnonzero(unused).tolist()
+    first, parent = state.first[0], state.parent[0]
+    for g in np.flatnonzero(cached).tolist():
+        if (above := parent[g]) >= 0 and first[g] > first[above]:
+            assert first[above] + cached[above] >= first[g]
+            assert g not in ring or above not in ring or ring.index(g) < ring.index(above)
 
 
 rules = {
@@ -62,7 +93,21 @@ rules = {
     "passes": st.sampled_from([0, 1, 64]),
     "router": st.sampled_from(ROUTERS),
     "prefix_cache": st.booleans(),
+    "displace": st.sampled_from([0.0, 0.01, 1.0]),
+    "claim": st.sampled_from([0.1, 9.0]),
 }
+AGENTS = st.sets(st.sampled_from(KINDS)).map(lambda words: "+".join(sorted(words)) or "none")
+
+
+@pytest.mark.parametrize("kind", list(GENERATORS))
+def test_every_rule_s_log_of_every_generator_passes(kind):
+    for size in ("40@30", "60"):
+        instance = GENERATORS[kind](np.random.default_rng(1), size)
+        for name, baseline in DOMAIN.baselines.items():
+            if baseline.is_rule:
+                assert DOMAIN.check(instance, DOMAIN.baseline(name)(instance)) == [], name
+
+
 slowly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -78,7 +123,7 @@ def test_rules_keep_every_token_and_block(instance, scheduler):
 @slowly
 @given(
     instances(),
-    st.builds(BatchingOptions, **rules, agent=st.sampled_from(AGENTS), window=st.just(3)),
+    st.builds(BatchingOptions, **rules, agent=AGENTS, window=st.just(3)),
     st.integers(0, 2**32),
 )
 def test_decisions_keep_every_token_and_block(instance, options, seed):
@@ -91,13 +136,7 @@ def test_decisions_keep_every_token_and_block(instance, options, seed):
         total += float(sim.step(rng.integers(0, sim.state.slot["count"][sim.waiting])).rewards[0])
         state = sim.state
         for r in range(len(instance.replicas)):
-            home = state.req["home"][0] == r
-            own = state.req["own"][0][home].sum()
-            assert state.rep["free"][0, r] + own + state.cached[0, r].sum() == (
-                instance.replicas[r].kv_blocks
-            )
-            unused = state.cached[0, r][state.users[0, r] == 0].sum()
-            assert state.rep["evictable"][0, r] == unused
+            check_cache(state, r, instance.replicas[r].kv_blocks)
     solution = sim.solution(0)
     assert DOMAIN.check(instance, solution) == []
     assert solution.cost == pytest.approx(sim.costs()[0])

@@ -212,12 +212,17 @@ BAD = [
     ({"span": [[1, 0, 0, 1, 1], [0, 1, 0, 1, 1]]}, r"span\[1\]"),
     ({"span": [[0, -1, 0, 1, 1]]}, r"span\[0\]"),
     ({"span": [[0, 0, 0, 1, 1.5]]}, r"span\[0\].tokens"),
-    ({"entry": [[2, 0, 0, 0, 0]]}, r"entry\[0\]"),
-    ({"entry": [[0, 1, 0, 0, 0]]}, r"entry\[0\]"),
-    ({"leave": [[2, 0, 0, 0]]}, r"leave\[0\]"),
-    ({"leave": [[0, 1, 0, 0]]}, r"leave\[0\]"),
-    ({"leave": [[0, 0, 0, 3]]}, r"leave\[0\]"),
-    ({"leave": [[0, 0, 0, -1]]}, r"leave\[0\]"),
+    ({"entry": [[2, 0, 0, 0, 0, 0]]}, r"entry\[0\].request"),
+    ({"entry": [[0, 1, 0, 0, 0, 0]]}, r"entry\[0\].replica"),
+    ({"entry": [[0, 0, 0, 0, 0, -1]]}, r"entry\[0\].blocks"),
+    ({"leave": [[2, 0, 0, 0, 0]]}, r"leave\[0\].request"),
+    ({"leave": [[0, 1, 0, 0, 0]]}, r"leave\[0\].replica"),
+    ({"leave": [[0, 0, 0, 3, 0]]}, r"leave\[0\].why"),
+    ({"leave": [[0, 0, 0, -1, 0]]}, r"leave\[0\].why"),
+    ({"leave": [[0, 0, 0, 1, 1.5]]}, r"leave\[0\].blocks"),
+    # logs that were written before blocks were
+    ({"entry": [[0, 0, 0, 0, 0]]}, r"entry\[0\]: expected rows \[.*swapped, blocks\]"),
+    ({"leave": [[0, 0, 0, 0]]}, r"leave\[0\]: expected rows \[.*why, blocks\]"),
     ({"cost": True}, "cost"),
     ({"cost": float("nan")}, "cost"),
     ({"cost": "1"}, "cost"),
@@ -240,7 +245,7 @@ def test_values_at_the_end_of_their_ranges_are_read():
         "replica": [0, 1, 1],
         "begin_s": [0, 1, 2],  # whole numbers are numbers
         "span": [[1, 1, 0, 1, 1]],
-        "leave": [[0, 0, 0, 0], [1, 1, 0, 2]],
+        "leave": [[0, 0, 0, 0, 0], [1, 1, 0, 2, 7]],
         "cost": 3,
     }
     document = {**log(**ROWS).to_json(), **changes}
@@ -323,7 +328,7 @@ def moon(*rows):
 
 
 def test_mooncake_prefixes_are_what_begins_alike(tmp_path):
-    requests = read(
+    instance = read(
         tmp_path,
         moon(
             (0, 1100, 5, [1, 2, 3]),
@@ -333,8 +338,12 @@ def test_mooncake_prefixes_are_what_begins_alike(tmp_path):
             (4, 600, 5, [9, 2]),
             (5, 1024, 5, [1, 2]),
         ),
-    ).requests
-    assert requests.group.tolist() == [0, 0, -1, 0, 1, 0]
+    )
+    # [1, 2], [3] which fills no block, [9, 3] after the first block of these, [9], [2]
+    assert instance.prefixes.parent.tolist() == [-1, 0, 0, -1, 3]
+    assert instance.prefixes.start.tolist() == [0, 1024, 512, 0, 512]
+    requests = instance.requests
+    assert requests.group.tolist() == [1, 1, -1, 2, 4, 0]
     assert requests.shared.tolist() == [0, 1200, 0, 512, 0, 1024]
     assert requests.extends.tolist() == [1100, 1200, 0, 1536, 600, 1024]
     assert requests.arrival_s.tolist() == pytest.approx([0, 0.001, 0.002, 0.003, 0.004, 0.005])

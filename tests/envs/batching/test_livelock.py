@@ -39,7 +39,7 @@ def test_bug_request_left_and_came_back_for_ever(preemption):
 def test_bug_span_went_on_across_an_absence():
     log = empty_log(8, 8, 1)
     for iteration in (3, 4):
-        python(log_entry)(log, 0, 0, iteration, 0, 0)
+        python(log_entry)(log, 0, 0, iteration, 0, 0, 0)
         python(log_tokens)(log, 0, 0, iteration, 16)
     assert log.span[:2].tolist() == [[0, 0, 3, 1, 16], [0, 0, 4, 1, 16]]
 

@@ -6,15 +6,18 @@ import gzip
 import json
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.hardware.iteration_time import linear_table, read_profile
 from graphsched.envs.batching.instance import Replica, make_requests
 from graphsched.envs.batching.readers import READERS
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.specs import parse_instances
 
 AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
 2023-11-16 18:17:03.9799600,4808,10
@@ -62,7 +65,7 @@ def test_lengths_alone_get_poisson_arrivals(tmp_path):
 def test_mooncake_hashes_become_shared_prefixes(tmp_path):
     requests = READERS["auto"](written(tmp_path, MOON)).requests
     assert requests.arrival_s.tolist() == [0, 0.5, 0.5]
-    assert requests.group.tolist() == [0, 0, 1]
+    assert requests.group.tolist() == [1, 2, 3]
     assert requests.shared.tolist() == [0, 1024, 0]
 
 
@@ -164,8 +167,11 @@ def test_every_column_of_a_trace_is_read(tmp_path):
     assert requests.arrival_s.tolist() == pytest.approx([0, gap])
 
 
-def test_mooncake_chains_by_hand(tmp_path):
-    """The second shares 2 blocks and adds one; the third is cut to its prompt."""
+def test_mooncake_branches_by_hand(tmp_path):
+    """The second shares 2 blocks and adds one; the third is cut to its prompt.
+
+    [1, 2] is a segment, and so are [3] and [9] after it, [7, 2, 3, 8], and [4] after [1].
+    """
     lines = [
         {"timestamp": 1000, "input_length": 1100, "output_length": 5, "hash_ids": [1, 2, 3]},
         {"timestamp": 1500, "input_length": 1500, "output_length": 6, "hash_ids": [1, 2, 9]},
@@ -176,13 +182,58 @@ def test_mooncake_chains_by_hand(tmp_path):
         {"timestamp": 3000, "input_length": 1000, "output_length": 2, "hash_ids": [1, 4]},
     ]
     text = "\n".join(map(json.dumps, lines))
-    requests = READERS["mooncake"](written(tmp_path, text)).requests
+    instance = READERS["mooncake"](written(tmp_path, text))
+    assert instance.prefixes.parent.tolist() == [-1, 0, 0, -1, 0]
+    assert instance.prefixes.start.tolist() == [0, 1024, 1024, 0, 512]
+    requests = instance.requests
     assert requests.arrival_s.tolist() == [0, 0.5, 0.5, 2, 2, 2, 2]
     assert requests.prompt.tolist() == [1100, 1500, 1030, 2048, 40, 2050, 1000]
     assert requests.output.tolist() == [5, 6, 7, 8, 9, 1, 2]
-    assert requests.group.tolist() == [0, 0, 0, 1, -1, 1, 0]
+    assert requests.group.tolist() == [1, 2, 2, 3, -1, 3, 4]
     assert requests.shared.tolist() == [0, 1024, 1030, 0, 0, 2048, 512]
     assert requests.extends.tolist() == [1100, 1500, 1030, 2048, 0, 2048, 1000]
+
+
+TRACES = {"azure": AZURE, "burstgpt": BURST, "lengths": LENGTHS, "mooncake": MOON}
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_predictions_are_noisy_but_for_the_oracle(tmp_path, name):
+    path = written(tmp_path, TRACES[name])
+    noisy, oracle = READERS[name](path), READERS[f"{name}-oracle"](path)
+    assert oracle.requests.predicted.tolist() == oracle.requests.output.tolist()
+    assert noisy.requests.predicted.tolist() != noisy.requests.output.tolist()
+    assert READERS[name](path).to_json() == noisy.to_json()
+    right = replace(noisy.requests, predicted=noisy.requests.output)
+    assert replace(noisy, requests=right).to_json() == oracle.to_json()
+
+
+def test_the_predictor_has_the_noise_that_it_states(tmp_path):
+    """A lognormal factor with 0.3 as standard deviation of the log, by the request's number."""
+    text = "num_prefill_tokens,num_decode_tokens\n"
+    requests = READERS["lengths"](written(tmp_path, text + "10,10000\n" * 4000)).requests
+    logs = np.log(requests.predicted / requests.output)
+    assert logs.mean() == pytest.approx(0.0, abs=0.02)
+    assert logs.std() == pytest.approx(0.3, abs=0.01)
+    fewer = READERS["lengths"](written(tmp_path, text + "10,10000\n" * 9)).requests
+    assert fewer.predicted.tolist() == requests.predicted[:9].tolist()
+
+
+def test_an_oracle_is_named_in_a_specification(tmp_path):
+    path = written(tmp_path, AZURE)
+    (instance,) = parse_instances(DOMAIN, f"azure-oracle@{path}")
+    assert instance.requests.predicted.tolist() == [10, 8]
+
+
+def test_a_last_block_that_is_not_full_does_not_make_a_path_longer(tmp_path):
+    """Fifty turns of a conversation, each with another last block: the path has two segments."""
+    rows = [
+        {"timestamp": k, "input_length": 512 * k + 100, "output_length": 5, "hash_ids": ids}
+        for k, ids in ((k, [*range(k), 1000 + k]) for k in range(1, 51))
+    ]
+    tree = READERS["auto"](written(tmp_path, "\n".join(map(json.dumps, rows)))).prefixes
+    assert tree.parent.tolist() == [-1] + [0] * 50
+    assert tree.start.tolist() == [0] + [512 * k for k in range(1, 51)]
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,13 @@ def test_a_route_by_hand(cards):
         hexgen=-1.8580583,
         freeness=0,
         disturbs=0.0035260907,  # 2 x 17.630453 / 10,000
+        # Its turn comes after the 30, 88 tokens of what runs, 11.291781, and all 300 that are
+        # queued, with 300 x 150 products: 38.944707. First token: 97.866941.
+        turn=1.0874105,  # 97.866941 / 90
+        turn_over_best=0.84475496,  # 76.027947 / 90
+        turn_late=1,
+        flow=1.0624126,  # (97.866941 + 49 x 13.180039) / 700
+        flow_late=1,
     )
     assert named(fast, CANDIDATE) == about(
         CANDIDATE,
@@ -180,6 +187,9 @@ def test_a_route_by_hand(cards):
         hexgen=0,
         freeness=log(11) - log(1 + 133 / 3),
         disturbs=0.0015275294,  # 15.275294 / 10,000
+        rule=1,  # nothing is pending there
+        turn=0.24265549,
+        flow=0.23111856,
     )
     assert named(obs["context"][0], CONTEXT) == about(
         CONTEXT,
@@ -188,6 +198,8 @@ def test_a_route_by_hand(cards):
         prompt=log(201) / 10,
         output=log(51) / 10,
         has_deadline=1,
+        has_first=1,
+        stake=1,
         grouped=1,
         load=log(3.5),  # 6 - 1 requests at 2 replicas
         late=0.15,  # 90 points / weight 6 / 100
@@ -240,6 +252,10 @@ def test_a_route_without_targets_by_hand(cards):
         hexgen=-2.7337311,
         freeness=-log(367) - log(11),
         disturbs=0.0051726275,
+        turn=3.5004240,  # 4607.6 of prompts are ahead, the wait for memory is longer
+        turn_over_best=3.4895045,
+        flow=1.6968258,
+        flow_late=1,
     )
     assert named(fast, CANDIDATE) == about(
         CANDIDATE,
@@ -252,6 +268,9 @@ def test_a_route_without_targets_by_hand(cards):
         free=0.5,
         slowness=-0.25,
         disturbs=0.0015275294,
+        rule=1,
+        turn=0.010919497,
+        flow=0.028382981,
     )
     assert named(obs["context"][0], CONTEXT) == about(
         CONTEXT,
@@ -260,6 +279,7 @@ def test_a_route_without_targets_by_hand(cards):
         prompt=log(201) / 10,
         output=log(51) / 10,
         has_deadline=1,
+        stake=1,
         load=log(3.5),
         late=0.15,
     )
@@ -302,7 +322,7 @@ def queued(cards):
     """At the fast replica: 1 has been there before, 4 doesn't fit, 0, 3 and 2 are new."""
     requests = make_requests(
         np.zeros(7),
-        [320, 100, 800, 480, 700, 90, 90],
+        [320, 100, 800, 480, 700, 90, 100],
         [90] * 7,
         [60, 8, 100, 300, 50, 9, 9],
         priority=np.array([1, 3, 2, -4, 9, 9, 9]),
@@ -339,6 +359,9 @@ ADMISSIONS: list[dict[str, float]] = [
         "weight": 2 / 1.625,
         "place": log(3),  # third in the queue
         "value": 0.090954,  # 2 / 152 x 6.9125 / 1
+        "timely": 1,
+        "flow": 4,  # no deadline
+        "stake": 2 / 1.625,
     },
     {
         "work": 0.00069125,
@@ -352,6 +375,10 @@ ADMISSIONS: list[dict[str, float]] = [
         "value": 1,
         "oldest": 1,
         "resumed": 1,
+        "rule": 1,  # first come, first served
+        "timely": 1,
+        "flow": 4,
+        "stake": 1 / 1.625,
     },
     {
         "work": 0.027,
@@ -367,6 +394,9 @@ ADMISSIONS: list[dict[str, float]] = [
         "weight": 3 / 1.625,
         "place": log(5),
         "value": 0,  # too late
+        "timely": 0,
+        "flow": 4,
+        "stake": 3 / 1.625,
     },
     {
         "work": 0.069,
@@ -382,6 +412,9 @@ ADMISSIONS: list[dict[str, float]] = [
         "weight": 0.5 / 1.625,
         "place": log(4),
         "value": 0.0050090580,  # 0.5 / 690 x 6.9125
+        "timely": 1,
+        "flow": 4,
+        "stake": 0.5 / 1.625,
     },
 ]
 
@@ -458,13 +491,13 @@ def decoding(cards, target):
 def test_a_budget_by_hand(cards):
     """Decodes 1 + 0.4 + 0.141; b tokens of prompts 2.8 + 0.05 b; linear 10 + 0.05 b: 14.341 + 0.1 b."""
     obs = decoding(cards, 0.064).ask(BUDGET, [128, 256, 512, 1024, 2048], replica=0, clock=1.0)
-    expected = [
+    expected = [  # for 27.141, 39.941, 65.541, 116.741 and 219.141
         # pace / 64; pending 2000 / (b - 2) iterations of that / 10,000
-        {"budget": 0.7, "pace": 0.424078125, "drain": 0.043080952},  # 27.141
-        {"budget": 0.8, "pace": 0.624078125, "drain": 0.031449606, "largest": 1},  # 39.941
-        {"budget": 0.9, "pace": 1.024078125, "drain": 0.025702353, "pace_late": 1},  # 65.541
-        {"budget": 1.0, "pace": 1.824078125, "drain": 0.022845597, "pace_late": 1},  # 116.741
-        {"budget": 1.1, "pace": 3.424078125, "drain": 0.021421408, "pace_late": 1},  # 219.141
+        {"budget": 0.7, "pace": 0.424078125, "drain": 0.043080952},
+        {"budget": 0.8, "pace": 0.624078125, "drain": 0.031449606, "largest": 1},
+        {"budget": 0.9, "pace": 1.024078125, "drain": 0.025702353, "pace_late": 1, "rule": 1},
+        {"budget": 1.0, "pace": 1.824078125, "drain": 0.022845597, "pace_late": 1},
+        {"budget": 1.1, "pace": 3.424078125, "drain": 0.021421408, "pace_late": 1},
     ]
     for row, values in zip(obs["candidate"], expected, strict=True):
         assert named(row, CANDIDATE) == about(CANDIDATE, **values)

@@ -71,13 +71,13 @@ def test_a_prefix_shows_as_a_hit_where_it_is():
 @pytest.mark.compiled
 def test_every_column_is_used_somewhere():
     seen = np.zeros(len(SCHEMA.candidate), bool)
-    for name, size in (
-        ("hetero", "60@40"),
-        ("tight", "60@4"),
-        ("tenants", "60@12"),
-        ("hetero", "150@90"),
+    for name, size, order in (
+        ("hetero", "60@40", "fcfs"),
+        ("tight", "60@4", "fcfs"),
+        ("tenants", "60@12", "fcfs"),
+        ("hetero", "150@90", "sjf"),
     ):
-        sim = BatchingSim(1, BatchingOptions(agent="route+admit+budget", preemption="recompute"))
+        sim = BatchingSim(1, BatchingOptions(agent="route+admit+budget+preempt", order=order))
         sim.reset([0], [GENERATORS[name](np.random.default_rng(3), size)], [0])
         rng = np.random.default_rng(0)
         while len((obs := sim.observe())["slot"]):

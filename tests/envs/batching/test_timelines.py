@@ -120,6 +120,55 @@ def test_a_swapped_prompt_comes_back_with_room_for_its_next_chunk():
     assert [sum(row) for row in rows] == [86 + 8, 70 + 6, 37 + 9, 42 + 5]
 
 
+def test_a_victim_of_vllm_v1_finds_its_blocks():
+    """As above, but the second one's three full blocks stay in the cache when it leaves.
+
+    The first one takes the last of them; 32 of 49 tokens are found when it is through.
+    """
+    first = [32] + [1] * 19 + [0] * 3
+    second = [32] + [1] * 16 + [0] * 3 + [17, 1, 1]
+    assert table(*TWO, Scheduler(batching="vllm-v1")) == [first, second]
+    second = [32] + [1] * 16 + [0] * 3 + [49, 1, 1]
+    without = Scheduler(batching="vllm-v1", prefix_cache=False)
+    assert table(*TWO, without) == [first, second]
+
+
+def test_a_victim_s_blocks_are_evicted_like_others():
+    """Eight blocks: 2 leaves with three full ones of its own, and 1 with three after that.
+
+    Prompts of 32 take two blocks each. In iteration 1 every request needs a third one: two are free,
+    so 2 leaves, whose two full blocks stay; 0 and 1 have the third, and 2 needs three in all.
+    """
+    rows = table([32, 32, 32], [8, 4, 3], 8, Scheduler(batching="vllm-v1", watermark=0.0))
+    # Two blocks are free or 2's until 1 is through after iteration 3; 2 computes one token again.
+    assert rows == [
+        [32, 1, 1, 1, 1, 1, 1, 1],
+        [32, 1, 1, 1, 0, 0, 0, 0],
+        [32, 0, 0, 0, 1, 1, 0, 0],
+    ]
+
+
+def test_vllm_v0_swaps_in_beside_decodes_and_before_prompts():
+    """Eight blocks, three requests at most; prompts of 32 take two blocks each.
+
+    In iteration 1 each needs a third block; two are free, so 2 goes to the host with both of its
+    blocks. 3, a prompt of two blocks, could come into iteration 2, but 2 is first, for which three
+    blocks are free when 1 is through. It joins the decode of iteration 4, and 3 comes after that.
+    """
+    scheduler = Scheduler(batching="vllm-v0", preemption="swap", watermark=0.0, max_seqs=3)
+    requests = make_requests(np.zeros(4), [32, 32, 32, 20], [8, 4, 3, 2])
+    instance = BatchingInstance("golden", requests, (Replica(kv_blocks=8),), NO_EDGES)
+    solution = serve(instance, scheduler)
+    assert table([32, 32, 32, 20], [8, 4, 3, 2], 8, scheduler) == [
+        [32, 1, 1, 1, 1, 0, 1, 1, 1],
+        [32, 1, 1, 1, 0, 0, 0, 0, 0],
+        [32, 0, 0, 0, 1, 0, 1, 0, 0],
+        [0, 0, 0, 0, 0, 20, 1, 0, 0],
+    ]
+    none = [0, 0]
+    assert solution.moved.tolist() == [none, [2, 1], none, none, [2, 1], *[none] * 4]
+
+
 def test_a_prefix_is_computed_once():
     shared = {"group": [0, 0], "shared": [64, 64], "extends": [64, 64]}
     one = Scheduler(max_seqs=1)

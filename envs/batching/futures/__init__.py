@@ -1,0 +1,1 @@
+"""What may still come, drawn anew: what is honest to plan with."""

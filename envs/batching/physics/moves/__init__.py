@@ -1,0 +1,1 @@
+"""Requests that give up what they hold for others."""
