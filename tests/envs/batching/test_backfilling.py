@@ -167,7 +167,7 @@ def test_it_is_a_rule_whose_logs_hold(name):
 
 @pytest.mark.compiled
 def test_it_helps_where_memory_is_short():
-    worlds = [GENERATORS["tight"](np.random.default_rng(k), "60") for k in range(5)]
+    worlds = [GENERATORS["tight"](np.random.default_rng(k), "60") for k in range(24)]
     cost = {
         name: np.mean([DOMAIN.baseline(name)(world).cost for world in worlds])
         for name in ("sarathi", "sjf", "urgency", "backfill", "backfill-sjf", "backfill-urgency")
