@@ -12,7 +12,7 @@ from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.cluster import is_decode
 from graphsched.envs.batching.physics.kv_blocks import blocks_for, make_room
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
-from graphsched.envs.batching.physics.moves.displace import PATIENCE_S, displaces
+from graphsched.envs.batching.physics.moves.displace import PATIENCE_S, claimant, displaces
 from graphsched.envs.batching.physics.rules.orders import order_changes
 from graphsched.envs.batching.physics.rules.tallies import tally_tokens
 from graphsched.envs.batching.physics.state import ADMIT, BUDGET
@@ -35,6 +35,8 @@ def _may_admit(cluster: Cluster, r: int) -> bool:
     full = rep.running >= slot.max_seqs or slot.batching == REQUEST_LEVEL
     if rep.queued == 0 or rep.hold or full:
         return False
+    if displaces(cluster) and claimant(cluster, r) >= 0:
+        return True
     if not cluster.agent[ADMIT] and not order_changes(cluster):
         head = head_of(cluster, r)
         return head >= 0 and fits(cluster, r, head)

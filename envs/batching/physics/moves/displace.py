@@ -37,14 +37,15 @@ def claimant(cluster: Cluster, r: int) -> int:
     Only where those that may leave hold enough.
     """
     slot, rep = cluster.slot[0], cluster.rep[r]
-    if rep.running < 2 or rep.queued == 0 or slot.clock < rep.refused_until:
+    if rep.running == 0 or rep.queued == 0 or slot.clock < rep.refused_until:
         return -1
-    best, least = -1, slot.claim
+    ahead = rep.begun - slot.clock if rep.planning else 0.0  # the iteration begins later than now
+    best, least = -1, slot.claim + ahead
     for k in range(rep.queued):
         i = cluster.queue[r, k]
         if cluster.req[i].left != rep.iteration:
             slack = urgency(cluster, r, i)
-            if 0.0 <= slack < least:
+            if ahead <= slack < least:
                 best, least = i, slack
     if best < 0 or fits(cluster, r, best):
         return -1
