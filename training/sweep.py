@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 KEPT = 3  # one of so many goes on
 FEWEST = 8  # settings that all go on: the table at the end
 ROUNDS = 4  # numbers of instances after which settings are dropped, each twice the one before
+TIMED = 8  # settings that tell how long one takes
 LEAST = 2  # instances, or nothing is told
 TINY = 1e-9
 
@@ -172,7 +173,8 @@ def sweep(
     until = began + 60.0 * minutes
     kinds_count = len(kinds.weights)
     first = max(LEAST, kinds_count, len(instances) // 2 ** (ROUNDS - 1))
-    pace = _pace(_Race(domain, baseline, settings[:1], instances, kinds, until), first)
+    sample = [settings[k] for k in np.linspace(0, len(settings) - 1, TIMED).astype(int)]
+    pace = _pace(_Race(domain, baseline, sample, instances, kinds, until))
     chosen = _drawn(settings, _affordable((until - wall_s()) / pace, first, len(instances)), seed)
     if len(chosen) < 2:
         raise InputError("--minutes", _too_short(minutes, len(settings)))
@@ -190,16 +192,20 @@ def _too_short(minutes: float, settings: int) -> str:
     return f"{minutes:g} are not enough to compare {settings} settings; {remedy}"
 
 
-def _pace(race: _Race, first: int) -> float:
-    """Seconds that the defaults take for an instance; the first of them may load what they need."""
+def _pace(race: _Race) -> float:
+    """Seconds that a setting takes for an instance, on average over some of them.
+
+    The defaults are judged twice: the first time may load what is needed.
+    """
+    race.judge(0, 0)
     spent = []
-    for i in range(min(first, len(race.instances))):
+    for s in range(len(race.settings)):
         began = wall_s()
-        race.judge(0, i)
+        race.judge(s, 0)
         spent.append(wall_s() - began)
         if wall_s() > race.until:
             break
-    return max(float(np.median(spent)), TINY)
+    return max(float(np.mean(spent)), TINY)
 
 
 def _affordable(judgements: float, first: int, instances: int) -> int:

@@ -190,6 +190,9 @@ SWEEPS = (
     Sweep("passes", (0, 64), lambda s: s.passes == 0 and _routes(s)),
     Sweep("doomed", (False, True), lambda s: s.batching == "sarathi" and s.order != "batchllm"),
     Sweep("watermark", (0.01, 0.05), lambda s: s.batching not in ("orca", "request-level")),
+    Sweep("displace", (1.0, 2.0, 4.0, 8.0), lambda s: s.displace > 0),
+    Sweep("claim", (0.5, 1.0, 2.0), lambda s: s.displace > 0),
+    Sweep("preemption", ("swap", "recompute"), lambda s: s.displace > 0),
     Sweep("alpha", (0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0), lambda s: s.router == "hexgen"),
     Sweep("load_window_s", (1.0, 3.0, 10.0, 30.0, 180.0), lambda s: s.router == "e2"),
     Sweep(

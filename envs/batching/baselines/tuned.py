@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Solver = Callable[[BatchingInstance], BatchingSolution]
 
 # Files of ``graphsched tune batching``: what they were tuned on, and the baseline.
-SEVERAL, ONE_REPLICA = ("hetero", "prefix-affinity"), ("tight", "backfill-edf")
+SEVERAL, ONE_REPLICA = ("hetero", "llf-affinity"), ("tight", "llf")
 
 
 def _solver(kind: str, name: str) -> Solver:

@@ -37,6 +37,7 @@ CHECKS = (
     states.check_forking,
     states.check_holding,
     solvers.check_toy_optimum,
+    solvers.check_knobs,
     solvers.check_improvers,
     solvers.check_symmetries,
     solvers.check_pictures,

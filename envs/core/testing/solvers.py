@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.testing.play import Cases
 
 SAMPLES = 64
+FEW = 8  # instances, where all would take long
 TIME_LIMIT_S = 0.3
 _FETCHES = re.compile(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 
@@ -65,6 +67,25 @@ def _finished(cases: Cases, instance: Instance, seed: int | None = None) -> tupl
     player = Player([0], cases.seed if seed is None else seed)
     episode = play(cases, sim, player, keep_blocks=False)[0]
     return episode.solution, episode.cost
+
+
+def check_knobs(cases: Cases) -> None:
+    """Defaults are what holds where nothing is said; every value of a knob gives a solution."""
+    domain, told = cases.domain, SolverOptions(seed=cases.seed, time_limit_s=TIME_LIMIT_S)
+    for name, baseline in domain.baselines.items():
+        refused = replace(told, settings={"no such knob": 0})
+        assert_refused(partial(domain.baseline, name, refused), f"an unknown knob of {name}")
+        if not baseline.knobs:
+            continue
+        defaults = replace(told, settings={n: k.default for n, k in baseline.knobs.items()})
+        for instance in cases.instances[:FEW]:
+            plain, same = (domain.baseline(name, t)(instance).to_json() for t in (told, defaults))
+            problem = f"{name}: the defaults of its knobs are not what holds without settings"
+            assert plain == same or baseline.is_anytime, problem
+        for settings in ({n: v} for n, k in baseline.knobs.items() for v in k.values):
+            instance = cases.instances[-1]
+            solution = domain.baseline(name, replace(told, settings=settings))(instance)
+            assert_solution(cases, instance, solution, domain.cost(instance, solution))
 
 
 def check_improvers(cases: Cases) -> None:

@@ -212,6 +212,17 @@ def test_batchllm_fills_batches_by_memory_and_computes_a_prefix_once() -> None:
     ]
 
 
+def test_batchllm_waits_for_no_prefix_that_is_not_kept() -> None:
+    """Without a cache both of a group begin at once."""
+    columns: dict[str, Any] = {"group": [0, 0], "shared": [64, 64], "extends": [64, 64]}
+    instance = shop([100, 100], [2, 2], **columns)
+    for kept, second in ((True, 1), (False, 0)):
+        solution = played(instance, order="batchllm", prefix_cache=kept)
+        entry = solution.entry[np.argsort(solution.entry[:, ENTRY.request])]
+        assert entry[:, ENTRY.iteration].tolist() == [0, second]
+        assert entry[1, ENTRY.found] == 64 * kept
+
+
 @pytest.mark.compiled
 @pytest.mark.parametrize("seed", range(4))
 def test_batchllm_computes_every_prefix_just_once(seed: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from graphsched.envs.core.domain import Symmetry
 from graphsched.envs.core.graph import features
+from graphsched.envs.core.knobs import Knob
 from graphsched.envs.core.registry import get_domain
 from graphsched.envs.core.testing import check_domain
 from graphsched.envs.core.testing.play import Cases
@@ -99,6 +100,14 @@ def test_wrong_results(change: Any, message: str) -> None:
 def test_claimed_costs_that_are_not_the_checkers() -> None:
     """Costs of the simulator and of the solution must agree."""
     assert_rejected(simulate(costs=lambda self: CrewSim.costs(self) + 1), "is")
+
+
+def test_knobs_whose_defaults_are_not_what_holds() -> None:
+    """The solver has another one where nothing is said."""
+    knobs = {"rank": Knob((0, 1, 2), default=0)}
+    wrong = replace(CREW.baselines["ranked"], knobs=knobs)
+    domain = replace(CREW, baselines={**CREW.baselines, "ranked": wrong})
+    assert_rejected(domain, "ranked: the defaults of its knobs")
 
 
 def test_graphs_that_are_never_released() -> None:

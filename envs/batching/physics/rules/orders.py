@@ -34,9 +34,12 @@ LAST = 1e12  # added to the key of what comes too late
 
 @kernel(entry=False)
 def _due(cluster: Cluster, i: int) -> float:
-    """When the next target of a request falls due: first token, then pace, and the deadline."""
+    """When the next target of a request falls due: first token, then pace, and the deadline.
+
+    A stage has to leave enough time for those that need it.
+    """
     one = cluster.req[i]
-    due = one.arrival + one.deadline
+    due = one.latest
     if one.made == 0:
         due = min(due, one.visible + one.ttft)
     else:
@@ -47,15 +50,11 @@ def _due(cluster: Cluster, i: int) -> float:
 @kernel(entry=False)
 def too_late(cluster: Cluster, r: int, i: int) -> bool:
     """Whether a queued request misses a target even if it is begun now, at the usual speed."""
-    slot, one = cluster.slot[0], cluster.req[i]
-    speed = cluster.rep[r].speed
-    found = BLOCK * found_blocks(cluster, r, i) / speed
-    first = one.first_token if one.made > 0 else slot.clock + one.prompt / speed - found
-    last = slot.clock + service_s(cluster, r, i) - found
-    late = first > one.visible + one.ttft or last > one.arrival + one.deadline
-    if one.made > 0:
-        late = late or last - first > one.tpot * (one.made + remaining(one) - 1)
-    return bool(late)
+    one = cluster.req[i]
+    if one.made > 0 and one.first_token > one.visible + one.ttft:
+        return True
+    found = BLOCK * found_blocks(cluster, r, i) / cluster.rep[r].speed
+    return bool(urgency(cluster, r, i) + found < 0.0)
 
 
 @kernel(entry=False)

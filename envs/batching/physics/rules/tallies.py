@@ -16,7 +16,7 @@ import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.options import BATCHLLM, VTC
-from graphsched.envs.batching.physics.kv_blocks import found_blocks
+from graphsched.envs.batching.physics.kv_blocks import found_blocks, shares
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def group_key(cluster: Cluster, r: int, i: int) -> float:
 @kernel(entry=False)
 def awaits_prefix(cluster: Cluster, r: int, i: int) -> bool:
     """By BatchLLM a prefix is computed once: whether one of the group is still at it."""
-    if cluster.slot[0].order != BATCHLLM:
+    if cluster.slot[0].order != BATCHLLM or not shares(cluster, i):
         return False
     one, rep = cluster.req[i], cluster.rep[r]
-    if one.peers < 0 or found_blocks(cluster, r, i) >= one.shared // BLOCK:
+    if found_blocks(cluster, r, i) >= one.shared // BLOCK:
         return False
     for k in range(rep.running):
         other = cluster.req[cluster.run[r, k]]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graphsched.training.paired import Estimate, Kinds
     from graphsched.training.sweep import Sweep
 
+SHOWN = 20  # rows of a table
 COUNT = 40  # instances of a generator: of fewer the best setting is a matter of luck
 
 
@@ -135,12 +136,14 @@ def _print(domain: Domain[Any, Any], name: str, found: Sweep) -> None:
             written(row.settings),
             [f"{row.mean_cost:.4g}", _difference(row.to_best), _difference(row.to_default)],
         )
-        for row in found.rows
+        for row in found.rows[:SHOWN]
     ]
     columns = ("settings", "mean cost", "to the best", "to the defaults")
     console = wide_console()
     for table in fitting_tables(title, columns, rows, console.width):
         console.print(table)
+    if len(found.rows) > SHOWN:
+        print(f"and {len(found.rows) - SHOWN} more, which are in the file")
 
 
 def _difference(estimate: Estimate) -> str:
