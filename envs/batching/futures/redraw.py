@@ -7,7 +7,7 @@ workflow comes with all of its stages, which are known once its first one is the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from graphsched.envs.batching.physics.cluster import cluster_at
 from graphsched.envs.batching.physics.loading import look_behind
 from graphsched.envs.batching.physics.state import FUTURE, REJECTED, SERVED, SPARE
 from graphsched.envs.core.kernels.jit import kernel
+from graphsched.envs.core.slots import SlotSim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.batching.physics.cluster import Cluster
     from graphsched.envs.batching.physics.state import State
-    from graphsched.envs.batching.simulator import BatchingSim
+    from graphsched.envs.core.sim import BatchSim
 
 DOUBT = 0.3  # standard deviation of the log of an output over what is predicted of it
 TRIES = 20
@@ -32,8 +33,9 @@ LAST = 64  # arrivals that the next ones are drawn from
 LEAST = 8  # of them; after fewer nothing is known of what will come
 
 
-def redraw(sim: BatchingSim, slots: Sequence[int], seeds: Sequence[int]) -> bool:
+def redraw(sim: BatchSim[Any, Any], slots: Sequence[int], seeds: Sequence[int]) -> bool:
     """Draw anew what decisions can't know yet; see `Domain.redraw`."""
+    assert isinstance(sim, SlotSim)
     for slot, seed in zip(slots, seeds, strict=True):
         redraw_slot(sim.state, slot, np.random.default_rng(seed))
     return True
@@ -63,7 +65,7 @@ def _come(cluster: Cluster, seen: int) -> int:
         for e in range(cluster.succ_ptr[i], cluster.succ_ptr[i + 1]):
             known = max(known, cluster.succ[e] + 1)
         i += 1
-    return known
+    return int(known)
 
 
 @kernel(entry=False)

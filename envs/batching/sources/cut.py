@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,11 @@ def fleet_of(words: str) -> tuple[Replica, ...]:
         if not match:
             problem = f"expected COUNTxGPU:MODEL:BLOCKS, such as 2xa100, found {word!r:.40}"
             raise InputError("--fleet", problem)
-        told = {"model": match[3], "kv_blocks": match[4] and int(match[4])}
-        kind = Replica(match[2], **{name: value for name, value in told.items() if value})
-        fleet += [kind] * int(match[1] or 1)
+        usual = Replica()
+        blocks = int(match[4]) if match[4] else usual.kv_blocks
+        fleet += [Replica(match[2], match[3] or usual.model, blocks)] * int(match[1] or 1)
+    if not fleet:
+        raise InputError("--fleet", f"expected a replica at least, found {words!r:.40}")
     return tuple(fleet)
 
 
@@ -116,7 +119,7 @@ def cut(words: Sequence[str]) -> int:
     starts = _starts(trace, options).tolist()
     files = {}
     for k, first in enumerate(starts):
-        part = within(options.trace, lambda first=first: part_of(trace, first, options))
+        part = within(options.trace, partial(part_of, trace, first, options))
         files[f"{k:04d}.json"] = json_text(part.to_json()).encode()
     replace_folder(options.out, files)
     sys.stdout.write(f"{options.out}: {len(files)} instances of {options.requests} requests\n")

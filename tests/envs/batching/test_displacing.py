@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from graphsched.envs.batching.simulator import BatchingSim
 NO_EDGES = np.zeros((2, 0), np.int64)
 CAND = [feature.name for feature in CANDIDATE]
 CTX = [feature.name for feature in CONTEXT]
-RULES = {"order": "urgency", "displace": 2.0, "preemption": "swap"}
+RULES: dict[str, Any] = {"order": "urgency", "displace": 2.0, "preemption": "swap"}
 
 
 def two(cards, pace=1.0, first=0.5, blocks=17):
