@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphsched.envs.batching.physics.cluster import Cluster
     from graphsched.envs.batching.physics.log import Log
 
-PATIENCE_S = 0.1  # after a no, nobody is asked for so long
+PATIENCE_S = 0.1  # after a no, or where nobody is in need, nobody is asked for so long
 
 
 @kernel(entry=False)
@@ -47,6 +47,8 @@ def claimant(cluster: Cluster, r: int) -> int:
             slack = urgency(cluster, r, i)
             if ahead <= slack < least:
                 best, least = i, slack
+    if best < 0:
+        rep.refused_until = slot.clock + PATIENCE_S  # nobody is in need
     if best < 0 or fits(cluster, r, best):
         return -1
     held = 0
