@@ -133,3 +133,13 @@ def test_who_is_told_no_is_asked_again_after_a_while(cards):
     assert len(asked) == 6  # until request 0 is through, 60 tokens and 0.74 s later
     assert (gaps >= 0.1).all()
     assert (gaps < 0.2).all()
+
+
+def test_bug_one_that_outgrew_the_memory_was_displaced_and_never_settled():
+    requests = make_requests(
+        [0.0, 0.0, 0.0], [115, 86, 70], [33, 37, 5], [79, 171, 111], ttft_s=np.full(3, 0.3)
+    )
+    instance = BatchingInstance("full", requests, (Replica(kv_blocks=6),), NO_EDGES)
+    rules = {"batching": "vllm-v0", "preemption": "swap", "displace": 0.01, "claim": 9.0}
+    solution = serve(instance, Scheduler(**rules, max_seqs=3, prefix_cache=False))  # type: ignore[arg-type]
+    assert DOMAIN.check(instance, solution) == []

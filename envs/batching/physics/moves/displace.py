@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from graphsched.envs.batching.physics.admission import fits, preempt, short_of
 from graphsched.envs.batching.physics.forecast import urgency
+from graphsched.envs.batching.physics.kv_blocks import blocks_for
 from graphsched.envs.batching.physics.state import PREEMPT
 from graphsched.envs.core.kernels.jit import kernel
 
@@ -60,9 +61,13 @@ def claimant(cluster: Cluster, r: int) -> int:
 
 @kernel(entry=False)
 def may_leave(cluster: Cluster, r: int, k: int) -> bool:
-    """Whether the k-th running request can be displaced: its first token is out, and it isn't new."""
-    one = cluster.req[cluster.run[r, k]]
-    return one.made > 0 and one.own > 0 and one.entered != cluster.rep[r].iteration
+    """Whether the k-th running request can be displaced: its first token is out, and it isn't new.
+
+    One that has outgrown the replica's memory would not come back.
+    """
+    one, rep = cluster.req[cluster.run[r, k]], cluster.rep[r]
+    comes_back = blocks_for(one.prompt + one.made) <= rep.blocks
+    return comes_back and one.made > 0 and one.own > 0 and one.entered != rep.iteration
 
 
 @kernel(entry=False)
