@@ -16,7 +16,6 @@ from graphsched.envs.batching.features import (
     SCHEMA,
     STAGE,
     TENANT,
-    columns,
     static_graph,
 )
 from graphsched.envs.batching.futures.redraw import redraw
@@ -42,6 +41,7 @@ from graphsched.envs.batching.physics.state import (
 )
 from graphsched.envs.batching.simulator import BatchingSim
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.graph import columns
 from graphsched.envs.core.gym.env import GraphSchedEnv
 from graphsched.envs.core.padded import PaddedGraph
 from graphsched.envs.core.sim import WAITING
