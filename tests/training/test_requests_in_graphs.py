@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 
+from graphsched.agents.bundles.export import encoder_onnx
 from graphsched.agents.learning.ppo import GraphPPO
 from graphsched.agents.learning.vec_env import BatchVecEnv
+from graphsched.agents.networks.encoder import GraphEncoder, collate
+from graphsched.agents.networks.packing import collate_arrays, encoder_inputs
 from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.options import BatchingOptions
 from graphsched.training.train import train
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from graphsched.envs.batching.instance import BatchingInstance
+    from graphsched.envs.core.graph import StaticGraph
 
 pytestmark = pytest.mark.compiled
 INSTANCES = "random:16"
@@ -26,6 +32,16 @@ INSTANCES = "random:16"
 
 def _draw(rng: np.random.Generator) -> BatchingInstance:
     return DOMAIN.generators["random"](rng, "16@20")
+
+
+def _graphs(window: int) -> list[StaticGraph]:
+    """Of a few decisions one after the other."""
+    sim, out = DOMAIN.simulator(1, BatchingOptions(graph_window=window)), []
+    sim.reset([0], [_draw(np.random.default_rng(3))], [0])
+    for _ in range(8):
+        out.append(sim.store.graph(int(sim.observe()["graph"][0])))
+        sim.step(np.zeros(1, np.int64))
+    return out
 
 
 def _rollout() -> GraphPPO:
@@ -71,6 +87,21 @@ def test_a_run_trains_on_them(tmp_path: Path) -> None:
     assert len(losses) >= 2
     assert np.isfinite(losses).all()
     assert result.steps >= 600
+
+
+def test_the_exported_encoder_embeds_them_as_torch_does() -> None:
+    """Graphs of several decisions, and those that hold no requests at all."""
+    torch.manual_seed(0)
+    encoder, schema = GraphEncoder(DOMAIN.schema, 8, layers=2), DOMAIN.schema
+    session = onnxruntime.InferenceSession(
+        encoder_onnx(encoder), providers=["CPUExecutionProvider"]
+    )
+    for graph in [*_graphs(window=8), *_graphs(window=0)]:
+        arrays = collate_arrays(schema, [graph])
+        (found,) = session.run(None, encoder_inputs(schema, arrays))
+        with torch.no_grad():
+            expected = encoder(collate(schema, [graph])).numpy()
+        np.testing.assert_allclose(found[arrays.rows], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_released_graphs_leave_the_store() -> None:
