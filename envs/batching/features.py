@@ -1,7 +1,8 @@
-"""What a policy sees: names, widths and units, and the static graph of the replicas.
+"""What a policy sees: names, widths and units, and graphs of replicas and requests.
 
-Columns of other kinds of decision are 0. Requests are seen as rows of the decision at hand; the
-static graph holds what is known from the start: the replicas, and the cluster that they form.
+Columns of other kinds of decision are 0. Requests are seen as rows of the decision at hand. The
+static graph holds what is known from the start: the replicas, and the cluster that they form. Where
+the option `graph_window` says so, the graph is made anew at each decision, with requests in it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from graphsched.envs.core.graph import (
 
 if TYPE_CHECKING:
     from graphsched.envs.batching.instance import BatchingInstance, Replica
+    from graphsched.envs.batching.view.window import Window
 
 CANDIDATE = features(
     # route: a replica for the arrival at hand; expectations are those of `forecast.expect`
@@ -139,13 +141,65 @@ CLUSTER = features(
     "replicas",  # log
     "unlikeness",  # standard deviation of the times of a usual prompt / their mean
 )
+REQUEST = features(  # one that is routed, queued or running
+    "prompt",  # log(1 + tokens) / 10
+    "output",  # log(1 + predicted tokens) / 10
+    "progress",  # tokens that are out / predicted output, capped at 4
+    "slack",  # on its replica, or where it has most, / 10 s, within -4..4
+    "age",  # time since it could first be routed / target of the first token, capped at 4
+    "stake",  # weight of it and of the stages that need it / mean of the requests, capped at 4
+    "blocks",  # KV blocks of its own and of its prefix that it relies on / all of its replica
+    "queued",  # 1 if it waits for its replica, with nothing in the host's memory
+    "running",  # 1 if it runs
+    "swapped",  # 1 if it waits for its replica, and its blocks are in the host's memory
+    "subject",  # 1 if it is the one that is routed, or that room is made for
+)
+STAGE = features(  # a request that can't be routed before others are served
+    "prompt",  # log(1 + tokens) / 10
+    "output",  # log(1 + predicted tokens) / 10
+    "stake",  # weight of it and of the stages that need it / mean of the requests, capped at 4
+    "left",  # stages of its workflow after it, capped at 4
+)
+PREFIX = features(  # a segment that requests end in
+    "cached",  # log(1 + tokens of its path) / 10, at the replica that has most
+    "spread",  # share of replicas that have blocks of the segment itself
+    "requests",  # log(1 + requests of the graph that end in it)
+)
+TENANT = features(
+    "requests",  # log(1 + requests of the graph)
+    "share",  # what it is entitled to / mean of the tenants in the graph, capped at 4
+    "served",  # log(1 + tokens served, over its share) / 10, which order `vtc` counts
+)
 CAND, RES, CTX = columns(CANDIDATE), columns(RESOURCE), columns(CONTEXT)
 NODE, WHOLE = columns(REPLICA), columns(CLUSTER)
+REQ, STG, PRE, TEN = columns(REQUEST), columns(STAGE), columns(PREFIX), columns(TENANT)
 SCHEMA = GraphSchema(
-    nodes=(NodeType("replica", REPLICA), NodeType("cluster", CLUSTER)),
-    edges=(EdgeType("part_of", "replica", "cluster"), EdgeType("has", "cluster", "replica")),
+    nodes=(
+        NodeType("replica", REPLICA),
+        NodeType("cluster", CLUSTER),
+        NodeType("request", REQUEST),
+        NodeType("stage", STAGE),
+        NodeType("prefix", PREFIX),
+        NodeType("tenant", TENANT),
+    ),
+    edges=(
+        EdgeType("part_of", "replica", "cluster"),
+        EdgeType("has", "cluster", "replica"),
+        EdgeType("runs_on", "request", "replica"),
+        EdgeType("runs", "replica", "request"),
+        EdgeType("waits_for", "request", "replica"),
+        EdgeType("keeps_waiting", "replica", "request"),
+        EdgeType("shares_prefix", "request", "prefix"),
+        EdgeType("shared_by", "prefix", "request"),
+        EdgeType("precedes", "request", "stage"),
+        EdgeType("follows", "stage", "request"),
+        EdgeType("stage_precedes", "stage", "stage"),
+        EdgeType("stage_follows", "stage", "stage"),
+        EdgeType("belongs_to", "request", "tenant"),
+        EdgeType("sent", "tenant", "request"),
+    ),
     candidate=CANDIDATE,
-    candidate_nodes=("replica",),
+    candidate_nodes=("replica", "request"),
     resource=RESOURCE,
     resource_node="replica",
     candidate_resources=("replica",),
@@ -162,7 +216,7 @@ def _times(replica: Replica) -> tuple[float, float]:
 
 
 def static_graph(instance: BatchingInstance) -> StaticGraph:
-    """The replicas, and the cluster that all of them belong to."""
+    """The replicas, and the cluster that all of them belong to; there are no requests."""
     prefill, decode = np.array([_times(replica) for replica in instance.replicas]).T
     memory = np.array([replica.kv_blocks for replica in instance.replicas], np.float64)
     size = len(instance.replicas)
@@ -175,7 +229,48 @@ def static_graph(instance: BatchingInstance) -> StaticGraph:
     cluster[0, WHOLE.unlikeness] = np.std(prefill) / np.mean(prefill)
     everyone = np.arange(size)
     one = np.zeros_like(everyone)
-    return StaticGraph(
-        nodes={"replica": replicas.astype(np.float32), "cluster": cluster.astype(np.float32)},
-        edges={"part_of": np.stack([everyone, one]), "has": np.stack([one, everyone])},
-    )
+    nodes = {n.name: np.zeros((0, len(n.features)), np.float32) for n in SCHEMA.nodes}
+    nodes |= {"replica": replicas.astype(np.float32), "cluster": cluster.astype(np.float32)}
+    edges = {edge.name: np.zeros((2, 0), np.int64) for edge in SCHEMA.edges}
+    edges |= {"part_of": np.stack([everyone, one]), "has": np.stack([one, everyone])}
+    return StaticGraph(nodes, edges)
+
+
+def with_window(graph: StaticGraph, window: Window) -> StaticGraph:
+    """The graph with these requests in place of those that it has."""
+    nodes = {
+        **{name: graph.nodes[name] for name in ("replica", "cluster")},
+        "request": window.requests,
+        "stage": window.stages,
+        "prefix": window.prefixes,
+        "tenant": window.tenants,
+    }
+    edges = {
+        **{name: graph.edges[name] for name in ("part_of", "has")},
+        "runs_on": window.runs_on,
+        "runs": window.runs_on[::-1],
+        "waits_for": window.waits_for,
+        "keeps_waiting": window.waits_for[::-1],
+        "shares_prefix": window.shares_prefix,
+        "shared_by": window.shares_prefix[::-1],
+        "precedes": window.precedes,
+        "follows": window.precedes[::-1],
+        "stage_precedes": window.stage_precedes,
+        "stage_follows": window.stage_precedes[::-1],
+        "belongs_to": window.belongs_to,
+        "sent": window.belongs_to[::-1],
+    }
+    return StaticGraph(nodes, edges)
+
+
+def most_in_window(instance: BatchingInstance, size: int) -> tuple[int, int]:
+    """Nodes and edges that requests bring into a graph at most; size: of the window."""
+    requests = instance.requests
+    if not (size := min(size, len(requests))):
+        return 0, 0
+    stages, edges = len(np.unique(instance.precedes[1])), instance.precedes.shape[1]
+    grouped = requests.group[requests.group >= 0]
+    prefixes = min(size, len(np.unique(grouped)))
+    tenants = min(size, len(np.unique(requests.tenant)))
+    links = 2 * size + min(size, len(grouped)) + edges  # a request has one replica and one tenant
+    return size + stages + prefixes + tenants, 2 * links

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.options import seen
 from graphsched.envs.core.parts.values import python_scalars
 
 KINDS = ("route", "admit", "budget", "preempt")
@@ -136,11 +137,14 @@ class BatchingOptions(Scheduler):
             leaves so that a queued request fits (``preempt``).
         window: queued requests offered at most, in the order of their keys.
         budget_every: iterations of a replica between decisions on its budget.
+        graph_window: requests that are nodes of the graph at each decision, at most; 0: the graph
+            holds the replicas alone and stays the same.
     """
 
     agent: str = "route+admit"
     window: int = 8
     budget_every: int = 32
+    graph_window: int = seen(0)
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
@@ -149,7 +153,7 @@ class BatchingOptions(Scheduler):
         if words != ["none"] and (len(set(words)) < len(words) or not set(words) <= set(KINDS)):
             expected = f"expected none, or some of {', '.join(KINDS)} joined by +"
             raise InputError("agent", f"{expected}, found {self.agent!r:.40}")
-        for name, least in (("window", 2), ("budget_every", 1)):
+        for name, least in (("window", 2), ("budget_every", 1), ("graph_window", 0)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= 1000:
                 raise InputError(name, f"expected a count in [{least}, 1000], found {value!r:.40}")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.batching.features import SCHEMA, static_graph
+from graphsched.envs.batching.features import (
+    SCHEMA,
+    most_in_window,
+    static_graph,
+    with_window,
+)
 from graphsched.envs.batching.instance import BatchingInstance, instance_from_json
 from graphsched.envs.batching.options import KINDS, BatchingOptions
 from graphsched.envs.batching.physics.kernel import begin, step
@@ -16,6 +22,7 @@ from graphsched.envs.batching.physics.replay import replay_slot
 from graphsched.envs.batching.physics.state import State
 from graphsched.envs.batching.solution import BatchingSolution
 from graphsched.envs.batching.view.rows import fill_rows
+from graphsched.envs.batching.view.window import look_around
 from graphsched.envs.core.arrays import empty, grown
 from graphsched.envs.core.graph import blank_obs, pointers
 from graphsched.envs.core.sim import DONE
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.core.arrays import Ints
     from graphsched.envs.core.graph import PackedObs, StaticGraph
-    from graphsched.envs.core.sim import StepResult
+    from graphsched.envs.core.sim import RowLimits, StepResult
 
 SILENT = empty_log(0, 0, 0)
 MIN_DECISIONS = 256
@@ -40,6 +47,7 @@ class BatchingSim(SlotSim[BatchingInstance, BatchingSolution, State]):
     Nothing is random: requests come from the instance, and rules that draw lots draw them by the
     request's number. So the seeds of `reset` are not used. The rewards of an episode add up to
     minus a tenth of its cost. A slot remembers its actions; its log is written by playing them again.
+    Where requests are in the graph, it is made anew when a decision is first observed.
     """
 
     def __init__(self, num_slots: int, options: BatchingOptions | None = None) -> None:
@@ -90,9 +98,32 @@ class BatchingSim(SlotSim[BatchingInstance, BatchingSolution, State]):
         outcome = (result.rewards, result.dones, result.elapsed)
         step(self.state, slots, actions, window, every, SILENT, *outcome)
 
+    def most_rows(self, instance: BatchingInstance) -> RowLimits:
+        """See `BatchSim.most_rows`."""
+        alone = super().most_rows(instance)
+        nodes, edges = most_in_window(instance, self.options.graph_window)
+        return replace(alone, nodes=alone.nodes + nodes, edges=alone.edges + edges)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore; graphs of requests are made again when they are asked for."""
+        super().load_state_dict(state)
+        self.state.slot["graphed"] = -1
+
+    def _renew_graphs(self, slots: Ints) -> None:
+        """Graphs of the present requests, in slots (N,) that have decided since theirs were made."""
+        row = self.state.slot
+        stale = row["graphed"][slots] != row["decisions"][slots]
+        for slot in slots[stale].tolist():
+            window = look_around(self.state, slot, self.options.graph_window)
+            graph = with_window(self.store.graph(int(self.graphs[slot, 0])), window)
+            self._put(slot, self._held(slot), np.array([self.store.add(graph)]))
+        row["graphed"][slots] = row["decisions"][slots]
+
     def observe(self) -> PackedObs:
         """One block per waiting slot; see `BatchSim.observe`."""
         state, slots = self.state, self._waiting_slots()
+        if self.options.graph_window:
+            self._renew_graphs(slots)
         candidate_ptr = pointers(state.slot["count"][slots])
         resource_ptr = pointers(state.slot["replicas"][slots])
         obs = blank_obs(SCHEMA, slots, candidate_ptr, resource_ptr)
@@ -101,6 +132,7 @@ class BatchingSim(SlotSim[BatchingInstance, BatchingSolution, State]):
         fill_rows(
             state,
             slots,
+            self.options.graph_window,
             self.first_row[slots, 0],
             candidate_ptr,
             resource_ptr,

@@ -7,7 +7,7 @@ workflow comes with all of its stages, which are known once its first one is the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from graphsched.envs.batching.physics.cluster import cluster_at
 from graphsched.envs.batching.physics.loading import look_behind
 from graphsched.envs.batching.physics.state import FUTURE, REJECTED, SERVED, SPARE
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.core.slots import SlotSim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +34,9 @@ LEAST = 8  # of them; after fewer nothing is known of what will come
 
 def redraw(sim: BatchSim[Any, Any], slots: Sequence[int], seeds: Sequence[int]) -> bool:
     """Draw anew what decisions can't know yet; see `Domain.redraw`."""
-    assert isinstance(sim, SlotSim)
+    state: State = cast("Any", sim).state  # also of one that something is wrapped around
     for slot, seed in zip(slots, seeds, strict=True):
-        redraw_slot(sim.state, slot, np.random.default_rng(seed))
+        redraw_slot(state, slot, np.random.default_rng(seed))
     return True
 
 

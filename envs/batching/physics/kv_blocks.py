@@ -137,20 +137,26 @@ def trim(cluster: Cluster, r: int, i: int, need: int) -> None:
 
 
 @kernel(entry=False)
+def path_blocks(cluster: Cluster, r: int, g: int) -> int:
+    """Blocks of the path to a segment, and of the segment, that a replica holds."""
+    bound = WHOLE
+    while g >= 0:
+        held = cluster.cached[r, g]
+        if held > 0:
+            return min(cluster.first[g] + held, bound)
+        bound = cluster.first[g]
+        g = cluster.parent[g]
+    return 0
+
+
+@kernel(entry=False)
 def found_blocks(cluster: Cluster, r: int, i: int) -> int:
     """Blocks of a request's path that a replica holds; one token is always computed."""
     one = cluster.req[i]
     if not shares(cluster, i) or one.status == SWAPPED:
         return 0
     most = min(max(one.shared, one.kept), one.prompt + one.made - 1) // BLOCK
-    g, bound = one.leaf, WHOLE
-    while g >= 0:
-        held = cluster.cached[r, g]
-        if held > 0:
-            return min(min(cluster.first[g] + held, bound), most)
-        bound = cluster.first[g]
-        g = cluster.parent[g]
-    return 0
+    return min(path_blocks(cluster, r, one.leaf), most)
 
 
 @kernel(entry=False)

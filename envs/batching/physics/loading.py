@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 NEVER = -(10**9)
 ROUNDING = 1e-9  # sums of times may be off by less
-_SAME = ("prompt", "output", "predicted", "group", "shared", "extends", "priority", "weight")
+_SAME = (
+    *("prompt", "output", "predicted", "group", "shared", "extends"),
+    *("tenant", "priority", "weight"),
+)
 _TIMES = {"arrival": "arrival_s", "ttft": "ttft_s", "tpot": "tpot_s", "deadline": "deadline_s"}
 
 
@@ -71,6 +74,7 @@ def load_slot(
     for name, value in {
         "requests": size,
         "replicas": len(instance.replicas),
+        "graphed": -1,
         "starvation": instance.starvation_s,
         "max_tokens": instance.max_tokens,
         "total_weight": float(requests.weight.sum()),

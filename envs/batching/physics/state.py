@@ -25,6 +25,7 @@ _SLOT = (
     "max_tokens",  # what Orca reserves
     "settled",  # requests served or rejected
     "decisions", "offer_first",
+    "graphed",  # decisions before the one that its graph is of, -1 for none, see `graph_window`
     "next_root",  # requests of no predecessor that have arrived
     "head", "tail",  # of the line of requests that wait for a replica
     "turn",  # of the round-robin router
@@ -42,7 +43,7 @@ _SLOT_FLOATS = (
     "aging", "alpha", "load_window", "displace", "claim",  # rules
 )
 _REQUEST = (
-    "prompt", "output", "predicted", "group", "shared", "extends", "priority",
+    "prompt", "output", "predicted", "group", "shared", "extends", "tenant", "priority",
     "blockers",  # predecessors that are not served
     "status",
     "home",  # replica

@@ -16,6 +16,7 @@ from graphsched.envs.batching.view.budgets import budget_rows
 from graphsched.envs.batching.view.routes import route_rows
 from graphsched.envs.batching.view.scales import CAP, NO_TARGET, first_target
 from graphsched.envs.batching.view.victims import victim_rows
+from graphsched.envs.batching.view.window import place_of
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -92,12 +93,13 @@ def _fill_candidates(cluster: Cluster, mean_speed: float, load: Floats, rows: Fl
 def fill_rows(
     state: State,
     slots: Ints,  # (N,)
+    window: int,  # requests in a graph at most
     first_row: Ints,  # (N,) node-table row of each slot's graph
     candidate_ptr: Ints,  # (N + 1,)
     resource_ptr: Ints,  # (N + 1,)
     context: NDArray[np.float32],  # out
     candidate: NDArray[np.float32],  # out
-    candidate_node: Ints,  # (C, 1) out
+    candidate_node: Ints,  # (C, 2) out
     candidate_resource: Ints,  # (C, 1) out
     resource: NDArray[np.float32],  # out
     resource_node: Ints,  # (R,) out
@@ -129,3 +131,6 @@ def fill_rows(
             if where >= 0:
                 candidate_node[row, 0] = first_row[k] + where
                 candidate_resource[row, 0] = where
+            place = place_of(cluster, c, window)
+            if place >= 0:  # after the replicas and their cluster
+                candidate_node[row, 1] = first_row[k] + slot.replicas + 1 + place

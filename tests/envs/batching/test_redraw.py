@@ -13,6 +13,7 @@ from graphsched.envs.batching.instance import Requests
 from graphsched.envs.batching.options import BatchingOptions
 from graphsched.envs.batching.physics.state import FUTURE, SERVED, SPARE
 from graphsched.envs.batching.simulator import BatchingSim
+from graphsched.eval.solvers.counting import Counter, CountingSim
 
 OPTIONS = BatchingOptions(agent="route+admit+preempt", order="urgency", displace=2.0)
 COPIES = 200
@@ -54,6 +55,16 @@ def test_outputs_are_drawn_around_what_is_predicted_until_they_are_longer_than_w
     assert logs.std() == pytest.approx(0.3, abs=0.02)
     done = np.flatnonzero(before["status"][:known] == SERVED)
     assert (state.req["output"][1:, done] == before["output"][done]).all()
+
+
+@pytest.mark.compiled
+def test_a_simulator_whose_decisions_are_counted_is_drawn_anew_alike():
+    """As `solve` and `eval` hand it over."""
+    sim, other = begun(world(), copies=1), begun(world(), copies=1)
+    redraw(sim, [1], [7])
+    redraw(CountingSim(other, Counter()), [1], [7])
+    assert (sim.state.req[1] == other.state.req[1]).all()
+    assert (sim.state.req[1] != sim.state.req[0]).any()
 
 
 @pytest.mark.compiled

@@ -113,7 +113,7 @@ def an_arrival(cards, **subject):
 def routed(scene):
     """Rows by replica, which are offered in the other order."""
     obs = scene.ask(ROUTE, [1, 0], subject=5, clock=11.6, tail=6, settled=1, loss=90.0)
-    assert obs["candidate_node"].tolist() == [[1], [0]]
+    assert obs["candidate_node"].tolist() == [[1, -1], [0, -1]]
     assert obs["candidate_resource"].tolist() == [[1], [0]]
     return obs["candidate"][1], obs["candidate"][0], obs
 
@@ -424,7 +424,8 @@ def test_an_admission_by_hand(cards):
     obs = scene.ask(ADMIT, [0, 1, 2, 3, -1], replica=1, clock=20.0, tail=7)
     for row, values in zip(obs["candidate"], [*ADMISSIONS, {"hold": 1.0}], strict=True):
         assert named(row, CANDIDATE) == about(CANDIDATE, **values)
-    assert obs["candidate_node"].tolist() == obs["candidate_resource"].tolist() == [[1]] * 5
+    assert obs["candidate_node"].tolist() == [[1, -1]] * 5
+    assert obs["candidate_resource"].tolist() == [[1]] * 5
     assert named(obs["context"][0], CONTEXT) == about(
         CONTEXT,
         candidates=log(5),
@@ -501,7 +502,7 @@ def test_a_budget_by_hand(cards):
     ]
     for row, values in zip(obs["candidate"], expected, strict=True):
         assert named(row, CANDIDATE) == about(CANDIDATE, **values)
-    assert obs["candidate_node"].tolist() == [[0]] * 5
+    assert obs["candidate_node"].tolist() == [[0, -1]] * 5
     assert named(obs["context"][0], CONTEXT) == about(
         CONTEXT,
         candidates=log(5),
@@ -661,6 +662,8 @@ def test_rows_of_several_slots_are_those_of_each():
         assert obs["context"][k].tolist() == own["context"][0].tolist()
         assert obs["candidate"][rows].tolist() == own["candidate"].tolist()
         assert obs["resource"][places].tolist() == own["resource"].tolist()
-        assert (obs["candidate_node"][rows] - starts[k]).tolist() == own["candidate_node"].tolist()
+        assert (obs["candidate_node"][rows] - [starts[k], 0]).tolist() == own[
+            "candidate_node"
+        ].tolist()
         assert (obs["resource_node"][places] - starts[k]).tolist() == own["resource_node"].tolist()
         assert obs["candidate_resource"][rows].tolist() == own["candidate_resource"].tolist()
