@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.batching.baselines import linear, rules, tuned
+from graphsched.envs.batching.baselines.pools import pools
 from graphsched.envs.batching.bench import measure
 from graphsched.envs.batching.bounds import cost, lower_bound
 from graphsched.envs.batching.checker import check
@@ -52,5 +53,5 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     perturb=perturb,
     cost_ratios=False,
     redraw=redraw,
-    commands={"cut": cut},
+    commands={"cut": cut, "pools": pools},
 )

@@ -8,15 +8,16 @@ import numpy as np
 
 from graphsched.envs.batching.checking.batches import TOLERANCE, check_batches
 from graphsched.envs.batching.checking.memory import check_finds, check_memory
-from graphsched.envs.batching.checking.stories import BLOCK, tell_all
-from graphsched.envs.batching.solution import SPAN
+from graphsched.envs.batching.checking.stories import BLOCK, clock_of, tell_all
+from graphsched.envs.batching.checking.transfers import check_transfers, reserved_blocks
+from graphsched.envs.batching.solution import ENTRY, OVER_LINK, SPAN, TRANSFER
 from graphsched.envs.core.domain import Violation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.batching.checking.stories import Story
-    from graphsched.envs.batching.instance import BatchingInstance
+    from graphsched.envs.batching.instance import BatchingInstance, Replica
     from graphsched.envs.batching.solution import BatchingSolution
 
     Floats = NDArray[np.float64]
@@ -43,14 +44,17 @@ def check(instance: BatchingInstance, solution: BatchingSolution) -> list[Violat
     out, stories = tell_all(instance, solution)
     if out:
         return out
-    times = _times(instance, solution, stories)
+    times = _times(instance, stories)
     out += _check_served(instance, solution, stories)
     out += _check_starts(instance, solution, stories, times)
+    clock = clock_of(instance, solution)
+    moves, reserved = check_transfers(instance, stories, clock)
     finds = check_finds(instance, stories)
-    out += finds
+    out += moves + finds
     for r in range(len(instance.replicas)):
         out += check_batches(instance, solution, stories, r)
-        out += check_memory(instance, solution, stories, r) if not finds else []
+        if not finds:
+            out += check_memory(instance, stories, reserved_blocks(reserved, clock, r), r)
     derived = _cost(instance, times)
     if not _close(derived, solution.cost):
         out.append(Violation("cost", f"claimed {solution.cost}, found {derived}"))
@@ -74,15 +78,20 @@ def _check_iterations(instance: BatchingInstance, solution: BatchingSolution) ->
 
 
 def _check_homes(instance: BatchingInstance, solution: BatchingSolution) -> list[Violation]:
-    """Everything of a request happens at its replica, in iterations that there are."""
+    """Everything of a request happens where it may be, in iterations that there are."""
     out = []
     counts = np.bincount(solution.replica, minlength=len(instance.replicas))
+    moved = np.zeros(len(instance.requests), bool)
+    moved[solution.transfer[:, TRANSFER.request]] = True
     for name in ("span", "entry", "leave"):
         rows = getattr(solution, name)
         request, replica, first = rows[:, : SPAN.iteration + 1].T  # alike in all three
         last = first + (rows[:, SPAN.length] - 1 if name == "span" else 0)
         beyond = counts[replica] + (name == "leave")  # may leave when nothing else goes on
-        wrong = (solution.home[request] != replica) | (first < 0) | (last >= beyond)
+        if name == "entry":  # and be elsewhere before anything does
+            beyond += rows[:, ENTRY.how] == OVER_LINK
+        wrong = (solution.home[request] != replica) & ~moved[request]
+        wrong |= (first < 0) | (last >= beyond)
         if name == "span":
             wrong |= (rows[:, SPAN.length] < 1) | (rows[:, SPAN.tokens] < 1)
         for row in rows[wrong][:3].tolist():
@@ -90,20 +99,26 @@ def _check_homes(instance: BatchingInstance, solution: BatchingSolution) -> list
     return out
 
 
-def _times(instance: BatchingInstance, solution: BatchingSolution, stories: list[Story]) -> Times:
+def _times(instance: BatchingInstance, stories: list[Story]) -> Times:
     requests = instance.requests
-    ends = [solution.end_s[solution.replica == r] for r in range(len(instance.replicas))]
-    first, last = np.full(len(requests), np.inf), np.full(len(requests), np.inf)
+    first = np.array([story.first_s for story in stories])
+    last = np.full(len(requests), np.inf)
     for i, story in enumerate(stories):
-        if story.made:
-            first[i] = ends[solution.home[i]][story.first]
         if story.made == requests.output[i]:
-            last[i] = ends[solution.home[i]][story.last]
+            last[i] = story.last_s
     visible = np.array(requests.arrival_s)
     before, after = instance.precedes
     visible[after] = -np.inf
     np.maximum.at(visible, after, last[before])
     return Times(visible, first, last)
+
+
+def _reach(instance: BatchingInstance, replica: Replica) -> int:
+    """KV blocks that a prompt may take for a replica to compute it and somebody to go on with it."""
+    if replica.role != "prefill":
+        return replica.kv_blocks if replica.role == "both" else 0
+    others = [o for o in instance.replicas if o.model == replica.model and o.role != "prefill"]
+    return min(replica.kv_blocks, max(other.kv_blocks for other in others))
 
 
 def _check_served(
@@ -112,7 +127,7 @@ def _check_served(
     """All requests are served, but those that can't be."""
     requests, out = instance.requests, []
     lost = np.zeros(len(requests), bool)
-    most = max(replica.kv_blocks for replica in instance.replicas)
+    most = max(_reach(instance, replica) for replica in instance.replicas)
     before: dict[int, list[int]] = {}
     for a, z in instance.precedes.T.tolist():
         before.setdefault(z, []).append(a)
@@ -124,7 +139,7 @@ def _check_served(
             continue
         if solution.home[i] < 0 and hopeless:
             continue
-        home = instance.replicas[int(solution.home[i])]
+        home = instance.replicas[story.replicas[-1][0]]
         held = int(requests.prompt[i]) + story.made
         if not (solution.home[i] >= 0 and story.failed and held > BLOCK * home.kv_blocks):
             problem = f"request {i} has {story.made} of {requests.output[i]} tokens"

@@ -407,6 +407,25 @@ def tree(rng: Generator, size: str = "") -> BatchingInstance:
     return BatchingInstance(f"tree-{n}@{rate:g}", requests, fleet, NO_EDGES, prefixes=segments)
 
 
+def pools(rng: Generator, size: str = "") -> BatchingInstance:
+    """Chats with tight targets on four equal replicas, two for prompts and two that decode."""
+    n, rate = parse_size(size, 40, 16.0)
+    prompt = lognormal(rng, n, 1000.0, 0.8, 32, 3000)
+    output = lognormal(rng, n, 200.0, 0.7, 2, 800)
+    requests = make_requests(
+        poisson(rng, n, rate),
+        prompt,
+        output,
+        predictions(rng, output),
+        priority=rng.integers(0, 2, n),
+        ttft_s=np.full(n, 0.6),
+        tpot_s=np.full(n, 0.025),
+    )
+    roles = ("prefill", "prefill", "decode", "decode")
+    fleet = tuple(Replica(kv_blocks=1500, role=role) for role in roles)
+    return BatchingInstance(f"pools-{n}@{rate:g}", requests, fleet, NO_EDGES)
+
+
 GENERATORS: dict[str, Callable[[Generator, str], BatchingInstance]] = {
     "toy": toy,
     "random": _plain(poisson, "random"),
@@ -418,4 +437,5 @@ GENERATORS: dict[str, Callable[[Generator, str], BatchingInstance]] = {
     "tenants": tenants,
     "mixed": mixed,
     "tree": tree,
+    "pools": pools,
 }

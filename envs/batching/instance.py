@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphsched.envs.batching.hardware.catalogue import BLOCK
-from graphsched.envs.batching.hardware.iteration_time import linear_table
+from graphsched.envs.batching.hardware.iteration_time import HOP_LATENCY_S, linear_table
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.documents import (
     check_head,
@@ -39,6 +39,8 @@ MAX_REQUESTS = 10**6
 MAX_SEGMENTS = 2 * MAX_REQUESTS  # of prefixes
 MAX_SHARE = 1e6
 NO_GROUP = -1
+ROLES = ("both", "prefill", "decode")  # of replicas
+LINK_BANDWIDTH = 25e9  # B/s, of a network adapter of 200 Gbit/s
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Replica:
         kv_blocks: KV blocks of 16 tokens.
         tp: GPUs that share it (tensor parallelism).
         imbalance: load of the busiest expert over the mean (mixtures of experts).
+        role: what it computes: ``prefill`` prompts and their first tokens, which others go on from,
+            ``decode`` what others have begun, or ``both``.
     """
 
     gpu: str = "a100"
@@ -58,6 +62,7 @@ class Replica:
     kv_blocks: int = 30_208
     tp: int = 1
     imbalance: float = 1.0
+    role: str = "both"
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
@@ -70,6 +75,9 @@ class Replica:
         if type(self.imbalance) not in (int, float) or not 1 <= self.imbalance <= 64:
             problem = f"expected a number in [1, 64], found {self.imbalance!r:.40}"
             raise InputError("replica.imbalance", problem)
+        if self.role not in ROLES:
+            problem = f"not one of {', '.join(ROLES)}: {self.role!r:.40}"
+            raise InputError("replica.role", problem)
         linear_table(self.gpu, self.model, self.tp, float(self.imbalance))
 
 
@@ -263,6 +271,8 @@ class BatchingInstance:
         prefixes: the tree that the requests' groups are segments of; of no branches if None.
         shares: (T,) float64 > 0, what each tenant is entitled to, in proportion; of none, all the
             same. There is one for every tenant that requests name.
+        link_bandwidth: B/s, of each replica's link to the others, over which keys and values move.
+        link_latency_s: of a transfer.
     """
 
     name: str
@@ -273,6 +283,8 @@ class BatchingInstance:
     max_tokens: int = 4096
     prefixes: Prefixes = None  # type: ignore[assignment]  # never after `__post_init__`
     shares: Floats = ()  # type: ignore[assignment]  # an array after `__post_init__`
+    link_bandwidth: float = LINK_BANDWIDTH
+    link_latency_s: float = HOP_LATENCY_S
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
@@ -304,6 +316,12 @@ class BatchingInstance:
         elif len(self.prefixes) < groups:
             problem = f"expected {groups} at least, as requests name them"
             raise InputError("prefixes", f"{problem}, found {len(self.prefixes)}")
+        for name, least in (("link_bandwidth", 1.0), ("link_latency_s", 0.0)):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not least <= value <= 1e15:
+                problem = f"expected a number in [{least:g}, 1e15], found {value!r:.40}"
+                raise InputError(name, problem)
+        _check_pools(self.replicas)
 
         object.__setattr__(self, "shares", _shares(self.shares, self.requests.tenant))
 
@@ -318,6 +336,8 @@ class BatchingInstance:
             "replicas": [dict(vars(replica)) for replica in self.replicas],
             "starvation_s": self.starvation_s,
             "max_tokens": self.max_tokens,
+            "link_bandwidth": self.link_bandwidth,
+            "link_latency_s": self.link_latency_s,
             "precedes": self.precedes.tolist(),
             "prefixes": {
                 "parent": self.prefixes.parent.tolist(),
@@ -349,6 +369,17 @@ def _shares(values: Any, tenant: Ints) -> Floats:
     return out
 
 
+def _check_pools(replicas: tuple[Replica, ...]) -> None:
+    """Somebody computes prompts, and somebody of the same model goes on from each of these."""
+    if all(replica.role == "decode" for replica in replicas):
+        raise InputError("replicas", "expected one at least that computes prompts")
+    for r, replica in enumerate(replicas):
+        others = (o for o in replicas if o.model == replica.model and o.role != "prefill")
+        if not any(others):
+            expected = f"expected one at least of {replica.model} that decodes, for replica {r}"
+            raise InputError("replicas", expected)
+
+
 def _plain(values: NDArray[Any]) -> list[Any]:
     if values.dtype.kind == "f":
         return [v if np.isfinite(v) else None for v in values.tolist()]
@@ -359,7 +390,8 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
     """Inverse of `BatchingInstance.to_json`; raises InputError naming the field."""
     needed = ("name", "requests", "replicas", "precedes", "starvation_s", "max_tokens")
-    check_head(document, "batching", needed, ("prefixes", "shares"), what="instance")
+    optional = ("prefixes", "shares", "link_bandwidth", "link_latency_s")
+    check_head(document, "batching", needed, optional, what="instance")
     names = [f.name for f in fields(Requests)]
     rows = read_entries(document["requests"], "requests", names)
     replicas = read_list(document["replicas"], "replicas", "replicas")
@@ -374,6 +406,10 @@ def instance_from_json(document: Mapping[str, Any]) -> BatchingInstance:
         max_tokens=document["max_tokens"],
         prefixes=_prefixes(document["prefixes"]) if known else roots(requests.num_groups),
         shares=np.array(number_row(document.get("shares", []), "shares")),
+        link_bandwidth=read_number(
+            document.get("link_bandwidth", LINK_BANDWIDTH), "link_bandwidth"
+        ),
+        link_latency_s=read_number(document.get("link_latency_s", HOP_LATENCY_S), "link_latency_s"),
     )
 
 
@@ -390,7 +426,7 @@ def _prefixes(document: Any) -> Prefixes:
 
 def _replica(document: Any, where: str) -> Replica:
     check_names(document, (), [f.name for f in fields(Replica)], f"{where}.")
-    for name in ("gpu", "model"):
+    for name in ("gpu", "model", "role"):
         read_name(document.get(name, ""), f"{where}.{name}")
     return Replica(**document)
 

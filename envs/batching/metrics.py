@@ -9,7 +9,7 @@ import numpy as np
 from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.physics.slo import MARGIN
 from graphsched.envs.batching.physics.timeline import Timeline, timeline
-from graphsched.envs.batching.solution import SPAN
+from graphsched.envs.batching.solution import LEAVE, LINKS_OUT, SPAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def metrics(instance: BatchingInstance, solution: BatchingSolution) -> dict[str,
     mean gap, ``normalised latency`` its time by output token. ``fairness`` is Jain's index over
     tenants of mean service rate (tokens by second in the system); ``max slowdown`` is the worst
     ratio of latency to the least latency by output token. ``KV use %`` is of blocks in use by
-    running requests, over time.
+    running requests, over time; ``moves`` are those of running requests to other replicas.
     """
     requests, times = instance.requests, timeline(instance, solution)
     served = np.isfinite(times.last)
@@ -65,7 +65,9 @@ def metrics(instance: BatchingInstance, solution: BatchingSolution) -> dict[str,
     least = max(float(np.min(normalised, initial=np.inf)), 1e-9)
     out["max slowdown"] = float(np.max(normalised / least)) if len(latency) else 0.0
     out["KV use %"] = _kv_use(instance, solution, span)
-    out["preemptions"] = float(len(solution.leave))
+    moves = int((solution.leave[:, LEAVE.why] == LINKS_OUT).sum())
+    out["preemptions"] = float(len(solution.leave) - moves)
+    out["moves"] = float(moves)
     out["rejected"] = float((~served).sum())
     return out
 
@@ -94,10 +96,11 @@ def _kv_use(instance: BatchingInstance, solution: BatchingSolution, span: float)
     ends = [solution.end_s[solution.replica == r] for r in range(len(instance.replicas))]
     held = 0.0
     tokens: dict[int, int] = {}
-    entries = {(i, k): found for i, _, k, found, *_ in solution.entry.tolist()}
-    order = np.lexsort((solution.span[:, SPAN.iteration], solution.span[:, SPAN.request]))
+    entries = {(i, r, k): found for i, r, k, found, *_ in solution.entry.tolist()}
+    begins = np.array([starts[r][k] for _, r, k, *_ in solution.span.tolist()])
+    order = np.lexsort((begins, solution.span[:, SPAN.request]))
     for i, r, k, count, each in solution.span[order].tolist():
-        tokens[i] = entries.get((i, k), tokens.get(i, 0))
+        tokens[i] = entries.get((i, r, k), tokens.get(i, 0))
         held += (tokens[i] + 0.5 * each * count) * float(ends[r][k + count - 1] - starts[r][k])
         tokens[i] += each * count
     room = BLOCK * sum(replica.kv_blocks for replica in instance.replicas)

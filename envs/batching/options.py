@@ -69,6 +69,11 @@ class Scheduler:
             not fit, but can still be in time, to make room for it; it goes on later, as
             ``preemption`` says. 0: never.
         claim: seconds of slack from which on a queued request claims that room.
+        migration: whether running requests move between replicas, as of Llumnix (Sun et al. 2024):
+            from the one of least freeness to the one of most, while they decode.
+        migrate_every: iterations of a replica between looks at all of them.
+        migrate_below: freeness, in KV blocks by running request, below which one is left.
+        migrate_margin: by how much more the other one has to have.
     """
 
     batching: str = "sarathi"
@@ -86,6 +91,10 @@ class Scheduler:
     prefix_cache: bool = True
     displace: float = 0.0
     claim: float = 1.0
+    migration: bool = False
+    migrate_every: int = 16
+    migrate_below: float = -3.0
+    migrate_margin: float = 6.0
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the field."""
@@ -104,6 +113,7 @@ class Scheduler:
             ("budget", 0, 10**6),
             ("max_seqs", 1, 4096),
             ("passes", 0, 10**6),
+            ("migrate_every", 1, 10**6),
         ):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
@@ -121,10 +131,15 @@ class Scheduler:
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value <= limit:
                 raise InputError(name, f"expected a number in [0, {limit:g}], found {value!r:.40}")
-        for name in ("prefix_cache", "doomed"):
+        for name, lowest in (("migrate_below", -1e6), ("migrate_margin", 0.0)):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not lowest <= value <= 1e6:
+                expected = f"expected a number in [{lowest:g}, 1e+06]"
+                raise InputError(name, f"{expected}, found {value!r:.40}")
+        for name in ("prefix_cache", "doomed", "migration"):
             if type(getattr(self, name)) is not bool:
-                found = f"{getattr(self, name)!r:.40}"
-                raise InputError(name, f"expected true or false: {found}")
+                problem = f"expected true or false: {getattr(self, name)!r:.40}"
+                raise InputError(name, problem)
 
 
 @dataclass(frozen=True)

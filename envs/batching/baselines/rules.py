@@ -68,6 +68,14 @@ SCHEDULERS = {
         Scheduler(router="hexgen", order="urgency"),
         "speed against load, then least slack (HexGen-Text2SQL, alpha 0.5)",
     ),
+    "llumnix": (
+        Scheduler(router="llumnix", order="priority", migration=True),
+        "most freeness, priorities, live migration (Sun et al. 2024)",
+    ),
+    "distserve": (
+        Scheduler(batching="vllm-v0"),
+        "pools for prompts and decodes, where replicas have roles (Zhong et al. 2024)",
+    ),
     "backfill": (
         Scheduler(passes=PASSES),
         "first come, first served, past what does not fit (EASY backfilling, bounded)",
@@ -127,7 +135,7 @@ ROUTES = {
         _OF_ROUTERS.get(name, f"router {name}, Sarathi on each replica"),
     )
     for name in ROUTERS
-    if name not in ("hexgen", "least-prefill")
+    if name not in ("hexgen", "least-prefill", "llumnix")
 }
 
 

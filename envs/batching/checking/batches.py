@@ -49,8 +49,7 @@ def check_batches(
     so that an error in `batch_s` shows.
     """
     mine = solution.replica == r
-    stories = [story for i, story in enumerate(stories) if solution.home[i] == r]
-    batch, moved = _batches(stories, int(mine.sum())), solution.moved[mine]
+    batch, moved = _batches(stories, int(mine.sum()), r), solution.moved[mine]
     replica = instance.replicas[r]
     expected = _times(replica, batch)
     expected += moved[:, MOVED.blocks] * swap_block_s(replica.gpu, replica.model, replica.tp)
@@ -65,10 +64,10 @@ def check_batches(
     return out + _check_moves(stories, moved, r)
 
 
-def _batches(stories: list[Story], length: int) -> Batch:
-    runs = [run for story in stories for run in story.runs]
+def _batches(stories: list[Story], length: int, r: int) -> Batch:
+    runs = [run for story in stories for run in story.runs if run.replica == r]
     rows = np.array(runs, np.int64).reshape(-1, len(Run._fields))
-    _, first, count, tokens, before, decode, _ = rows.T
+    _, _, first, count, tokens, before, decode, _ = rows.T
     each, prompt = decode > 0, decode == 0
     k, c, b = first[each], count[each], before[each]
     # A decode that begins in iteration k with b tokens there reads b - k + j of them in iteration j.
@@ -108,8 +107,13 @@ def _times(replica: Replica, batch: Batch) -> Floats:
 
 def _check_moves(stories: list[Story], moved: Ints, r: int) -> list[Violation]:
     """Blocks and copies of each iteration are those of the requests that are swapped in it."""
-    swaps = [swap for story in stories for swap in story.swaps if swap.iteration < len(moved)]
-    _, at, blocks = np.array(swaps, np.int64).reshape(-1, len(Swap._fields)).T
+    swaps = [
+        swap
+        for story in stories
+        for swap in story.swaps
+        if swap.replica == r and swap.iteration < len(moved)
+    ]
+    _, _, at, blocks = np.array(swaps, np.int64).reshape(-1, len(Swap._fields)).T
     out = []
     for column, expected, what in (
         (MOVED.copies, np.bincount(at, minlength=len(moved)), "copies {} times"),

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from graphsched.envs.batching.checking.stories import Story
     from graphsched.envs.batching.instance import BatchingInstance
-    from graphsched.envs.batching.solution import BatchingSolution
 
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
@@ -42,8 +41,8 @@ class Spells(NamedTuple):
 class Tables(NamedTuple):
     """Stays and runs of a replica's requests as arrays."""
 
-    stay: Ints  # (S, 7) columns of `Stay`
-    run: Ints  # (Q, 7) columns of `Run`
+    stay: Ints  # (S, 8) columns of `Stay`
+    run: Ints  # (Q, 8) columns of `Run`
     stay_of: Ints  # (Q,) row of each run's stay
     away: Ints  # (A, 4): request, kept blocks, first iteration in the host's memory, the one of return
 
@@ -55,20 +54,25 @@ def check_finds(instance: BatchingInstance, stories: list[Story]) -> list[Violat
         shared = int(requests.shared[i]) if requests.group[i] >= 0 else 0
         for stay in story.stays:
             most = max(shared, stay.most)
-            if not stay.swapped and (stay.found % BLOCK or stay.found > most):
+            if not stay.brought and (stay.found % BLOCK or stay.found > most):
                 problem = f"request {i} finds {stay.found} tokens, not its prefix"
                 out.append(Violation("prefix", problem))
     return out
 
 
 def check_memory(
-    instance: BatchingInstance, solution: BatchingSolution, stories: list[Story], r: int
+    instance: BatchingInstance, stories: list[Story], reserved: Ints, r: int
 ) -> list[Violation]:
-    """What is found was computed before, and what is held and kept fits."""
-    length = int((solution.replica == r).sum())
-    tables = _tables([s for i, s in enumerate(stories) if solution.home[i] == r])
-    if not len(tables.stay):
-        return []
+    """What is found was computed before, and what is held, kept and reserved fits.
+
+    Args:
+        instance: of the log.
+        stories: of all requests.
+        reserved: (L,) blocks for requests that are on their way to replica r, by iteration.
+        r: the replica.
+    """
+    length = len(reserved)
+    tables = _tables(stories, r)
     requests = instance.requests
     common = np.where(requests.group >= 0, requests.extends // BLOCK, 0)
     private = _returns(tables, common)
@@ -79,7 +83,7 @@ def check_memory(
         Violation("prefix", f"request {i} finds block {m} of its path, which nobody has computed")
         for i, m in unknown
     ]
-    total = own + kept
+    total = own + kept + reserved
     if (over := np.flatnonzero(total > instance.replicas[r].kv_blocks)).size:
         j, blocks = int(over[0]), instance.replicas[r].kv_blocks
         problem = f"iteration {j} of replica {r} holds {total[j]} KV blocks of {blocks}"
@@ -87,17 +91,26 @@ def check_memory(
     return out
 
 
-def _tables(stories: list[Story]) -> Tables:
-    stays = [stay for story in stories for stay in story.stays]
-    runs = [run for story in stories for run in story.runs]
-    first = np.cumsum([0] + [len(story.stays) for story in stories])
-    rows = [int(first[s]) + run.stay for s, story in enumerate(stories) for run in story.runs]
-    away = [
-        (old.request, old.kept, old.end, new.begin)
-        for story in stories
-        for old, new in pairwise(story.stays)
-        if old.kept >= 0 and new.swapped
-    ]
+def _tables(stories: list[Story], r: int) -> Tables:
+    stays: list[Stay] = []
+    runs: list[Run] = []
+    rows: list[int] = []
+    away: list[tuple[int, int, int, int]] = []
+    for story in stories:
+        place = {}
+        for k, stay in enumerate(story.stays):
+            if stay.replica == r:
+                place[k] = len(stays)
+                stays.append(stay)
+        for run in story.runs:
+            if run.replica == r:
+                runs.append(run)
+                rows.append(place[run.stay])
+        away += [
+            (old.request, old.kept, old.end, new.begin)
+            for old, new in pairwise(story.stays)
+            if old.replica == r and old.kept >= 0 and new.brought
+        ]
     return Tables(
         np.array(stays, np.int64).reshape(-1, len(Stay._fields)),
         np.array(runs, np.int64).reshape(-1, len(Run._fields)),
@@ -108,9 +121,9 @@ def _tables(stories: list[Story]) -> Tables:
 
 def _returns(tables: Tables, common: Ints) -> Bools:
     """(N,) whether a request finds more than its path, which only it can have computed."""
-    request, _, _, found, swapped, *_ = tables.stay.T
+    request, _, _, _, found, brought, *_ = tables.stay.T
     out = np.zeros(len(common), bool)
-    out[request[(swapped == 0) & (found // BLOCK > common[request])]] = True
+    out[request[(brought == 0) & (found // BLOCK > common[request])]] = True
     return out
 
 
@@ -126,9 +139,9 @@ def _held(tables: Tables, limit: Ints, length: int) -> tuple[Ints, Spells]:
     A block is its request's own from the iteration in which it gets its first token; one of the
     path it becomes when it is full, and on entry.
     """
-    request, begin, end, found, swapped, *_ = tables.stay.T
-    who, first, _, tokens, before, *_ = tables.run.T
-    after = before + tables.run[:, 2] * tokens
+    request, _, begin, end, found, brought, *_ = tables.stay.T
+    who, _, first, count, tokens, before, *_ = tables.run.T
+    after = before + count * tokens
     ends = end[tables.stay_of]
     own = np.zeros(length + 1, np.int64)
     row, m = _spread(-(-after // BLOCK) - -(-before // BLOCK))
@@ -138,10 +151,10 @@ def _held(tables: Tables, limit: Ints, length: int) -> tuple[Ints, Spells]:
     m += (before // BLOCK)[row]
     full = first[row] + -(-(BLOCK * (m + 1) - before[row]) // tokens[row]) - 1
     computed = _Part(who[row], m, full, ends[row])
-    _add(own, begin, end, swapped * -(-found // BLOCK))
+    _add(own, begin, end, brought * -(-found // BLOCK))
     row, m = _spread(found // BLOCK)
     entered = _Part(request[row], m, begin[row], end[row])
-    back = swapped[row] > 0
+    back = brought[row] > 0
     path = computed.block < limit[computed.request]
     _add(own, computed.begin[path], computed.end[path], -1)
     returned = back & (m < limit[entered.request])

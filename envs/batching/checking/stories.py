@@ -5,23 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from graphsched.envs.batching.checking.visits import (
+    ENTERS,
+    LEAVES,
+    Elsewhere,
+    events_of,
+    transfers_of,
+    visits_of,
+)
+from graphsched.envs.batching.solution import (
+    ARRIVED,
+    FAILS,
+    FROM_HOST,
+    LINKS_OUT,
+    OVER_LINK,
+    SWAPS_OUT,
+)
 from graphsched.envs.core.domain import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from numpy.typing import NDArray
 
+    from graphsched.envs.batching.checking.visits import Transfer, Visit
     from graphsched.envs.batching.instance import BatchingInstance
     from graphsched.envs.batching.solution import BatchingSolution
 
-BLOCK = 16
-SWAPPED_OUT, FAILED = 1, 2
-LEAVES, ENTERS, COMPUTES = range(3)  # of a request at an iteration, in this order
+    Floats = NDArray[np.float64]
+
+BLOCK, TOLERANCE = 16, 1e-6
 
 
 class Run(NamedTuple):
     """Iterations in each of which a request computes as many tokens."""
 
     request: int
+    replica: int
     iteration: int  # the first
     length: int
     tokens: int  # in each
@@ -34,10 +54,11 @@ class Stay(NamedTuple):
     """A request in the batch of its replica."""
 
     request: int
+    replica: int
     begin: int  # iteration of entry
-    end: int  # the one after the last
-    found: int  # tokens there on entry, found in the cache or come back from the host
-    swapped: int  # whether they have come back
+    end: int  # the one after the last to whose end it holds its blocks
+    found: int  # tokens there on entry, found in the cache or come from elsewhere
+    brought: int  # whether they have come from elsewhere
     most: int  # tokens that it had computed there before
     kept: int  # blocks that did not move to the host when it left by swapping, else -1
 
@@ -46,6 +67,7 @@ class Swap(NamedTuple):
     """Blocks of a request that go to the host's memory or come back, in an iteration."""
 
     request: int
+    replica: int
     iteration: int
     blocks: int
 
@@ -56,22 +78,42 @@ class Story:
 
     Attributes:
         runs, stays, swaps: in order.
-        first, last: iterations at whose end its first token came out, and its latest.
+        first_s, last_s: when its first token came out, and its latest.
         made: tokens that came out.
         failed: whether it was given up.
+        transfers: in order.
+        replicas: one after the other; of each but the first, the iteration that it enters.
+        lefts: tokens that it had when it left each but the last, and when nothing of it was under
+            way any more, s.
     """
 
     runs: list[Run] = field(default_factory=list)
     stays: list[Stay] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
-    first: int = -1
-    last: int = -1
+    first_s: float = np.inf
+    last_s: float = np.inf
     made: int = 0
     failed: bool = False
+    transfers: list[Transfer] = field(default_factory=list)
+    replicas: list[tuple[int, int]] = field(default_factory=list)
+    lefts: list[tuple[int, float]] = field(default_factory=list)
 
 
 class Wrong(Exception):
     """A story that can't be; args: kind of violation, what is wrong."""
+
+
+class Clock(NamedTuple):
+    """(L,) times of iterations by replica, s."""
+
+    begins: list[Floats]
+    ends: list[Floats]
+
+
+def clock_of(instance: BatchingInstance, solution: BatchingSolution) -> Clock:
+    """When the iterations of each replica begin and end."""
+    mine = [solution.replica == r for r in range(len(instance.replicas))]
+    return Clock([solution.begin_s[m] for m in mine], [solution.end_s[m] for m in mine])
 
 
 def tell_all(
@@ -80,10 +122,13 @@ def tell_all(
     """The stories of all requests, and what is wrong with them."""
     out: list[Violation] = []
     stories = []
-    for i, events in enumerate(_events(len(instance.requests), solution)):
-        teller = _Teller(instance, i)
+    moves, clock = transfers_of(solution), clock_of(instance, solution)
+    for i, events in enumerate(events_of(solution)):
+        teller = _Teller(instance, clock, i, moves.get(i, []))
         try:
-            teller.tell(events)
+            teller.tell(visits_of(int(solution.home[i]), events, moves.get(i, [])))
+        except Elsewhere:
+            out.append(Violation("place", f"request {i} takes part where it is not"))
         except Wrong as wrong:
             kind, problem = wrong.args
             out.append(Violation(kind, f"request {i}: {problem}"))
@@ -91,82 +136,95 @@ def tell_all(
     return out, stories
 
 
-def _events(size: int, solution: BatchingSolution) -> Iterable[list[tuple[int, ...]]]:
-    """Of each request in order: iteration, what happens, and what is said of it."""
-    out: list[list[tuple[int, ...]]] = [[] for _ in range(size)]
-    for what, rows in (
-        (LEAVES, solution.leave),
-        (ENTERS, solution.entry),
-        (COMPUTES, solution.span),
-    ):
-        for i, _, k, *rest in rows.tolist():
-            out[i].append((k, what, *rest))
-    return (sorted(events) for events in out)
-
-
 class _Teller:
     """Follows a request through its events."""
 
-    def __init__(self, instance: BatchingInstance, i: int) -> None:
+    def __init__(
+        self, instance: BatchingInstance, clock: Clock, i: int, moves: list[Transfer]
+    ) -> None:
         requests = instance.requests
-        self.story, self.i = Story(), i
+        self.story, self.i, self.clock = Story(transfers=moves), i, clock
+        self.arrivals = [each.end for each in moves if each.outcome == ARRIVED]
         self.prompt, self.output = int(requests.prompt[i]), int(requests.output[i])
         self.shareable = int(requests.extends[i]) // BLOCK if requests.group[i] >= 0 else 0
-        self.kv, self.after, self.most = 0, 0, 0
+        self.replica, self.kv, self.after, self.most = -1, 0, 0, 0
         self.begun = -1  # iteration of entry, -1 while it is not in the batch
-        self.entry = (0, 0, 0)  # tokens found, whether swapped in, tokens computed there before
+        self.entry = (0, 0, 0)  # tokens found, whether brought, tokens computed there before
         self.base = 0  # blocks in the cache that it relies on at least
         self.away = -1  # blocks in the host's memory, -1 if it is not there
+        self.busy_s = 0.0  # up to when something of it is under way
+        self.linked = False  # whether its blocks go over a link
 
-    def tell(self, events: list[tuple[int, ...]]) -> None:
+    def tell(self, visits: list[Visit]) -> None:
         """Follow it; raises `Wrong`."""
-        for k, what, *rest in events:
-            if what == ENTERS:
-                self._enter(k, *rest)
-                continue
-            if self.begun < 0 or k < self.after:
-                raise Wrong("entry", f"takes part in iteration {k} without being admitted")
-            if what == LEAVES:
-                self._leave(k, *rest)
-            else:
-                self._compute(k, *rest)
-        if self.begun >= 0:
-            self._end(self.after, -1)
+        for replica, events in visits:
+            self.replica, self.after, self.most = replica, 0, 0
+            enters = events[0][0] if events else 0
+            self.story.replicas.append((replica, enters))
+            for event in events:
+                self._take(*event)
+            if self.begun >= 0:
+                self._end(self.after, self.after, -1)
 
-    def _enter(self, k: int, found: int, swapped: int, blocks: int) -> None:
+    def _take(self, k: int, what: int, *rest: int) -> None:
+        if what == ENTERS:
+            self._enter(k, *rest)
+            return
+        if self.begun < 0 or k < self.after:
+            raise Wrong("entry", f"takes part in iteration {k} without being admitted")
+        if what == LEAVES:
+            self._leave(k, *rest)
+        else:
+            self._compute(k, *rest)
+
+    def _enter(self, k: int, found: int, how: int, blocks: int) -> None:
         story, out = self.story, self.away >= 0
         over = self.begun >= 0 or story.made == self.output or story.failed
-        if over or (swapped and (not out or found != self.kv)):
+        back, over_link = how == FROM_HOST, how == OVER_LINK
+        if over or over_link != self.linked or (back and not out):
             raise Wrong("entry", f"admitted by iteration {k} although it can't be")
-        expected = self.away if swapped else 0
+        if how and found != self.kv:
+            raise Wrong("entry", f"comes to iteration {k} with {found} tokens of {self.kv}")
+        expected = self.away if back else 0
         if blocks != expected:
             raise Wrong("swap", f"iteration {k} gets {blocks} blocks back, expected {expected}")
-        if swapped:
-            story.swaps.append(Swap(self.i, k, blocks))
+        if back:
+            story.swaps.append(Swap(self.i, self.replica, k, blocks))
         else:
-            self.base = found // BLOCK
-        self.entry = (found, swapped, self.most)
+            self.base = 0 if over_link else found // BLOCK
+        self.entry = (found, int(how > 0), self.most)
+        self.most = max(self.most, found if how else 0)
         self.kv, self.begun, self.away, self.after = found, k, -1, max(self.after, k)
+        self.linked = False
 
     def _leave(self, k: int, why: int, blocks: int) -> None:
-        kept = -1
-        if why == SWAPPED_OUT:
+        kept, end = -1, k
+        if why == SWAPS_OUT:
             whole = -(-self.kv // BLOCK)
             least = whole - max(min(self.shareable, self.kv // BLOCK), self.base)
             if not least <= blocks <= whole - self.base:
                 expected = f"expected {least} to {whole - self.base}"
                 raise Wrong("swap", f"iteration {k} takes {blocks} blocks away, {expected}")
-            self.story.swaps.append(Swap(self.i, k, blocks))
+            self.story.swaps.append(Swap(self.i, self.replica, k, blocks))
             self.away = blocks
             self.base = kept = whole - blocks
         elif blocks:
             raise Wrong("swap", f"iteration {k} takes {blocks} blocks away without swapping")
-        self.story.failed = why == FAILED
-        self._end(k, kept)
-        self.kv = self.kv if why == SWAPPED_OUT else 0
+        if why == LINKS_OUT:  # its blocks are there until they have arrived elsewhere
+            arrival = self.arrivals[len(self.story.lefts)]
+            ends = self.clock.ends[self.replica]
+            end = max(k, int(np.searchsorted(ends, arrival + TOLERANCE)))
+            if k > self.begun:
+                self.busy_s = max(self.busy_s, float(ends[k - 1]))
+            self.story.lefts.append((self.kv, self.busy_s))
+            self.busy_s = arrival
+            self.linked = True
+        self.story.failed = why == FAILS
+        self._end(k, end, kept)
+        self.kv = self.kv if why in (SWAPS_OUT, LINKS_OUT) else 0
 
-    def _end(self, k: int, kept: int) -> None:
-        self.story.stays.append(Stay(self.i, self.begun, k, *self.entry, kept))
+    def _end(self, k: int, end: int, kept: int) -> None:
+        self.story.stays.append(Stay(self.i, self.replica, self.begun, end, *self.entry, kept))
         self.begun, self.after = -1, k
 
     def _compute(self, k: int, count: int, tokens: int) -> None:
@@ -183,11 +241,15 @@ class _Teller:
                 problem = f"iterations from {k} compute more tokens than there are"
                 raise Wrong("tokens", problem)
             stay = len(story.stays)
-            story.runs.append(Run(self.i, k, length, tokens, self.kv, int(decode), stay))
+            row = (k, length, tokens, self.kv, int(decode), stay)
+            story.runs.append(Run(self.i, self.replica, *row))
             self.kv += length * tokens
+            self.busy_s = float(self.clock.ends[self.replica][k + length - 1])
             if full:
                 story.made += length if decode else 1
-                story.first = story.first if story.first >= 0 else k + length - 1
-                story.last = k + length - 1
+                ends = self.clock.ends[self.replica]
+                if story.first_s == np.inf:
+                    story.first_s = float(ends[k + length - 1])
+                story.last_s = float(ends[k + length - 1])
             count, k = count - length, k + length
         self.most = max(self.most, self.kv)

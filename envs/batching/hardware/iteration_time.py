@@ -149,10 +149,15 @@ def coefficients(gpu: str, model: str, tp: int = 1) -> Floats:
     return out
 
 
+def kv_block_bytes(model: str) -> float:
+    """Keys and values of a block of tokens in all layers, B."""
+    return BLOCK * model_named(model).kv_bytes_per_token
+
+
 def swap_block_s(gpu: str, model: str, tp: int = 1) -> float:
     """Time to move a KV block over PCIe."""
-    card, shape = gpu_named("a100" if gpu.endswith(".csv") else gpu), model_named(model)
-    return BLOCK * shape.kv_bytes_per_token / (card.pcie_bandwidth * tp)
+    card = gpu_named("a100" if gpu.endswith(".csv") else gpu)
+    return kv_block_bytes(model) / (card.pcie_bandwidth * tp)
 
 
 @kernel

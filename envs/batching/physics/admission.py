@@ -33,9 +33,11 @@ from graphsched.envs.batching.physics.kv_blocks import (
     trim,
 )
 from graphsched.envs.batching.physics.log import log_entry, log_leave
+from graphsched.envs.batching.physics.moving.links import abort, abort_incoming
 from graphsched.envs.batching.physics.rules.orders import in_queue_order, order_key
 from graphsched.envs.batching.physics.rules.tallies import awaits_prefix, tally_admission
 from graphsched.envs.batching.physics.state import (
+    DECODE,
     FAIL,
     QUEUED,
     RECOMPUTE,
@@ -92,10 +94,11 @@ def preempt(cluster: Cluster, r: int, at: int, log: Log) -> int:
     one.preempted += 1
     one.left = rep.iteration
     rep.hold = 0
+    abort(cluster, i, log)
     why = RECOMPUTE
     if rep.running == 0 and blocks_for(one.prompt + one.made) > rep.blocks:
         why = FAIL
-    elif cluster.slot[0].swaps:
+    elif cluster.slot[0].swaps or rep.role == DECODE:  # where nobody computes prompts
         why = SWAP
     if why == SWAP:
         one.away = blocks_for(one.kv) - one.held
@@ -122,7 +125,7 @@ def preempt(cluster: Cluster, r: int, at: int, log: Log) -> int:
 @kernel(entry=False)
 def _free_swapped_prefixes(cluster: Cluster, r: int) -> None:
     """No other way to go on: requests in the host's memory let go of their prefixes."""
-    if cluster.rep[r].swapped == 0:
+    if cluster.rep[r].swapped == 0 or cluster.rep[r].role == DECODE:
         return
     for k in range(cluster.rep[r].queued):
         i = cluster.queue[r, k]
@@ -177,6 +180,8 @@ def _find_room(cluster: Cluster, r: int, i: int, need: int, log: Log) -> int:
             rep.free -= need
             cluster.req[i].own += need
             return -1
+        if abort_incoming(cluster, r, log):
+            continue
         gone = preempt(cluster, r, rep.running - 1, log)
         rep.stuck = 1
         if cluster.req[gone].status == REJECTED:
@@ -319,7 +324,7 @@ def admits(cluster: Cluster, r: int) -> bool:
     """Whether the iteration has room for more requests, memory apart."""
     rep = cluster.rep[r]
     closed = rep.stuck > 0 or rep.hold > 0 or rep.queued == 0
-    return not closed and rep.left > 0 and rep.running < cluster.slot[0].max_seqs
+    return not closed and rep.left > 0 and rep.running + rep.incoming < cluster.slot[0].max_seqs
 
 
 @kernel(entry=False)
@@ -333,6 +338,8 @@ def next_by_rule(cluster: Cluster, r: int) -> int:
     if cluster.rep[r].running > 0:
         return -1
     _free_swapped_prefixes(cluster, r)
+    if cluster.rep[r].bound > 0 and i >= 0 and not fits(cluster, r, i):
+        return -1  # until what is on its way is gone
     return i
 
 

@@ -26,6 +26,7 @@ class Cluster(NamedTuple):
     loads: Floats  # (R, LOADS)
     queue: Ints  # (R, N)
     run: Ints  # (R, N)
+    outbox: Ints  # (R, N)
     parent: Ints  # (G,)
     first: Ints  # (G,)
     cached: Ints  # (R, G)
@@ -65,6 +66,7 @@ def cluster_at(state: State, b: int) -> Cluster:
         state.loads[b],
         state.queue[b],
         state.run[b],
+        state.outbox[b],
         state.parent[b],
         state.first[b],
         state.cached[b],

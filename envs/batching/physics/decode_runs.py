@@ -32,7 +32,7 @@ def _may_admit(cluster: Cluster, r: int) -> bool:
     By orders that don't change by then it could only be the first; by others any that fits.
     """
     rep, slot = cluster.rep[r], cluster.slot[0]
-    full = rep.running >= slot.max_seqs or slot.batching == REQUEST_LEVEL
+    full = rep.running + rep.incoming >= slot.max_seqs or slot.batching == REQUEST_LEVEL
     if rep.queued == 0 or rep.hold or full:
         return False
     if displaces(cluster) and claimant(cluster, r) >= 0:
@@ -55,6 +55,9 @@ def _until_one_ends(cluster: Cluster, r: int) -> int:
     out = MANY
     if rep.running == 0 or rep.swap_calls > 0 or decided or (chunked and rep.running > rep.budget):
         out = 0
+    if cluster.slot[0].migrates > 0:
+        every = cluster.slot[0].migrate_every
+        out = min(out, every - 1 - rep.iteration % every)
     for k in range(rep.running):
         one = cluster.req[cluster.run[r, k]]
         if out <= 0 or not is_decode(one):
@@ -95,6 +98,8 @@ def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
     A request takes an iteration for each token that is left of it, at least.
     """
     slot, out = cluster.slot[0], next_arrival(cluster, roots)
+    if slot.pools > 0:
+        out = min(out, _next_move(cluster, r))
     if cluster.succ_ptr[slot.requests] == 0:
         return out
     for o in range(slot.replicas):
@@ -107,6 +112,22 @@ def _undisturbed(cluster: Cluster, r: int, roots: int) -> float:
         for k in range(rep.queued):
             out = min(out, begin + _stage_s(cluster, o, cluster.queue[o, k]))
     return out
+
+
+@kernel(entry=False)
+def _next_move(cluster: Cluster, r: int) -> float:
+    """When a transfer ends at the earliest, or another replica's iteration, which may begin one."""
+    slot, out = cluster.slot[0], np.inf
+    for o in range(slot.replicas):
+        rep = cluster.rep[o]
+        out = min(out, rep.sent_at)
+        if o == r:
+            continue
+        if rep.batch:
+            out = min(out, rep.busy_until)
+        elif rep.queued + rep.running > 0:
+            out = min(out, max(rep.ready, slot.clock) + rep.shortest)
+    return float(out)
 
 
 @kernel(entry=False)

@@ -39,6 +39,13 @@ from graphsched.envs.batching.physics.moves.displace import (
     may_leave,
     rule_victim,
 )
+from graphsched.envs.batching.physics.moving.links import (
+    abort,
+    begin_transfers,
+    end_transfer,
+    let_go,
+)
+from graphsched.envs.batching.physics.moving.migration import migrate
 from graphsched.envs.batching.physics.routing import able, note_route, route_by_rule
 from graphsched.envs.batching.physics.rules.tallies import tally_arrival, tally_tokens
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
@@ -66,6 +73,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 IDLE, BEGUN, ASKS = range(3)  # what came of putting an iteration together
+PATIENCE = 3  # times that it is tried to put one together on an idle replica
 REWARD = 0.1  # for each point of the cost
 
 
@@ -114,9 +122,10 @@ def _reject(cluster: Cluster, i: int) -> None:
 
 
 @kernel(entry=False)
-def _serve(cluster: Cluster, r: int, i: int) -> None:
+def _serve(cluster: Cluster, r: int, i: int, log: Log) -> None:
     """Its last token is out."""
     one = cluster.req[i]
+    abort(cluster, i, log)
     keep_prefix(cluster, r, i, one.kv)
     retire(cluster, r, i)
     one.status = SERVED
@@ -160,13 +169,14 @@ def _end_iteration(cluster: Cluster, r: int, log: Log) -> None:
             _settle(cluster, i, _penalty_so_far(cluster, i))
         if one.made == one.output:
             kept -= 1
-            _serve(cluster, r, i)
+            _serve(cluster, r, i, log)
             _settle(cluster, i, _penalty_so_far(cluster, i))
     rep.running = kept
     rep.batch = 0
     rep.busy_until = np.inf
     rep.ready = slot.clock
     rep.iteration += 1
+    let_go(cluster, r, log)
 
 
 @kernel(entry=False)
@@ -347,7 +357,7 @@ def _dispatch(cluster: Cluster, i: int, r: int) -> None:
         _reject(cluster, i)
         return
     one, rep = cluster.req[i], cluster.rep[r]
-    one.status, one.home = QUEUED, r
+    one.status, one.home, one.routed = QUEUED, r, r
     rep.pending += one.prompt
     rep.hold = 0
     rep.refused_until = 0.0
@@ -401,18 +411,50 @@ def _next_event(cluster: Cluster, roots: int) -> float:
         rep = cluster.rep[r]
         if rep.batch:
             out = min(out, rep.busy_until)
+        out = min(out, rep.sent_at)
     return float(out)
+
+
+@kernel(entry=False)
+def _wake(cluster: Cluster, log: Log) -> None:
+    """Nothing goes on, but planning may have given up what others wait for: they may try again."""
+    slot = cluster.slot[0]
+    for r in range(slot.replicas):
+        slot.clock = max(slot.clock, cluster.rep[r].ready)
+    begin_transfers(cluster, log)
+
+
+@kernel(entry=False)
+def _end_all(cluster: Cluster, log: Log) -> None:
+    """Iterations and transfers that end now; now and then a request begins to move."""
+    slot, looks = cluster.slot[0], False
+    for r in range(slot.replicas):
+        rep = cluster.rep[r]
+        if rep.batch and rep.busy_until <= slot.clock:
+            _end_iteration(cluster, r, log)
+            looks |= slot.migrates > 0 and rep.iteration % slot.migrate_every == 0
+    if slot.pools == 0:
+        return
+    for r in range(slot.replicas):
+        if cluster.rep[r].sent_at <= slot.clock:
+            end_transfer(cluster, r, log)
+    if looks:
+        migrate(cluster, log)
+    begin_transfers(cluster, log)  # before iterations are planned, which may begin later
 
 
 @kernel(entry=False)
 def _begin_idle(cluster: Cluster, roots: int, window: int, every: int, log: Log) -> bool:
     """Idle replicas begin; returns whether the agent is asked."""
     for r in range(cluster.slot[0].replicas):
-        rep = cluster.rep[r]
+        rep, tries = cluster.rep[r], 0
         while not rep.batch and rep.queued + rep.running > 0:
             came = _begin_iteration(cluster, r, window, every, roots, log)
             if came == ASKS:
                 return True
+            tries += 1
+            if rep.bound + rep.incoming > 0 and tries == PATIENCE:
+                break  # what moves holds the memory, or a place
     return False
 
 
@@ -423,6 +465,7 @@ def _advance(cluster: Cluster, window: int, every: int, log: Log) -> None:
     roots = slot.requests
     while roots > 0 and cluster.root[roots - 1] < 0:
         roots -= 1
+    woken = False
     while True:
         _arrivals(cluster, roots)
         if _route(cluster) or _begin_idle(cluster, roots, window, every, log):
@@ -431,13 +474,15 @@ def _advance(cluster: Cluster, window: int, every: int, log: Log) -> None:
         if slot.head < slot.tail:
             continue  # something was lost while iterations were put together
         at = _next_event(cluster, roots)
+        if at == np.inf and slot.pools > 0 and not woken:
+            woken = True
+            _wake(cluster, log)
+            continue
         if at == np.inf:
             slot.status = DONE
             return
-        slot.clock = at
-        for r in range(slot.replicas):
-            if cluster.rep[r].batch and cluster.rep[r].busy_until <= at:
-                _end_iteration(cluster, r, log)
+        slot.clock, woken = at, False
+        _end_all(cluster, log)
 
 
 @kernel(entry=False)

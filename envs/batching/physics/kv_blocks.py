@@ -110,6 +110,8 @@ def _relied_on(cluster: Cluster, r: int, g: int, i: int) -> int:
     out = _stands_on(cluster, r, g, i)
     for k in range(rep.running):
         out = max(out, _stands_on(cluster, r, g, cluster.run[r, k]))
+    for k in range(rep.outgoing):
+        out = max(out, _stands_on(cluster, r, g, cluster.outbox[r, k]))
     if rep.swapped > 0:
         for k in range(rep.queued):
             if cluster.req[cluster.queue[r, k]].status == SWAPPED:

@@ -10,10 +10,12 @@ from graphsched.envs.batching.hardware.catalogue import BLOCK
 from graphsched.envs.batching.hardware.iteration_time import (
     USUAL_TOKENS,
     coefficients,
+    kv_block_bytes,
     linear_table,
     swap_block_s,
     usual_prefill_s,
 )
+from graphsched.envs.batching.instance import ROLES
 from graphsched.envs.batching.options import BATCHINGS, BUDGETS, KINDS, ORDERS, ROUTERS
 from graphsched.envs.batching.physics.cluster import cluster_at
 from graphsched.envs.batching.physics.forecast import service_s
@@ -23,7 +25,7 @@ from graphsched.envs.core.kernels.jit import kernel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from graphsched.envs.batching.instance import BatchingInstance, Prefixes
+    from graphsched.envs.batching.instance import BatchingInstance, Prefixes, Replica
     from graphsched.envs.batching.options import BatchingOptions
     from graphsched.envs.batching.physics.state import State
     from graphsched.envs.core.arrays import Ints
@@ -92,10 +94,17 @@ def load_slot(
         "claim": options.claim,
         "load_window": options.load_window_s,
         "caching": options.prefix_cache,
+        "pools": options.migration or any(one.role != "both" for one in instance.replicas),
+        "migrates": options.migration,
+        "migrate_every": options.migrate_every,
+        "migrate_below": options.migrate_below,
+        "migrate_margin": options.migrate_margin,
+        "latency": instance.link_latency_s,
     }.items():
         row[name] = value
     state.rep[slot]["last_budget"] = NEVER
-    state.rep[slot]["busy_until"] = np.inf
+    state.rep[slot]["busy_until"] = state.rep[slot]["sent_at"] = np.inf
+    state.req[slot]["target"] = state.req[slot]["routed"] = -1
     state.rep[slot]["budget"] = options.budget or USUAL_TOKENS
     state.req[slot]["home"] = state.root[slot] = -1
     state.req[slot]["entered"] = state.req[slot]["left"] = -1
@@ -191,9 +200,18 @@ def _branching(tree: Prefixes, group: Ints, blocks: Ints) -> Ints:
     return out
 
 
+def _reach(instance: BatchingInstance, replica: Replica) -> int:
+    """Blocks that a request's prompt may take if it comes to a replica, and where it goes on."""
+    if replica.role != "prefill":
+        return replica.kv_blocks if replica.role == "both" else 0
+    others = (o for o in instance.replicas if o.model == replica.model and o.role != "prefill")
+    return min(replica.kv_blocks, max(other.kv_blocks for other in others))
+
+
 def _load_replicas(
     state: State, slot: int, instance: BatchingInstance, options: BatchingOptions
 ) -> None:
+    models = [replica.model for replica in instance.replicas]
     for r, replica in enumerate(instance.replicas):
         table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
         loads = coefficients(replica.gpu, replica.model, replica.tp)
@@ -204,4 +222,7 @@ def _load_replicas(
         row["blocks"] = row["free"] = replica.kv_blocks
         row["watermark"] = int(options.watermark * replica.kv_blocks)
         row["speed"] = USUAL_TOKENS / usual_prefill_s(table, loads)
+        row["role"], row["model"] = ROLES.index(replica.role), models.index(replica.model)
+        row["reach"] = _reach(instance, replica)
+        row["send_block"] = kv_block_bytes(replica.model) / instance.link_bandwidth
         row["shortest"] = (1 - ROUNDING) * max(float(table[1:].min()), 0.0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphsched.envs.batching.solution import ENTRY, LEAVE, MOVED, SPAN
+from graphsched.envs.batching.solution import ENTRY, LEAVE, MOVED, SPAN, TRANSFER
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Times = tuple[float, float]
 
-ITERATIONS, SPANS, ENTRIES, LEAVES = range(4)
+ITERATIONS, SPANS, ENTRIES, LEAVES, TRANSFERS = range(5)
 
 
 class Log(NamedTuple):
     """Room for a log; what does not fit is counted all the same."""
 
-    counts: Ints  # (4,) iterations, spans, entries, leaves
+    counts: Ints  # (5,) iterations, spans, entries, leaves, transfers
     replica: Ints  # (L,) of each iteration
     begin: Floats  # (L,) s
     end: Floats  # (L,) s
@@ -30,12 +31,14 @@ class Log(NamedTuple):
     last: Ints  # (N,) last span of each request, -1 for none
     entry: Ints  # (A, 6) columns: `ENTRY`
     leave: Ints  # (P, 5) columns: `LEAVE`
+    transfer: Ints  # (T, 5) columns: `TRANSFER`
+    sent: Floats  # (T, 2) begin and end, s
 
 
 def empty_log(iterations: int, spans: int, requests: int) -> Log:
     """Room for that many; sizes of 0 log nothing."""
     return Log(
-        np.zeros(4, np.int64),
+        np.zeros(5, np.int64),
         np.zeros(iterations, np.int64),
         np.zeros(iterations),
         np.zeros(iterations),
@@ -44,6 +47,8 @@ def empty_log(iterations: int, spans: int, requests: int) -> Log:
         np.full(requests, -1),
         np.zeros((spans, len(ENTRY)), np.int64),
         np.zeros((spans, len(LEAVE)), np.int64),
+        np.zeros((spans, len(TRANSFER)), np.int64),
+        np.zeros((spans, 2)),
     )
 
 
@@ -95,7 +100,7 @@ def log_decodes(log: Log, request: int, replica: int, iteration: int, count: int
 
 @kernel(entry=False)
 def log_entry(
-    log: Log, request: int, replica: int, iteration: int, found: int, swapped: int, blocks: int
+    log: Log, request: int, replica: int, iteration: int, found: int, how: int, blocks: int
 ) -> None:
     """A request that is admitted to a replica's batch."""
     if len(log.last) > 0:
@@ -104,7 +109,7 @@ def log_entry(
     if k < len(log.entry):
         log.entry[k, ENTRY.request], log.entry[k, ENTRY.replica] = request, replica
         log.entry[k, ENTRY.iteration], log.entry[k, ENTRY.found] = iteration, found
-        log.entry[k, ENTRY.swapped], log.entry[k, ENTRY.blocks] = swapped, blocks
+        log.entry[k, ENTRY.how], log.entry[k, ENTRY.blocks] = how, blocks
     log.counts[ENTRIES] = k + 1
 
 
@@ -117,3 +122,17 @@ def log_leave(log: Log, request: int, replica: int, iteration: int, why: int, bl
         log.leave[k, LEAVE.iteration], log.leave[k, LEAVE.why] = iteration, why
         log.leave[k, LEAVE.blocks] = blocks
     log.counts[LEAVES] = k + 1
+
+
+@kernel(entry=False)
+def log_transfer(
+    log: Log, request: int, source: int, target: int, blocks: int, outcome: int, times: Times
+) -> None:
+    """What went over a link; times: begin and end, s."""
+    k = log.counts[TRANSFERS]
+    if k < len(log.transfer):
+        log.transfer[k, TRANSFER.request] = request
+        log.transfer[k, TRANSFER.source], log.transfer[k, TRANSFER.target] = source, target
+        log.transfer[k, TRANSFER.blocks], log.transfer[k, TRANSFER.outcome] = blocks, outcome
+        log.sent[k, 0], log.sent[k, 1] = times
+    log.counts[TRANSFERS] = k + 1

@@ -10,7 +10,14 @@ import numpy as np
 from graphsched.envs.batching.options import BatchingOptions, Scheduler
 from graphsched.envs.batching.physics.kernel import replay
 from graphsched.envs.batching.physics.loading import load_slot, needed_sizes
-from graphsched.envs.batching.physics.log import ENTRIES, ITERATIONS, LEAVES, SPANS, empty_log
+from graphsched.envs.batching.physics.log import (
+    ENTRIES,
+    ITERATIONS,
+    LEAVES,
+    SPANS,
+    TRANSFERS,
+    empty_log,
+)
 from graphsched.envs.batching.physics.state import State
 from graphsched.envs.batching.solution import BatchingSolution
 from graphsched.envs.core.arrays import empty
@@ -55,7 +62,7 @@ def replay_slot(
         spans = max(spans, int(counts[SPANS:].max()))
     made = int(counts[ITERATIONS])
     return BatchingSolution(
-        home=state.req["home"][0, :size].copy(),
+        home=state.req["routed"][0, :size].copy(),
         replica=log.replica[:made].copy(),
         begin_s=log.begin[:made].copy(),
         end_s=log.end[:made].copy(),
@@ -63,5 +70,7 @@ def replay_slot(
         span=log.span[: counts[SPANS]].copy(),
         entry=log.entry[: counts[ENTRIES]].copy(),
         leave=log.leave[: counts[LEAVES]].copy(),
+        transfer=log.transfer[: counts[TRANSFERS]].copy(),
+        sent_s=log.sent[: counts[TRANSFERS]].copy(),
         cost=float(state.slot["loss"][0] / state.slot["total_weight"][0]),
     )

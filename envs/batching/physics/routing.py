@@ -39,8 +39,8 @@ def _draw(i: int, n: int, among: int) -> int:
 
 @kernel(entry=False)
 def able(cluster: Cluster, r: int, i: int) -> bool:
-    """Whether a replica's memory could ever hold a request's prompt and its first token."""
-    return blocks_for(cluster.req[i].prompt + 1) <= cluster.rep[r].blocks
+    """Whether a replica that computes prompts could ever hold a request's, and its first token."""
+    return blocks_for(cluster.req[i].prompt + 1) <= cluster.rep[r].reach
 
 
 @kernel(entry=False)

@@ -14,9 +14,10 @@ from graphsched.envs.batching.hardware.iteration_time import LOADS, TABLE
 from graphsched.envs.core.arrays import Floats, Ints, Records
 
 SPARE = 20  # requests that there is room for beside those of an instance: what may come instead
-FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED = range(6)  # a request
+FUTURE, QUEUED, RUNNING, SWAPPED, SERVED, REJECTED, MOVING = range(7)  # a request
 ROUTE, ADMIT, BUDGET, PREEMPT = range(4)  # a decision
-RECOMPUTE, SWAP, FAIL = range(3)  # why a request left the GPU
+RECOMPUTE, SWAP, FAIL, LINK = range(4)  # why a request left the GPU
+BOTH, PREFILL, DECODE = range(3)  # roles of replicas
 
 # fmt: off
 _SLOT = (
@@ -35,18 +36,23 @@ _SLOT = (
     "replica",  # whose admission, budget or pre-emption it is,
     "subject",  # the request that is routed, or that room is made for,
     "count",  # and the number of choices
+    "pools",  # whether requests may move between replicas
+    "migrates", "migrate_every",  # rules of migration
 )
 _SLOT_FLOATS = (
     "clock", "starvation", "total_weight",
     "loss",  # weighted, settled so far
     "paid",  # rewards so far
     "aging", "alpha", "load_window", "displace", "claim",  # rules
+    "migrate_below", "migrate_margin",  # of migration
+    "latency",  # of a transfer, s
 )
 _REQUEST = (
     "prompt", "output", "predicted", "group", "shared", "extends", "tenant", "priority",
     "blockers",  # predecessors that are not served
     "status",
-    "home",  # replica
+    "routed",  # replica that it went to first
+    "home",  # replica that it is at
     "kv",  # tokens computed or found in the cache
     "made",  # tokens sent to the user
     "chunk",  # tokens in this iteration
@@ -58,6 +64,11 @@ _REQUEST = (
     "preempted",  # times
     "entered", "left",  # iteration of its replica that admitted it last, or did without it
     "passed",  # times that a later request was admitted before it
+    "target",  # replica that it moves to, -1 for none
+    "rounds",  # of copying to there while it decodes, from 1; 0 once it has stopped
+    "copied",  # blocks that are there
+    "reserved",  # blocks for it there
+    "stopping",  # whether it leaves the batch when the iteration ends
     "stages",  # of its workflow that follow one after the other when it is served
     "peers",  # number of its tenant (vtc) or prefix group (batchllm); -1 for none
     "leader",  # first request of its prefix group, -1 for none
@@ -86,6 +97,13 @@ _REPLICA = (
     "iteration", "queued", "running",
     "swapped",  # queued requests whose blocks are in the host's memory
     "returns",  # whether they alone may be admitted to the iteration that is being put together
+    "role", "model",  # numbers
+    "reach",  # blocks that a request's prompt may take if it comes here
+    "outgoing",  # requests in its outbox
+    "sending",  # blocks of the transfer at its head
+    "incoming",  # requests on their way to it, or about to be
+    "bound",  # requests that hold blocks of it but don't run: on their way from it or to it
+    "stopping",  # running requests that leave when the iteration ends
     "pending",  # tokens to compute before the next ones come out, but for decodes' own
     "swap_moved", "swap_calls",  # blocks and copies of this iteration
     "last_peers",  # 1 + the peers of the request admitted last
@@ -98,6 +116,8 @@ _REPLICA_FLOATS = (
     "speed",  # prompt tokens a second in a usual batch
     "refused_until",  # nobody is asked before to make room for others
     "shortest",  # no iteration takes less
+    "send_block",  # s
+    "send_begun", "sent_at",  # of the transfer at the head of its outbox; inf while the link is idle
 )
 # fmt: on
 
@@ -129,6 +149,7 @@ class State(NamedTuple):
     loads: Annotated[Floats, "B", "R", LOADS]
     queue: Annotated[Ints, "B", "R", "N"]  # queued requests by the time they became visible
     run: Annotated[Ints, "B", "R", "N"]  # running requests by admission
+    outbox: Annotated[Ints, "B", "R", "N"]  # requests whose blocks go over its link, in order
     parent: Annotated[Ints, "B", "G"]  # segment that each branches off, -1 for none
     first: Annotated[Ints, "B", "G"]  # blocks of the path before it
     cached: Annotated[Ints, "B", "R", "G"]  # blocks of each segment

@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from graphsched.envs.batching.checking.visits import (
+    COMPUTES,
+    ENTERS,
+    Elsewhere,
+    events_of,
+    transfers_of,
+    visits_of,
+)
 from graphsched.envs.batching.physics.slo import FULL, slo_penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from graphsched.envs.batching.checking.visits import Event, Transfer, Visit
     from graphsched.envs.batching.instance import BatchingInstance
     from graphsched.envs.batching.solution import BatchingSolution
 
     Floats = NDArray[np.float64]
-
-LEAVES, ENTERS, COMPUTES = range(3)  # of a request at an iteration, in this order
 
 
 class Timeline(NamedTuple):
@@ -42,17 +49,16 @@ def timeline(instance: BatchingInstance, solution: BatchingSolution) -> Timeline
     ends = [
         solution.end_s[solution.replica == r] for r in range(len(instance.replicas))
     ]  # by replica and iteration
-    events: list[list[tuple[int, int, int, int]]] = [[] for _ in range(size)]
-    for i, _, k, *_ in solution.leave.tolist():
-        events[i].append((k, LEAVES, 0, 0))
-    for i, _, k, found, swapped, _ in solution.entry.tolist():
-        events[i].append((k, ENTERS, found, swapped))
-    for i, _, k, count, tokens in solution.span.tolist():
-        events[i].append((k, COMPUTES, count, tokens))
+    moves = transfers_of(solution)
     tokens = [
-        _token_times(int(p), sorted(rows), ends[h]) if h >= 0 else np.zeros(0)
-        for p, rows, h in zip(
-            instance.requests.prompt.tolist(), events, solution.home.tolist(), strict=True
+        _token_times(int(p), _visits(h, events, moves.get(i, [])), ends) if h >= 0 else np.zeros(0)
+        for i, (p, h, events) in enumerate(
+            zip(
+                instance.requests.prompt.tolist(),
+                solution.home.tolist(),
+                events_of(solution),
+                strict=True,
+            )
         )
     ]
     first, last = np.full(size, np.inf), np.full(size, np.inf)
@@ -71,21 +77,36 @@ def timeline(instance: BatchingInstance, solution: BatchingSolution) -> Timeline
     return Timeline(visible, first, last, np.concatenate([np.zeros(0), *served]), tokens)
 
 
-def _token_times(prompt: int, events: list[tuple[int, int, int, int]], ends: Floats) -> Floats:
+def _visits(home: int, events: list[tuple[int, Event]], moves: list[Transfer]) -> list[Visit]:
+    """A request's replicas in order; none in a log that the checker rejects for it."""
+    try:
+        return visits_of(home, events, moves)
+    except Elsewhere:
+        return []
+
+
+def _token_times(prompt: int, visits: list[Visit], ends: list[Floats]) -> Floats:
     kv, made = 0, 0
     out: list[Floats] = []
-    for k, what, a, b in events:
-        if what == ENTERS:
-            kv = a
-        elif what == COMPUTES and b == 1 and kv == prompt + made - 1 and made:
-            out.append(ends[k : k + a])
-            kv, made = kv + a, made + a
-        elif what == COMPUTES:
-            for j in range(a):
-                kv += b
-                if kv == prompt + made:
-                    out.append(ends[k + j : k + j + 1])
-                    made += 1
+    for replica, events in visits:
+        for k, what, *rest in events:
+            if what == ENTERS:
+                kv = rest[0]
+            elif what == COMPUTES:
+                count, tokens = rest
+                while count > 0:
+                    if tokens < 1 or kv >= prompt + made:
+                        break  # more than there are: the checker rejects it
+                    decode = tokens == 1 and made > 0 and kv == prompt + made - 1
+                    length = count if decode else min(count, -(-(prompt + made - kv) // tokens))
+                    kv += length * tokens
+                    if decode:
+                        out.append(ends[replica][k : k + length])
+                        made += length
+                    elif kv == prompt + made:
+                        out.append(ends[replica][k + length - 1 : k + length])
+                        made += 1
+                    count, k = count - length, k + length
     return np.concatenate([np.zeros(0), *out])
 
 

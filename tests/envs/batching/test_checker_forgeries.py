@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.checker import check
+from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.hardware.iteration_time import swap_block_s
-from graphsched.envs.batching.instance import Prefixes
+from graphsched.envs.batching.instance import Prefixes, Replica
 from graphsched.envs.batching.options import Scheduler
 from graphsched.envs.batching.physics.replay import serve
 from tests.envs.batching.hand import log, shop
+from tests.mutations import accepted
 
 
 def kinds(instance, solution):
@@ -119,3 +122,111 @@ def test_swaps_of_nothing_in_no_time_are_found():
     assert "swap" in {v.kind for v in check(instance, forged)}
     forged = replace(forged, entry=entry, leave=leave)
     assert {v.kind for v in check(instance, forged)} == {"swap"}
+
+
+MOVES = {
+    "pools": Scheduler(batching="vllm-v0"),
+    "migration": Scheduler(
+        migration=True, router="random", migrate_every=4, migrate_below=20.0, migrate_margin=0.0
+    ),
+}
+
+
+def moving(name):
+    """A log with transfers; those of migrations in rounds."""
+    instance = GENERATORS["pools"](np.random.default_rng(2), "14@30")
+    if name == "migration":
+        fleet = (Replica(kv_blocks=260), Replica(kv_blocks=260), Replica(kv_blocks=500))
+        instance = replace(instance, replicas=fleet, link_bandwidth=2e9)
+    solution = serve(instance, MOVES[name])
+    assert check(instance, solution) == []
+    assert len(solution.transfer) > 5
+    return instance, solution
+
+
+def plain(solution):
+    """What a log says, whatever the order of its rows, and up to what the checker tolerates."""
+    document = solution.to_json()
+    for name in ("span", "entry", "leave"):
+        document[name] = sorted(document[name])
+    pairs = zip(document["transfer"], np.round(document["sent_s"], 5).tolist(), strict=True)
+    document["transfer"] = sorted([*row, *times] for row, times in pairs)
+    del document["sent_s"], document["cost"]
+    times = {name: np.round(document.pop(name), 5).tolist() for name in ("begin_s", "end_s")}
+    rows = zip(
+        document["replica"], times["begin_s"], times["end_s"], document["moved"], strict=True
+    )
+    del document["replica"], document["moved"]
+    return {**document, "iterations": sorted(rows)}
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", list(MOVES))
+def test_no_mutant_of_a_log_with_transfers_passes(name):
+    """But for those that say the same, and those that send a request later while nobody waits."""
+    instance, solution = moving(name)
+    for mutant, found in accepted(DOMAIN, instance, solution, 300, 5):
+        same = plain(found) == plain(solution)
+        assert same or mutant.place.startswith("sent_s["), f"{mutant.place} {mutant.fault}"
+
+
+@pytest.mark.parametrize("name", list(MOVES))
+def test_forged_transfers_are_found(name):
+    """Fewer blocks in less time; sent earlier than they were there; to another; or not at all."""
+    instance, solution = moving(name)
+    row = int(np.flatnonzero(solution.transfer[:, 3] > 2)[1])
+    fewer, sent = solution.transfer.copy(), solution.sent_s.copy()
+    fewer[row, 3] -= 2
+    sent[row, 1] -= 2 * 16 * 131072 / instance.link_bandwidth
+    assert kinds(instance, replace(solution, transfer=fewer, sent_s=sent)) == {"transfer"}
+    early = solution.sent_s.copy()
+    early[row] -= 0.5
+    assert "transfer" in kinds(instance, replace(solution, sent_s=early))
+    late = solution.sent_s.copy()
+    late[row] += 5.0
+    assert "transfer" in kinds(instance, replace(solution, sent_s=late))
+    other = solution.transfer.copy()
+    other[row, 2] = other[row, 1]
+    assert kinds(instance, replace(solution, transfer=other)) & {"transfer", "place"}
+    keep = np.arange(len(solution.transfer)) != row
+    gone = {"transfer": solution.transfer[keep], "sent_s": solution.sent_s[keep]}
+    assert kinds(instance, replace(solution, **gone))
+
+
+def test_replicas_compute_what_their_pool_does():
+    """A log of replicas that do both is none of pools, even if nobody moves."""
+    instance = shop([40, 40], [2, 2], (600, 600))
+    spans = [(0, 0, 1, 40), (0, 1, 1, 1), (1, 0, 1, 40), (1, 1, 1, 1)]
+    entries = [(0, 0, 0, 0), (1, 0, 0, 0)]
+    solution = log([0, 1], spans, entries, replica=[0, 0, 1, 1], times=[1, 2, 1, 2])
+    solution = replace(solution, begin_s=np.array([0.0, 1.0, 0.0, 1.0]))
+    assert kinds(instance, solution) == set()
+    pooled = tuple(
+        replace(one, role=role)
+        for one, role in zip(instance.replicas, ("prefill", "decode"), strict=True)
+    )
+    assert kinds(replace(instance, replicas=pooled), solution) == {"role"}
+
+
+def test_blocks_count_at_both_ends_while_they_are_sent():
+    """40 tokens have three blocks, here until they have arrived, and there from the beginning."""
+    instance = shop([40, 30, 30], [2, 2, 1], (600, 600))
+    pooled = tuple(
+        replace(one, role=role)
+        for one, role in zip(instance.replicas, ("both", "decode"), strict=True)
+    )
+    instance = replace(instance, replicas=pooled, link_latency_s=1.0, link_bandwidth=1e15)
+    spans = [(0, 0, 0, 1, 40), (1, 0, 0, 1, 30), (2, 0, 1, 1, 30), (0, 1, 0, 1, 1), (1, 0, 2, 1, 1)]
+    entries = [(0, 0, 0, 0, 0, 0), (1, 0, 0, 0, 0, 0), (2, 0, 1, 0, 0, 0), (0, 1, 0, 40, 2, 0)]
+    solution = replace(
+        log([0, 0, 0], [], [], replica=[0, 0, 0, 1], times=[1, 2, 3, 4]),
+        span=np.array(spans),
+        entry=np.array(entries),
+        leave=np.array([[0, 0, 1, 3, 0]]),
+        transfer=np.array([[0, 0, 1, 3, 1]]),
+        sent_s=np.array([[1.0, 2.0]]),
+    )
+    assert kinds(instance, solution) == set()
+    for blocks, wrong in (((7, 3), set()), ((6, 3), {"memory"}), ((7, 2), {"memory"})):
+        fleet = tuple(replace(one, kv_blocks=n) for one, n in zip(pooled, blocks, strict=True))
+        assert kinds(replace(instance, replicas=fleet), solution) == wrong, blocks

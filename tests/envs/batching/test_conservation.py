@@ -20,10 +20,20 @@ from graphsched.envs.batching.options import (
     Scheduler,
 )
 from graphsched.envs.batching.physics.replay import serve
-from graphsched.envs.batching.physics.state import SERVED
+from graphsched.envs.batching.physics.state import MOVING, SERVED
 from graphsched.envs.batching.simulator import BatchingSim
 
 pytestmark = pytest.mark.compiled
+
+
+FLEETS = [
+    ("both",),
+    ("both", "both"),
+    ("prefill", "decode"),
+    ("both", "decode"),
+    ("prefill", "both", "decode"),
+    ("both", "both", "both"),
+]
 
 
 @st.composite
@@ -48,10 +58,22 @@ def instances(draw):
         priority=rng.integers(0, 3, n),
         ttft_s=np.full(n, 0.3),
     )
-    cards = ("a100", "h100")[: draw(st.integers(1, 2))]
-    fleet = tuple(Replica(card, kv_blocks=blocks) for card in cards)
+    roles = draw(st.sampled_from(FLEETS))
+    cards = rng.choice(["a100", "h100"], len(roles)).tolist()
+    fleet = tuple(
+        Replica(card, kv_blocks=blocks + int(rng.integers(0, 9)), role=role)
+        for card, role in zip(cards, roles, strict=True)
+    )
     pairs = np.array(edges, np.int64).reshape(-1, 2).T
-    return BatchingInstance("h", requests, fleet, pairs, prefixes=_tree(rng))
+    return BatchingInstance(
+        "h",
+        requests,
+        fleet,
+        pairs,
+        prefixes=_tree(rng),
+        link_bandwidth=draw(st.sampled_from([25e9, 1e8, 1e7])),
+        link_latency_s=draw(st.sampled_from([0.0, 1e-3, 0.1])),
+    )
 
 
 def _tree(rng):
@@ -67,7 +89,13 @@ def check_cache(state, r, blocks):
     """Blocks add up; what may be evicted stands in a ring, and on what is there."""
     home = state.req["home"][0] == r
     cached, users = state.cached[0, r], state.users[0, r]
-    assert state.rep["free"][0, r] + state.req["own"][0][home].sum() + cached.sum() == blocks
+    reserved = state.req["reserved"][0][state.req["target"][0] == r].sum()
+    own = state.req["own"][0][home].sum()
+    assert state.rep["free"][0, r] + own + reserved + cached.sum() == blocks
+    moving = (home & (state.req["status"][0] == MOVING)).sum()
+    coming = (state.req["target"][0] == r) & (state.req["reserved"][0] > 0)
+    assert state.rep["bound"][0, r] == moving + coming.sum()
+    assert state.rep["incoming"][0, r] == (state.req["target"][0] == r).sum()
     unused = (users == 0) & (cached > 0)
     assert state.rep["evictable"][0, r] == cached[unused].sum()
     ring, place = [], state.newer[0, r, 0]
@@ -95,6 +123,10 @@ rules = {
     "prefix_cache": st.booleans(),
     "displace": st.sampled_from([0.0, 0.01, 1.0]),
     "claim": st.sampled_from([0.1, 9.0]),
+    "migration": st.booleans(),
+    "migrate_every": st.sampled_from([1, 3, 16]),
+    "migrate_below": st.sampled_from([-3.0, 2.0, 50.0]),
+    "migrate_margin": st.sampled_from([0.0, 3.0]),
 }
 AGENTS = st.sets(st.sampled_from(KINDS)).map(lambda words: "+".join(sorted(words)) or "none")
 

@@ -161,6 +161,7 @@ def test_metrics_by_hand(log):
         # 2: 23 x 1 + 28 x 2 + 40.5 x 1; 3: 15 x 1. 244 of 16 x 40 x 9 = 5760.
         "KV use %": 4.2361111,
         "preemptions": 1,
+        "moves": 0,
         "rejected": 1,
     }
     assert DOMAIN.metrics is not None

@@ -1,0 +1,1 @@
+"""Requests that move from replica to replica: links, handing over after prompts, live migration."""
