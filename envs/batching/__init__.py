@@ -1,5 +1,6 @@
 """Serving large language models: which replica, who is next, how many tokens an iteration."""
 
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -53,5 +54,5 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     perturb=perturb,
     cost_ratios=False,
     redraw=redraw,
-    commands={"cut": cut, "pools": pools},
+    commands={"cut": partial(cut, READERS), "pools": pools},
 )

@@ -12,7 +12,7 @@ from graphsched.envs.batching.physics.admission import fits, head_of
 from graphsched.envs.batching.physics.cluster import is_decode
 from graphsched.envs.batching.physics.kv_blocks import blocks_for, make_room
 from graphsched.envs.batching.physics.log import log_decodes, log_iteration
-from graphsched.envs.batching.physics.moves.displace import PATIENCE_S, claimant, displaces
+from graphsched.envs.batching.physics.moving.displace import PATIENCE_S, claimant, displaces
 from graphsched.envs.batching.physics.rules.orders import order_changes
 from graphsched.envs.batching.physics.rules.tallies import tally_tokens
 from graphsched.envs.batching.physics.state import ADMIT, BUDGET

@@ -32,7 +32,7 @@ from graphsched.envs.batching.physics.decode_runs import decode_run, next_arriva
 from graphsched.envs.batching.physics.forecast import service_s, urgency
 from graphsched.envs.batching.physics.kv_blocks import keep_prefix, retire
 from graphsched.envs.batching.physics.log import log_iteration, log_tokens
-from graphsched.envs.batching.physics.moves.displace import (
+from graphsched.envs.batching.physics.moving.displace import (
     claimant,
     displace,
     displaces,

@@ -18,7 +18,6 @@ from graphsched.envs.batching.instance import (
     Requests,
     narrowed,
 )
-from graphsched.envs.batching.readers import READERS
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.arguments import Parser
 from graphsched.envs.core.parts.reading import within
@@ -26,9 +25,11 @@ from graphsched.envs.core.parts.writing import json_text, replace_folder
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    Readers = Mapping[str, Callable[[Path], BatchingInstance]]
 
 _REPLICA = re.compile(
     r"(?:(\d{1,3})x)?([A-Za-z0-9-]+)(?::([A-Za-z0-9.-]+))?(?::(\d{1,9}))?", re.ASCII
@@ -52,10 +53,10 @@ def fleet_of(words: str) -> tuple[Replica, ...]:
     return tuple(fleet)
 
 
-def _arguments(words: Sequence[str]) -> Namespace:
+def _arguments(readers: Readers, words: Sequence[str]) -> Namespace:
     parser = Parser("cut batching", __doc__)
     parser.add_argument("trace", type=Path)
-    parser.add_argument("--format", choices=sorted(READERS), default="auto", help="of the trace")
+    parser.add_argument("--format", choices=sorted(readers), default="auto", help="of the trace")
     parser.add_argument("--fleet", default="a100", help="such as 2xh100:llama-3-8b:1200,a100")
     parser.add_argument("--requests", type=int, default=200, help="of each instance")
     parser.add_argument("--count", type=int, default=40, help="instances, evenly over the trace")
@@ -101,9 +102,9 @@ def _starts(trace: BatchingInstance, options: Namespace) -> NDArray[np.int64]:
     return np.linspace(0, room, options.count).astype(np.int64)
 
 
-def cut(words: Sequence[str]) -> int:
-    """Run the command; raises InputError for what can't be done."""
-    options = _arguments(words)
+def cut(readers: Readers, words: Sequence[str]) -> int:
+    """Run the command by the readers of the domain; raises InputError for what can't be done."""
+    options = _arguments(readers, words)
     for name, most in (("requests", MAX_REQUESTS), ("count", MOST)):
         if not 1 <= getattr(options, name) <= most:
             found = getattr(options, name)
@@ -113,7 +114,7 @@ def cut(words: Sequence[str]) -> int:
         if value is not None and not 0 < value < np.inf:
             raise InputError(f"--{name}", f"expected more than 0, found {value}")
     fleet_of(options.fleet)
-    trace = READERS[options.format](options.trace)
+    trace = readers[options.format](options.trace)
     if trace.precedes.size:
         raise InputError(options.trace, "has workflows, which can't be cut")
     starts = _starts(trace, options).tolist()

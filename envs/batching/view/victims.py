@@ -9,7 +9,7 @@ import numpy as np
 from graphsched.envs.batching.features import CAND
 from graphsched.envs.batching.physics.admission import short_of
 from graphsched.envs.batching.physics.forecast import service_s, urgency
-from graphsched.envs.batching.physics.moves.displace import rule_victim
+from graphsched.envs.batching.physics.moving.displace import rule_victim
 from graphsched.envs.batching.view.scales import CAP, TEN_S
 from graphsched.envs.core.kernels.jit import kernel
 

@@ -1,1 +1,1 @@
-"""Requests that move from replica to replica: links, handing over after prompts, live migration."""
+"""Requests that make room for others, or move from replica to replica: links, live migration."""

@@ -1,1 +1,0 @@
-"""Requests that give up what they hold for others."""
