@@ -53,6 +53,7 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     measures=measure,
     perturb=perturb,
     cost_ratios=False,
+    shipped=lambda instance: "routing" if len(instance.replicas) > 1 else "tight",
     redraw=redraw,
     commands={"cut": partial(cut, READERS), "pools": pools},
 )
