@@ -29,32 +29,48 @@ def cost(instance: BatchingInstance, solution: BatchingSolution) -> float:
 
 
 def lower_bound(instance: BatchingInstance) -> float:
-    """As if every request were alone on the best replica for it, all of its prefix being cached."""
+    """As if every request were alone, all of its prefix being cached.
+
+    Its first token comes from the best replica for that, and the others from the best one of the same
+    model for these: it may move between them.
+    """
     requests = instance.requests
     total = 0.0
     for i in range(len(requests)):
-        found = min(int(requests.shared[i]) // BLOCK, (int(requests.prompt[i]) - 1) // BLOCK)
-        options = [
-            _alone(instance, replica, i, found * BLOCK if requests.group[i] >= 0 else 0)
-            for replica in instance.replicas
-            if int(requests.prompt[i]) + 1 <= replica.kv_blocks * BLOCK
-        ]
+        options = [_alone(instance, i, fleet) for fleet in _fleets(instance, i)]
         total += float(requests.weight[i]) * min(options, default=FULL)
     return total / float(requests.weight.sum())
 
 
-def _alone(instance: BatchingInstance, replica: Replica, i: int, found: int) -> float:
-    """Penalty of a request alone; decodes are taken to read the prompt's keys and values only."""
-    requests = instance.requests
+def _fleets(instance: BatchingInstance, i: int) -> list[list[Replica]]:
+    """Replicas that could hold a request, by their models."""
+    out: dict[str, list[Replica]] = {}
+    for replica in instance.replicas:
+        if int(instance.requests.prompt[i]) + 1 <= replica.kv_blocks * BLOCK:
+            out.setdefault(replica.model, []).append(replica)
+    return list(out.values())
+
+
+def _alone(instance: BatchingInstance, i: int, fleet: list[Replica]) -> float:
+    """Penalty of a request alone on replicas of a model."""
+    requests, output = instance.requests, int(instance.requests.output[i])
+    prompt, shared = int(requests.prompt[i]), int(requests.shared[i])
+    found = min(shared // BLOCK, (prompt - 1) // BLOCK) if requests.group[i] >= 0 else 0
+    times = [_times(replica, prompt, BLOCK * found) for replica in fleet]
+    first, pace = min(t[0] for t in times), min(t[1] for t in times)
+    pace = pace if output > 1 else 0.0
+    end = first + pace * (output - 1)
+    ratio = max(first / requests.ttft_s[i], pace / requests.tpot_s[i], end / requests.deadline_s[i])
+    return slo_penalty(float(ratio), float(first), instance.starvation_s)
+
+
+def _times(replica: Replica, prompt: int, found: int) -> tuple[float, float]:
+    """Least times of a prompt and of each further token, s, which reads the prompt's tokens only."""
     table = linear_table(replica.gpu, replica.model, replica.tp, float(replica.imbalance))
     loads = coefficients(replica.gpu, replica.model, replica.tp)
-    prompt, output = int(requests.prompt[i]), int(requests.output[i])
     tokens = prompt - found
     least = float(np.min(np.maximum(table[1:], 0.0)))  # tables need not rise everywhere
     rate = float(np.min(table[1:] / (STEP * np.arange(1, len(table)))))
     first = max(least, rate * tokens) + product_s(loads, found, tokens)
     pace = batch_s(table, loads, 1, 1, prompt, 0, 0.0) - float(table[1]) + least
-    pace = pace if output > 1 else 0.0
-    end = first + pace * (output - 1)
-    ratio = max(first / requests.ttft_s[i], pace / requests.tpot_s[i], end / requests.deadline_s[i])
-    return slo_penalty(float(ratio), float(first), instance.starvation_s)
+    return first, pace

@@ -85,7 +85,6 @@ COLUMNS = {
     "leave": Leave._fields,
     "transfer": Transfer._fields,
 }
-OPTIONAL = ("transfer", "sent_s")  # none in logs that lack them
 WHY = ("recompute", "swap", "fail", "link")
 RECOMPUTES, SWAPS_OUT, FAILS, LINKS_OUT = range(4)
 HOW = ("computes", "from the host", "over the link")  # a request enters
@@ -178,9 +177,8 @@ def solution_from_json(instance: BatchingInstance, document: Mapping[str, Any]) 
 
     Only shapes and ranges are checked here: whether the log is feasible is the checker's word.
     """
-    needed = {"home", "replica", "begin_s", "end_s", "cost", *COLUMNS} - {*OPTIONAL}
-    check_head(document, "batching", needed, OPTIONAL)
-    document = {**{name: [] for name in OPTIONAL}, **document}
+    needed = ("home", "replica", "begin_s", "end_s", *COLUMNS, "sent_s", "cost")
+    check_head(document, "batching", needed)
     size, replicas = len(instance.requests), len(instance.replicas)
     home = _whole(document, "home", -1, replicas)
     if len(home) != size:

@@ -312,4 +312,6 @@ def test_no_scheduler_s_log_of_any_instance_can_be_forged(kind):
     instance = replace(made, replicas=small)
     rules = [name for name, each in DOMAIN.baselines.items() if each.is_rule]
     for seed, name in enumerate(rules):
-        judge(instance, DOMAIN.baseline(name)(instance), 3, seed)
+        honest = DOMAIN.baseline(name)(instance)
+        if not len(honest.transfer):  # those with moves have a test of their own
+            judge(instance, honest, 3, seed)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from graphsched.envs.batching import DOMAIN
+from graphsched.envs.batching.bounds import lower_bound
 from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.instance import (
     BatchingInstance,
@@ -215,3 +216,16 @@ def test_bad_pools_and_links_are_named(change, words):
 def test_bad_rules_of_migration_are_named(field, value):
     with pytest.raises(InputError, match=field):
         Scheduler(**{field: value})
+
+
+def test_the_lower_bound_takes_the_best_of_both_pools(cards):
+    """Of both replicas it is no more than of either, whatever their roles."""
+    requests = make_requests([0.0], [80], [5], ttft_s=[0.02], tpot_s=[0.02])
+    slow, fast = Replica(cards.slow, kv_blocks=400), Replica(cards.fast, kv_blocks=400)
+    apart = [
+        lower_bound(BatchingInstance("b", requests, replicas, NO_EDGES))
+        for replicas in ((slow,), (fast,), (slow, fast))
+    ]
+    assert apart[2] == min(apart)
+    pooled = (replace(slow, role="prefill"), replace(fast, role="decode"))
+    assert lower_bound(BatchingInstance("b", requests, pooled, NO_EDGES)) <= min(apart)
