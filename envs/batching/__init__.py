@@ -53,7 +53,7 @@ DOMAIN: Domain[BatchingInstance, BatchingSolution] = Domain(
     measures=measure,
     perturb=perturb,
     cost_ratios=False,
-    shipped=lambda instance: "routing" if len(instance.replicas) > 1 else "tight",
+    shipped=lambda _: "routing",
     redraw=redraw,
     commands={"cut": partial(cut, READERS), "pools": pools},
 )
