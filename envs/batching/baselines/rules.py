@@ -120,6 +120,10 @@ SCHEDULERS = {
         replace(_LEAST_SLACK, router="prefix-affinity"),
         "the same with prefix affinity",
     ),
+    "displacing": (
+        replace(_LEAST_SLACK, order="edf", doomed=True, router="hexgen", alpha=0.4),
+        "nearest due first, what can't be in time last, HexGen's routes, making room for each other",
+    ),
     "backfill-affinity": (
         Scheduler(router="prefix-affinity", order="urgency", passes=PASSES),
         "prefix affinity, least slack first, past what does not fit",
