@@ -34,6 +34,7 @@ from tests.surroundings.writers import (
     MADE_OF_OTHERS,
     ONLY_PRINT,
     TOML,
+    TRACE,
     WRITERS,
     complaints,
     hidden,
@@ -100,6 +101,7 @@ def test_each_file_is_old_or_new(
         folder.mkdir()
         monkeypatch.chdir(folder)
         (folder / "settings.toml").write_text(TOML)
+        (folder / "trace.csv").write_text(TRACE)
         for source in sources:
             shutil.copytree(source, folder / "trained")
         for output in writer.outputs if old else ():

@@ -29,12 +29,15 @@ validation = {count = 2, every = 0.5, instances = {"uniform:3x3" = 1.0}}
 """
 
 
+TRACE = "num_prefill_tokens,num_decode_tokens\n" + "64,3\n" * 6
+
+
 @dataclass(frozen=True)
 class Writer:
     """A command line that writes.
 
     Attributes:
-        words: of the command, in a folder with `TOML` as settings.toml.
+        words: of the command, in a folder with `TOML` as settings.toml and `TRACE` as trace.csv.
         outputs: what it writes; a name that ends in / is a folder's.
         torch: whether it needs the extra for training.
         again: what makes good for a run that failed, where the same command doesn't.
@@ -64,16 +67,17 @@ WRITERS = {
     "tune": Writer("tune jobshop --minutes 0.1 --out w.json", ("w.json",), torch=True),
     "extract": Writer("extract memory gpt2 --out p.json.gz", ("p.json.gz",), torch=True),
     "train": Writer(TRAIN, ("run/",), torch=True, again="train jobshop --quiet --resume --out run"),
+    "cut": Writer("cut batching trace.csv --requests 3 --count 2 --out parts", ("parts/",)),
     "export": Writer("export trained --out new/bundle", ("new/bundle/",), torch=True),
 }
-ONLY_PRINT = {"list", "check", "bench", "compile", "allocate"}
+ONLY_PRINT = {"list", "check", "bench", "compile", "allocate", "pools"}
 MADE_OF_OTHERS = {"demo"}  # train, eval, export and solve
 
 
 def quicken(patch: pytest.MonkeyPatch) -> None:
     """Put something small in the place of long computations; what is written, and how, stays."""
     import graphsched.cli.commands.costs
-    import graphsched.cli.commands.tune
+    import graphsched.cli.commands.tune.linear
     import graphsched.envs.memory.sources.extraction.command
     import graphsched.training.running.outcome
     from graphsched.training.cem import LinearRule
@@ -86,7 +90,7 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
         size = len(get_domain(config.domain).schema.candidate)
         return LinearRule(np.ones(size, np.float32), options, 1.0, 2, [])
 
-    patch.setattr(commands.tune, "_search", rule)
+    patch.setattr(commands.tune.linear, "_search", rule)
     program = memory.generators["toy"](np.random.default_rng(0), "")
     command = graphsched.envs.memory.sources.extraction.command
     patch.setattr(command, "_program", lambda *words: program)
