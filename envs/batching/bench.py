@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphsched.envs.batching.generators import NO_EDGES, lognormal, poisson
+from graphsched.envs.batching.generators import NO_EDGES, poisson
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.options import BatchingOptions
 from graphsched.envs.batching.physics.kernel import replay
 from graphsched.envs.batching.physics.loading import load_slot, needed_sizes
 from graphsched.envs.batching.physics.log import empty_log
 from graphsched.envs.batching.physics.state import State
+from graphsched.envs.batching.sources.lengths import lognormal
 from graphsched.envs.core.arrays import empty
 from graphsched.envs.core.clock import cpu_s
 

@@ -15,6 +15,7 @@ from graphsched.envs.batching.instance import (
     make_requests,
     narrowed,
 )
+from graphsched.envs.batching.sources.lengths import lognormal, predictions
 from graphsched.envs.batching.sources.mixture import mixture
 from graphsched.envs.core.errors import InputError
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 NO_EDGES = np.zeros((2, 0), np.int64)
-NOISE = 0.3  # standard deviation of the log of a predicted length over the true one
 TOY_OPTIMUM = 1.2482527652615227
 
 
@@ -48,18 +48,6 @@ def parse_size(size: str, requests: int, rate: float) -> Size:
     if out.requests < 1 or not out.rate > 0:
         raise InputError(f"size {size!r:.40}", "expected a request and a rate above 0 at least")
     return out
-
-
-def lognormal(rng: Generator, size: int, mean: float, spread: float, least: int, most: int) -> Ints:
-    """Lengths of that mean (before they are cut), tokens."""
-    draws = mean * np.exp(spread * rng.standard_normal(size) - 0.5 * spread**2)
-    return np.clip(np.round(draws), least, most).astype(np.int64)
-
-
-def predictions(rng: Generator, output: Ints, noise: float = NOISE) -> Ints:
-    """What a predictor says: the true length with lognormal noise."""
-    draws = np.round(output * np.exp(noise * rng.standard_normal(len(output))))
-    return np.maximum(draws, 1).astype(np.int64)
 
 
 def poisson(rng: Generator, size: int, rate: float) -> Floats:

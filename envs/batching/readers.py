@@ -1,7 +1,7 @@
 """Readers of traces: Azure, BurstGPT, Mooncake, Bailian, plain lengths, and the project's own JSON.
 
 No scheduler knows how long an output will be: what is predicted of it is the true length times a
-lognormal factor, the standard deviation of whose logarithm is `NOISE` = 0.3, drawn by `PREDICTOR_SEED`
+lognormal factor, the standard deviation of whose logarithm is `lengths.NOISE` = 0.3, drawn by `PREDICTOR_SEED`
 and the request's number. Readers named ``...-oracle`` predict the true lengths instead.
 
 A trace says nothing of replicas or targets: one A100 with Llama-3-8B and the default targets. Rows
@@ -30,6 +30,7 @@ from graphsched.envs.batching.instance import (
     make_requests,
     roots,
 )
+from graphsched.envs.batching.sources.lengths import predictions
 from graphsched.envs.batching.sources.radix import places
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.reading import (
@@ -87,7 +88,7 @@ BURSTGPT = _Columns("Request tokens", "Response tokens", "Timestamp", ("Model",)
 LENGTHS = _Columns("num_prefill_tokens", "num_decode_tokens")
 VIDUR_TIME = "arrived_at"  # s; in some files of lengths
 MOONCAKE, BAILIAN = _Blocks(1e-3, 512), _Blocks(1.0, 16)
-NOISE, PREDICTOR_SEED = 0.3, 30  # of predicted lengths
+PREDICTOR_SEED = 30  # of predicted lengths
 RATE, ARRIVAL_SEED = 1.0, 0  # Poisson arrivals where a file has lengths alone
 MAX_BYTES = 256 * MIB
 LATEST_S = 1e9 - 1  # a time
@@ -144,8 +145,7 @@ def _with_tokens(path: Path, rows: list[_Row]) -> list[_Row]:
 def _predicted(output: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) what a predictor says of each output."""
     rng = np.random.default_rng(PREDICTOR_SEED)
-    draws = np.round(output * np.exp(NOISE * rng.standard_normal(len(output))))
-    return np.clip(draws, 1, MAX_TOKENS).astype(np.int64)
+    return np.minimum(predictions(rng, output), MAX_TOKENS)
 
 
 def _with_oracle(read: Callable[[Path], BatchingInstance], path: Path) -> BatchingInstance:

@@ -113,6 +113,12 @@ def service_s(cluster: Cluster, r: int, i: int) -> float:
 
 
 @kernel(entry=False)
+def pace_end(one: Any) -> float:
+    """When a request that has its first token is due to end by its target of time per token, s."""
+    return one.first_token + one.tpot * (one.made + remaining(one) - 1)
+
+
+@kernel(entry=False)
 def urgency(cluster: Cluster, r: int, i: int) -> float:
     """Slack of a request, s: time to its nearest target minus its service.
 
@@ -123,7 +129,6 @@ def urgency(cluster: Cluster, r: int, i: int) -> float:
     slack = one.latest - slot.clock - service_s(cluster, r, i)
     if one.made == 0:
         slack = min(slack, one.visible + one.ttft - slot.clock - todo)
-    else:  # as late as its time per token may be on average
-        end = one.first_token + one.tpot * (one.made + remaining(one) - 1)
-        slack = min(slack, end - slot.clock - service_s(cluster, r, i))
+    else:
+        slack = min(slack, pace_end(one) - slot.clock - service_s(cluster, r, i))
     return min(slack, 1e9)

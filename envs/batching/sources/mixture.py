@@ -18,6 +18,7 @@ from graphsched.envs.batching.hardware.iteration_time import (
     usual_prefill_s,
 )
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
+from graphsched.envs.batching.sources.lengths import lognormal, predictions
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -33,10 +34,9 @@ KINDS = (
     ("a100", "llama-2-7b"),
     ("h100", "llama-2-7b"),
 )
-LONGEST, MOST_OUTPUT = 3500, 1000  # tokens
+SHORTEST, LONGEST, MOST_OUTPUT = 4, 3500, 1000  # tokens
 USUAL_PROMPT, USUAL_BATCH = 512, 64  # tokens, requests: what replicas are judged by
 LOADS = (0.7, 2.0)  # of the fleet's capacity
-NOISE = 0.3  # standard deviation of the log of a predicted length over the true one
 
 
 class Habits(NamedTuple):
@@ -102,14 +102,9 @@ def _habits(rng: Generator) -> Habits:
     )
 
 
-def _lengths(rng: Generator, mean: float, spread: float, size: int, most: int) -> Ints:
-    draws = mean * np.exp(spread * rng.standard_normal(size) - 0.5 * spread**2)
-    return np.clip(np.round(draws), 4, most).astype(np.int64)
-
-
 def _requests(rng: Generator, habits: Habits, size: int) -> tuple[dict[str, Any], Ints, Ints]:
     """Columns of requests, edges between stages, and the number of each one's arrival."""
-    prefixes = _lengths(rng, habits.prefix, 0.4, habits.groups, 2600)
+    prefixes = lognormal(rng, habits.groups, habits.prefix, 0.4, SHORTEST, 2600)
     arrival: list[int] = []
     stage: list[int] = []  # 0 of a request alone, else 1, 2, 3
     group: list[int] = []
@@ -128,14 +123,13 @@ def _requests(rng: Generator, habits: Habits, size: int) -> tuple[dict[str, Any]
             before = now
     count, groups = len(arrival), np.array(group)
     shared = np.where(groups >= 0, prefixes[groups], 0)
-    output = _lengths(rng, habits.output, habits.output_spread, count, MOST_OUTPUT)
-    own = _lengths(rng, habits.prompt, habits.prompt_spread, count, LONGEST)
-    predicted = np.maximum(np.round(output * np.exp(NOISE * rng.standard_normal(count))), 1)
+    output = lognormal(rng, count, habits.output, habits.output_spread, SHORTEST, MOST_OUTPUT)
+    own = lognormal(rng, count, habits.prompt, habits.prompt_spread, SHORTEST, LONGEST)
     stages = np.array(stage)
     columns = {
         "prompt": shared + own,
         "output": output,
-        "predicted": predicted.astype(np.int64),
+        "predicted": predictions(rng, output),
         "group": groups,
         "shared": shared,
         "extends": shared,

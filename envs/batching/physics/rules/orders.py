@@ -20,7 +20,7 @@ from graphsched.envs.batching.options import (
     URGENCY,
     VTC,
 )
-from graphsched.envs.batching.physics.forecast import remaining, service_s, urgency
+from graphsched.envs.batching.physics.forecast import pace_end, service_s, urgency
 from graphsched.envs.batching.physics.kv_blocks import found_blocks
 from graphsched.envs.batching.physics.rules.tallies import SERVED, group_key
 from graphsched.envs.core.kernels.jit import kernel
@@ -39,12 +39,8 @@ def _due(cluster: Cluster, i: int) -> float:
     A stage has to leave enough time for those that need it.
     """
     one = cluster.req[i]
-    due = one.latest
-    if one.made == 0:
-        due = min(due, one.visible + one.ttft)
-    else:
-        due = min(due, one.first_token + one.tpot * (one.made + remaining(one) - 1))
-    return min(due, FAR)
+    due = one.visible + one.ttft if one.made == 0 else pace_end(one)
+    return min(due, one.latest, FAR)
 
 
 @kernel(entry=False)
