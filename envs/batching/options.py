@@ -58,7 +58,7 @@ class Scheduler:
         passes: how often later requests that fit may be admitted before a queued one that does
             not; 0: the first that does not fit ends admission, as in vLLM. It is backfilling of
             EASY (Lifka 1995; Mu'alem and Feitelson 2001) with a bound in place of a reservation,
-            which would need true run times. Of no effect where admission is the agent's.
+            which would need true run times.
         doomed: whether requests that can't meet their targets any more, by their predicted length,
             go last in any order.
         router: which replica an arrival goes to, see `ROUTERS`.

@@ -278,8 +278,10 @@ def head_of(cluster: Cluster, r: int) -> int:
 
 
 @kernel(entry=False)
-def _pass_over(cluster: Cluster, r: int, i: int) -> None:
+def pass_over(cluster: Cluster, r: int, i: int) -> None:
     """Count for each request before i in the order that i is admitted before it."""
+    if cluster.slot[0].passes == 0:
+        return
     least, behind = order_key(cluster, r, i), False
     for k in range(cluster.rep[r].queued):
         j = cluster.queue[r, k]
@@ -323,17 +325,16 @@ def admit(cluster: Cluster, r: int, i: int, log: Log) -> None:
 def admits(cluster: Cluster, r: int) -> bool:
     """Whether the iteration has room for more requests, memory apart."""
     rep = cluster.rep[r]
-    closed = rep.stuck > 0 or rep.hold > 0 or rep.queued == 0
+    closed = rep.stuck > 0 or rep.queued == 0
     return not closed and rep.left > 0 and rep.running + rep.incoming < cluster.slot[0].max_seqs
 
 
 @kernel(entry=False)
 def next_by_rule(cluster: Cluster, r: int) -> int:
     """The request to admit, or -1 if admission ends."""
-    i = head_of(cluster, r)
+    i = head_of(cluster, r) if cluster.rep[r].hold == 0 else -1
     if i >= 0 and fits(cluster, r, i):
-        if cluster.slot[0].passes > 0:
-            _pass_over(cluster, r, i)
+        pass_over(cluster, r, i)
         return i
     if cluster.rep[r].running > 0:
         return -1

@@ -33,10 +33,12 @@ def _may_admit(cluster: Cluster, r: int) -> bool:
     """
     rep, slot = cluster.rep[r], cluster.slot[0]
     full = rep.running + rep.incoming >= slot.max_seqs or slot.batching == REQUEST_LEVEL
-    if rep.queued == 0 or rep.hold or full:
+    if rep.queued == 0 or full:
         return False
     if displaces(cluster) and claimant(cluster, r) >= 0:
         return True
+    if rep.hold:
+        return False
     if not cluster.agent[ADMIT] and not order_changes(cluster):
         head = head_of(cluster, r)
         return head >= 0 and fits(cluster, r, head)

@@ -26,6 +26,7 @@ from graphsched.envs.batching.physics.admission import (
     fits,
     head_of,
     next_by_rule,
+    pass_over,
 )
 from graphsched.envs.batching.physics.cluster import cluster_at, is_decode, todo_of
 from graphsched.envs.batching.physics.decode_runs import decode_run, next_arrival
@@ -231,13 +232,21 @@ def _offer_budgets(cluster: Cluster, r: int) -> None:
 
 @kernel(entry=False)
 def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
-    """Queued requests that fit: the rule's, the oldest ones, and those of least predicted service."""
+    """Queued requests that fit: the rule's, the oldest ones, and those of least predicted service.
+
+    None where an idle replica can't take the rule's as it is: by the rule it makes room first. None
+    either while the agent holds, which doesn't keep requests from being displaced.
+    """
     slot, rep = cluster.slot[0], cluster.rep[r]
     count = 0
+    if rep.hold:
+        return 0
     rule = head_of(cluster, r)
     if rule >= 0 and fits(cluster, r, rule):
         cluster.choice[0] = rule
         count = 1
+    elif rule >= 0 and rep.running == 0:
+        return 0
     for k in range(rep.queued):
         if count >= window - window // 2:
             break
@@ -260,7 +269,8 @@ def _offer_admissions(cluster: Cluster, r: int, window: int) -> int:
             break
         cluster.choice[count] = best
         count += 1
-    if count > 0 and rep.running > 0 and not fits(cluster, r, cluster.queue[r, 0]):
+    waits = rule < 0 or cluster.choice[0] != rule  # the rule admits nobody
+    if count > 0 and rep.running > 0 and (waits or not fits(cluster, r, cluster.queue[r, 0])):
         cluster.choice[count] = -1
         count += 1
     slot.count, slot.kind, slot.replica = count, ADMIT, r
@@ -272,18 +282,19 @@ def _offer_victims(cluster: Cluster, r: int, i: int, window: int) -> bool:
     """Running requests that may make room for request i, those of most slack, or none of them."""
     if not cluster.agent[PREEMPT]:
         return False
-    slot, count = cluster.slot[0], 0
-    last = np.inf
+    slot, run, count = cluster.slot[0], cluster.run[r], 0
+    last, place = np.inf, 0  # of the one before; those of equal slack from the last that came in
     while count < window:
         best, most = -1, -np.inf
         for k in range(cluster.rep[r].running):
-            slack = urgency(cluster, r, cluster.run[r, k])
-            if may_leave(cluster, r, k) and most < slack < last:
-                best, most = cluster.run[r, k], slack
+            slack = urgency(cluster, r, run[k])
+            after = slack < last or (slack == last and k < place)
+            if after and slack >= most and may_leave(cluster, r, k):
+                best, most = k, slack
         if best < 0:
             break
-        cluster.choice[count] = best
-        count, last = count + 1, most
+        cluster.choice[count] = run[best]
+        count, last, place = count + 1, most, best
     cluster.choice[count] = -1
     slot.count, slot.kind, slot.replica, slot.subject = count + 1, PREEMPT, r, i
     return count > 0
@@ -293,14 +304,13 @@ def _offer_victims(cluster: Cluster, r: int, i: int, window: int) -> bool:
 def _admit_queued(cluster: Cluster, r: int, window: int, log: Log) -> bool:
     """Queued requests join while there is room; returns whether the agent has to choose."""
     while admits(cluster, r):
-        i = -1
-        if cluster.agent[ADMIT]:
-            count = _offer_admissions(cluster, r, window)
-            if count > 1:
-                return True
-            if count == 1:
-                i = cluster.choice[0]
-        if i < 0:
+        count = _offer_admissions(cluster, r, window) if cluster.agent[ADMIT] else 0
+        if count > 1:
+            return True
+        if count == 1:
+            i = cluster.choice[0]
+            pass_over(cluster, r, i)
+        else:
             i = next_by_rule(cluster, r)
         if i < 0 and displaces(cluster):
             i = claimant(cluster, r)
@@ -504,6 +514,7 @@ def _act(cluster: Cluster, c: int, log: Log) -> None:
     elif slot.kind == PREEMPT:
         _make_room(cluster, r, chosen, log)
     elif chosen >= 0:
+        pass_over(cluster, r, chosen)
         admit(cluster, r, chosen, log)
     else:
         cluster.rep[r].hold = 1

@@ -144,3 +144,20 @@ def test_asking_what_the_rule_would_do_changes_nothing(router):
         sim.observe()
         sim.step(np.array([obs["candidate"][:, CAND.index("rule")].argmax()]))
     assert sim.solution(0).cost == pytest.approx(serve(instance, Scheduler(**rules)).cost)
+
+
+@pytest.mark.parametrize("agent", ["admit", "preempt", "route+admit+preempt"])
+@pytest.mark.parametrize(("generator", "size"), [("hetero", "120@24"), ("tight", "60")])
+def test_an_agent_that_does_as_the_rule_is_the_rule(agent, generator, size):
+    # An idle replica whose first in order didn't fit offered others where the rule made room; an
+    # agent that held wasn't asked who should leave; ties of slack dropped one on offer.
+    rules = {"router": "hexgen", "alpha": 0.4, "doomed": True, "order": "edf", "budget": 0}
+    rules |= {"passes": 64, "preemption": "swap", "displace": 2.0}
+    instances = [GENERATORS[generator](np.random.default_rng((778, k)), size) for k in range(6)]
+    sim = BatchingSim(6, BatchingOptions(agent=agent, **rules))
+    sim.reset(range(6), instances, [0] * 6)
+    while len((obs := sim.observe())["slot"]):
+        does = np.split(obs["candidate"][:, CAND.index("rule")], obs["candidate_ptr"][1:-1])
+        sim.step(np.array([rows.argmax() for rows in does]))
+    costs = [serve(instance, Scheduler(**rules)).cost for instance in instances]
+    assert sim.costs() == pytest.approx(costs)
