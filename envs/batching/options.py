@@ -47,7 +47,8 @@ class Scheduler:
         max_seqs: running requests of a replica at most.
         watermark: share of KV blocks that admission leaves free.
         preemption: what happens to the last running request when blocks run out: its tokens are
-            computed again (``recompute``) or its blocks wait in the host's memory (``swap``).
+            computed again (``recompute``) or its blocks wait in the host's memory (``swap``),
+            unless it would keep more blocks of its prefix for itself alone than it gives.
         order: which queued request is admitted next: ``fcfs``; least predicted service time
             (``sjf``), of what is left of it (``srtf``); predicted output length alone (``ltr``,
             as learning to rank does); ``priority``; least slack to its target (``urgency``);

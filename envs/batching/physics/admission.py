@@ -24,6 +24,7 @@ from graphsched.envs.batching.physics.kv_blocks import (
     forget,
     found_blocks,
     keep_victim,
+    kept_alone,
     make_room,
     pin,
     release,
@@ -98,8 +99,10 @@ def preempt(cluster: Cluster, r: int, at: int, log: Log) -> int:
     why = RECOMPUTE
     if rep.running == 0 and blocks_for(one.prompt + one.made) > rep.blocks:
         why = FAIL
-    elif cluster.slot[0].swaps or rep.role == DECODE:  # where nobody computes prompts
+    elif rep.role == DECODE:  # where nobody computes prompts
         why = SWAP
+    elif cluster.slot[0].swaps and kept_alone(cluster, r, i) <= one.own:
+        why = SWAP  # else more of its path would stay, for it alone, than goes
     if why == SWAP:
         one.away = blocks_for(one.kv) - one.held
         rep.swap_moved += one.away

@@ -162,6 +162,18 @@ def found_blocks(cluster: Cluster, r: int, i: int) -> int:
 
 
 @kernel(entry=False)
+def kept_alone(cluster: Cluster, r: int, i: int) -> int:
+    """Blocks of its path that a running request relies on and nobody else does."""
+    out, g, top = 0, cluster.req[i].leaf, cluster.req[i].held
+    while g >= 0 and cluster.users[r, g] == 1:
+        start = cluster.first[g]
+        out += max(top - start, 0)
+        top = min(top, start)
+        g = cluster.parent[g]
+    return out
+
+
+@kernel(entry=False)
 def available(cluster: Cluster, r: int, i: int) -> int:
     """Blocks that could be free for a request, what it finds in the cache being kept."""
     rep, found = cluster.rep[r], found_blocks(cluster, r, i)

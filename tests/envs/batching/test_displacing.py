@@ -9,6 +9,7 @@ import pytest
 
 from graphsched.envs.batching import DOMAIN
 from graphsched.envs.batching.features import CANDIDATE, CONTEXT
+from graphsched.envs.batching.generators import GENERATORS
 from graphsched.envs.batching.instance import BatchingInstance, Replica, make_requests
 from graphsched.envs.batching.options import BatchingOptions, Scheduler
 from graphsched.envs.batching.physics.replay import serve
@@ -143,3 +144,14 @@ def test_bug_one_that_outgrew_the_memory_was_displaced_and_never_settled():
     rules = {"batching": "vllm-v0", "preemption": "swap", "displace": 0.01, "claim": 9.0}
     solution = serve(instance, Scheduler(**rules, max_seqs=3, prefix_cache=False))  # type: ignore[arg-type]
     assert DOMAIN.check(instance, solution) == []
+
+
+def test_who_waits_in_the_host_s_memory_does_not_keep_long_prefixes_there_for_itself():
+    # They were pinned until it came back: conversations near saturation cost three times as much
+    # as where nobody made room.
+    rules = {"router": "hexgen", "order": "edf", "doomed": True, "budget": 0, "passes": 64}
+    rules |= {"preemption": "swap"}
+    instances = [GENERATORS["tree"](np.random.default_rng((3, k)), "300@8") for k in range(4)]
+    makes_room = [serve(i, Scheduler(**rules, displace=2.0)).cost for i in instances]
+    waits = [serve(i, Scheduler(**rules)).cost for i in instances]
+    assert np.mean(makes_room) < np.mean(waits)
