@@ -14,6 +14,7 @@ from graphsched.envs.batching.instance import BatchingInstance, Replica, make_re
 from graphsched.envs.batching.options import BatchingOptions, Scheduler
 from graphsched.envs.batching.physics.replay import serve
 from graphsched.envs.batching.physics.state import PREEMPT
+from graphsched.envs.batching.render import PHASES, _chart
 from graphsched.envs.batching.simulator import BatchingSim
 
 NO_EDGES = np.zeros((2, 0), np.int64)
@@ -144,6 +145,21 @@ def test_bug_one_that_outgrew_the_memory_was_displaced_and_never_settled():
     rules = {"batching": "vllm-v0", "preemption": "swap", "displace": 0.01, "claim": 9.0}
     solution = serve(instance, Scheduler(**rules, max_seqs=3, prefix_cache=False))  # type: ignore[arg-type]
     assert DOMAIN.check(instance, solution) == []
+
+
+def test_the_picture_shows_when_a_request_made_room(cards):
+    # The output of request 0 was one bar across the pause; see `MAKES_ROOM` for the iterations.
+    solution = serve(two(cards), Scheduler(**RULES))
+    begin, end = solution.begin_s.tolist(), solution.end_s.tolist()
+    bars = [
+        (b.row, PHASES[b.group].name, b.begin, b.end) for b in _chart(two(cards), solution).bars
+    ]
+    assert bars[1:5] == [
+        (0, "prompt", begin[0], end[0]),
+        (0, "output", end[0], begin[3]),
+        (0, "paused", begin[3], begin[7]),
+        (0, "output", begin[7], end[9]),
+    ]
 
 
 def test_who_waits_in_the_host_s_memory_does_not_keep_long_prefixes_there_for_itself():

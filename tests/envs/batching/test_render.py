@@ -35,12 +35,12 @@ def test_pictures_tell_cost_measures_and_what_is_left_out(served: Any) -> None:
     instance, solution = served
     lines = render_text(instance, solution).splitlines()
     assert lines[0].startswith(f"{instance.name}: cost {solution.cost:.3f}, ")
-    assert lines[-2:] == ["30 more rows, 90 more bars", "- queued  # prompt  = output"]
+    assert lines[-2:] == ["30 more rows, 90 more bars", "- queued  # prompt  = output  . paused"]
     page = render_html(instance, solution)
     assert page.count('class="bar ') == 450
     for name in DOMAIN.metrics(instance, solution) if DOMAIN.metrics else ():
         assert f"<span>{name} <b>" in page
-    assert page.count("<button data-group=") == 3
+    assert page.count("<button data-group=") == 4
 
 
 def test_a_trace_has_the_same_phases_and_all_iterations(served: Any) -> None:
