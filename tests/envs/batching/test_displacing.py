@@ -165,8 +165,8 @@ def test_the_picture_shows_when_a_request_made_room(cards):
 def test_who_waits_in_the_host_s_memory_does_not_keep_long_prefixes_there_for_itself():
     # They were pinned until it came back: conversations near saturation cost three times as much
     # as where nobody made room.
-    rules = {"router": "hexgen", "order": "edf", "doomed": True, "budget": 0, "passes": 64}
-    rules |= {"preemption": "swap"}
+    rules: dict[str, Any] = {"router": "hexgen", "order": "edf", "doomed": True, "budget": 0}
+    rules |= {"passes": 64, "preemption": "swap"}
     instances = [GENERATORS["tree"](np.random.default_rng((3, k)), "300@8") for k in range(4)]
     makes_room = [serve(i, Scheduler(**rules, displace=2.0)).cost for i in instances]
     waits = [serve(i, Scheduler(**rules)).cost for i in instances]

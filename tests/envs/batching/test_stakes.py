@@ -7,6 +7,7 @@ Replicas are those of `conftest.Cards`; on the slow one, idle, a prompt's token 
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,8 +152,8 @@ def test_asking_what_the_rule_would_do_changes_nothing(router):
 def test_an_agent_that_does_as_the_rule_is_the_rule(agent, generator, size):
     # An idle replica whose first in order didn't fit offered others where the rule made room; an
     # agent that held wasn't asked who should leave; ties of slack dropped one on offer.
-    rules = {"router": "hexgen", "alpha": 0.4, "doomed": True, "order": "edf", "budget": 0}
-    rules |= {"passes": 64, "preemption": "swap", "displace": 2.0}
+    rules: dict[str, Any] = {"router": "hexgen", "alpha": 0.4, "doomed": True, "order": "edf"}
+    rules |= {"budget": 0, "passes": 64, "preemption": "swap", "displace": 2.0}
     instances = [GENERATORS[generator](np.random.default_rng((778, k)), size) for k in range(6)]
     sim = BatchingSim(6, BatchingOptions(agent=agent, **rules))
     sim.reset(range(6), instances, [0] * 6)
