@@ -305,9 +305,7 @@ def _queue_up(e: Ejection, count: int, g: int, worth: float) -> int:
 
 
 @kernel(entry=False)
-def try_run(
-    p: Problem, best: Arena, a: Arena, e: Ejection, run: Ints, report: Floats
-) -> float:
+def try_run(p: Problem, best: Arena, a: Arena, e: Ejection, run: Ints, report: Floats) -> float:
     """Latency after a run came in, what was in its way and some others being placed again, us.
 
     Infinite if it can't come in.

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.memory.improving.bank import Bank, empty_bank, keep_tried, settle_order, try_order
+from graphsched.envs.memory.improving.bank import (
+    Bank,
+    empty_bank,
+    keep_tried,
+    settle_order,
+    try_order,
+)
 from graphsched.envs.memory.improving.ejections import (
     EJECTION,
     Ejection,
