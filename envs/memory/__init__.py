@@ -10,6 +10,8 @@ from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
 from graphsched.envs.memory.features import SCHEMA, static_graph
 from graphsched.envs.memory.generators import GENERATORS, TOY_OPTIMUM
+from graphsched.envs.memory.improving import learned
+from graphsched.envs.memory.improving.command import moves
 from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
 from graphsched.envs.memory.library import LIBRARY, best_known, group
 from graphsched.envs.memory.metrics import metrics
@@ -43,8 +45,9 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         **rules.BASELINES,
         "local-search": search.BASELINE,
         "cem-linear": linear.BASELINE,
+        **learned.BASELINES,
     },
-    improvers={"local-search": search.IMPROVER},
+    improvers={"local-search": search.IMPROVER, **learned.IMPROVERS},
     anytime=lambda instance: "local-search",
     symmetries={},
     render_text=render_text,
@@ -53,7 +56,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.memory") / "presets.toml")),
-    commands={"extract": extract},
+    commands={"extract": extract, "moves": moves},
     metrics=metrics,
     measures=measure,
     perturb=perturb,

@@ -10,7 +10,7 @@ from graphsched.envs.core.clock import cpu_s, fitting
 from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import Arena, empty_arena
-from graphsched.envs.memory.physics.mapping import solve_order
+from graphsched.envs.memory.physics.mapping import best_order, solve_order
 from graphsched.envs.memory.physics.orders import order_of, scores
 from graphsched.envs.memory.physics.placing import decode
 from graphsched.envs.memory.physics.program import Problem, problem_of
@@ -100,11 +100,6 @@ def orders_of(p: Problem, solution: MemorySolution) -> list[Ints]:
     return out
 
 
-def _best_order(p: Problem, orders: Sequence[Ints]) -> Ints:
-    arena = empty_arena(len(p.compute), len(p.access_time))
-    return orders[int(np.argmin([decode(p, arena, order) for order in orders]))]
-
-
 def improve_mappings(
     instance: MemoryInstance,
     starts: Sequence[MemorySolution],
@@ -121,7 +116,7 @@ def improve_mappings(
     p = problem_of(instance)
     best = min(starts, key=lambda s: s.cost)
     orders = [order for start in starts for order in orders_of(p, start)]
-    start = _best_order(p, orders)
+    start = best_order(p, orders)
     order, _ = improve(p, start, seconds - (cpu_s() - began), seed, moves)
     found = solve_order(instance, order)
     return found if found.cost <= best.cost else best
@@ -133,7 +128,7 @@ def local_search(options: SolverOptions) -> Callable[[MemoryInstance], MemorySol
     def solve(instance: MemoryInstance) -> MemorySolution:
         began = cpu_s()
         p = problem_of(instance)
-        start = _best_order(p, [order_of(row) for row in scores(p)])
+        start = best_order(p, [order_of(row) for row in scores(p)])
         left = options.time_limit_s - (cpu_s() - began)
         order, _ = improve(p, start, left, options.seed)
         return solve_order(instance, order)

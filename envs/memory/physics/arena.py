@@ -77,6 +77,21 @@ def clear(p: Problem, a: Arena) -> None:
 
 
 @kernel(entry=False)
+def copy_mapping(p: Problem, a: Arena, to: Arena) -> None:
+    """Fill another arena with a mapping."""
+    for t in range(len(p.compute)):
+        to.slow[t], to.fast[t] = a.slow[t], a.fast[t]
+        to.used[t], to.load[t] = a.used[t], a.load[t]
+    for u in range(len(p.access_time)):
+        to.hit[u] = a.hit[u]
+    for r in range(a.whole[RESIDENCIES]):
+        to.start[r], to.end[r] = a.start[r], a.end[r]
+        to.offset[r], to.owner[r] = a.offset[r], a.owner[r]
+    to.whole[:] = a.whole
+    to.real[:] = a.real
+
+
+@kernel(entry=False)
 def spare(p: Problem, a: Arena, t: int) -> float:
     """Bytes that further copies can move while an instruction runs."""
     room = duration(p, t, a.slow[t], a.fast[t]) / p.slow_us - a.slow[t]

@@ -37,12 +37,14 @@ SAVED, HELD, COPIED, SERVED = range(4)  # of what `place` reports
 
 
 @kernel(entry=False)
-def _piece(
+def piece(
     p: Problem,
     a: Arena,
     g: int,
     j: int,
     low: int,
+    stop: int,
+    bound: int,
     commit: bool,
     report: NDArray[np.float64],
 ) -> tuple[int, int]:
@@ -54,6 +56,8 @@ def _piece(
         g: storage.
         j: its access to begin with.
         low: first instruction at which a copy may start.
+        stop: the access before which the run ends.
+        bound: instruction at which that access needs the contents in slow memory, if there is one.
         commit: whether to place it.
         report: (4,) added to: time saved, us; bytes times instructions; bytes copied; accesses.
 
@@ -69,8 +73,8 @@ def _piece(
     start = at if produced else copy_start(p, a, low, at, g)
     if start < 0:
         return j, 0
-    limit = end_of_fit(p, a, start, p.access_time[end - 1] + 1, size)
-    last = end - 1
+    limit = end_of_fit(p, a, start, p.access_time[stop - 1] + 1, size)
+    last = stop - 1
     while last >= j and p.access_time[last] >= limit:
         last -= 1
     while last >= j:
@@ -81,7 +85,7 @@ def _piece(
                 written |= p.access_writes[k]
             if saved <= 0.0:
                 return j, 0
-            after = len(p.compute) if last == end - 1 else p.access_time[last + 1]
+            after = bound if last == stop - 1 else p.access_time[last + 1]
             until = p.access_time[last] + 1
             back = written and (last < end - 1 or p.live_out[g])
             if back:
@@ -116,14 +120,14 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
         a: the mapping so far.
         g: storage.
         commit: whether to place it.
-        report: (4,) as in `_piece`, from zero.
+        report: (4,) as in `piece`, from zero.
     """
     report[:] = 0.0
     if p.size[g] > p.capacity:
         return
-    j, low = p.access_ptr[g], 0
-    while j < p.access_ptr[g + 1]:
-        after, since = _piece(p, a, g, j, low, commit, report)
+    j, low, end = p.access_ptr[g], 0, p.access_ptr[g + 1]
+    while j < end:
+        after, since = piece(p, a, g, j, low, end, len(p.compute), commit, report)
         if after == j:
             low = p.access_time[j] + 1
             j += 1

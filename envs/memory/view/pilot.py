@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.memory.physics.arena import LATENCY, RESIDENCIES, Arena, empty_arena
+from graphsched.envs.memory.physics.arena import LATENCY, Arena, copy_mapping, empty_arena
 from graphsched.envs.memory.physics.placing import place
 from graphsched.envs.memory.physics.state import BEST_LIST, MOST_CANDIDATES, State
 
@@ -31,24 +31,10 @@ def empty_scratch(instructions: int, accesses: int) -> Scratch:
 
 
 @kernel(entry=False)
-def _copy(p: Problem, a: Arena, to: Arena) -> None:
-    for t in range(len(p.compute)):
-        to.slow[t], to.fast[t] = a.slow[t], a.fast[t]
-        to.used[t], to.load[t] = a.used[t], a.load[t]
-    for u in range(len(p.access_time)):
-        to.hit[u] = a.hit[u]
-    for r in range(a.whole[RESIDENCIES]):
-        to.start[r], to.end[r] = a.start[r], a.end[r]
-        to.offset[r], to.owner[r] = a.offset[r], a.owner[r]
-    to.whole[:] = a.whole
-    to.real[:] = a.real
-
-
-@kernel(entry=False)
 def pilot(s: State, b: int, p: Problem, a: Arena, g: int, scratch: Scratch) -> float:
     """Latency after placing a storage and then all others by the best of the fixed orders, us."""
     to, report = scratch.arena, scratch.report
-    _copy(p, a, to)
+    copy_mapping(p, a, to)
     place(p, to, g, True, report)
     for k in range(s.heads[b, BEST_LIST], s.worth[b]):
         other = s.lists[b, BEST_LIST, k]

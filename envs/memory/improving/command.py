@@ -1,0 +1,61 @@
+"""``graphsched moves memory``: learn which moves of the search help."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.core.parts.arguments import Parser
+from graphsched.envs.core.parts.writing import prepare_file, write_text
+from graphsched.envs.memory.generators import GENERATORS
+from graphsched.envs.memory.improving.fitting import Tried, fit, joined, try_moves
+from graphsched.envs.memory.improving.learned import RANDOM, Ranking, save_ranking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KINDS = ("attention-training", "chain-training", "residual-training")
+MOST = 10**6
+
+
+def moves(words: Sequence[str]) -> int:
+    """Run the command; raises InputError for what can't be done."""
+    parser = Parser("moves memory", __doc__)
+    parser.add_argument("--programs", type=int, default=240, help="in each round")
+    parser.add_argument("--size", default="2..6@2..32", help="of the programs")
+    parser.add_argument("--tries", type=int, default=1500, help="moves of each kind in a program")
+    parser.add_argument("--rounds", type=int, default=2, help="the first one is of random moves")
+    parser.add_argument("--units", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--offered", type=int, nargs=2, default=(16, 8), help="moves to rank, runs")
+    parser.add_argument("--noise", type=float, default=0.3, help="scale of the Gumbel noise")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse(words)
+    for name in ("programs", "tries", "rounds", "units", "epochs"):
+        if not 1 <= getattr(options, name) <= MOST:
+            raise InputError(f"--{name}", f"expected 1 to {MOST}, found {getattr(options, name)}")
+    prepare_file(options.out)
+    ranking, logs = RANDOM, []
+    for number in range(options.rounds):
+        for k in range(options.programs):
+            rng = np.random.default_rng((options.seed, number, k))
+            instance = GENERATORS[KINDS[k % len(KINDS)]](rng, options.size)
+            logs.append(try_moves(instance, ranking, options.tries, k))
+        found, lines = [], []
+        for part in range(2):
+            tried: Tried = joined([log[part] for log in logs])
+            rng = np.random.default_rng((options.seed, number, MOST + part))
+            scorer, share = fit(tried, options.units, options.epochs, options.noise, rng)
+            found.append(scorer)
+            lines.append(f"{len(tried.saved):,} moves, {share:.0%} of what helped in a sixteenth")
+        ranking = Ranking(found[0], found[1], tuple(options.offered))
+        print(f"round {number + 1}: in the order {lines[0]}; runs {lines[1]}", file=sys.stderr)
+    told = ("programs", "size", "tries", "rounds", "units", "epochs", "seed")
+    facts = {"command": "graphsched moves memory"} | {n: getattr(options, n) for n in told}
+    write_text(options.out, save_ranking(ranking, facts))
+    return 0

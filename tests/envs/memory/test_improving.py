@@ -1,0 +1,189 @@
+"""The search by ranked moves: what it tries is what the decoder makes, and all that it keeps is legal."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from graphsched.envs.core.domain import SolverOptions
+from graphsched.envs.core.errors import InputError
+from graphsched.envs.memory import DOMAIN
+from graphsched.envs.memory.generators import GENERATORS
+from graphsched.envs.memory.improving.ejections import EJECTION
+from graphsched.envs.memory.improving.fitting import Tried, fit
+from graphsched.envs.memory.improving.learned import (
+    NO_ORDERS,
+    NO_RUNS,
+    RANDOM,
+    UNHEARD,
+    load_ranking,
+    save_ranking,
+    shipped,
+)
+from graphsched.envs.memory.improving.mapping import empty_copies, load
+from graphsched.envs.memory.improving.orders import ORDER_MOVE
+from graphsched.envs.memory.improving.searching import (
+    begin_search,
+    search_orders,
+    search_runs,
+    settle,
+)
+from graphsched.envs.memory.physics.arena import LATENCY, empty_arena
+from graphsched.envs.memory.physics.mapping import solution_of
+from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.placing import decode
+from graphsched.envs.memory.physics.program import problem_of
+
+PROGRAMS = [
+    (kind, seed)
+    for kind in ("random", "attention-training", "chain-training", "residual-training")
+    for seed in range(3)
+]
+
+
+def program(kind, seed, size="2..3@1..8"):
+    return GENERATORS[kind](np.random.default_rng((11, seed)), size)
+
+
+def begun(instance):
+    p = problem_of(instance)
+    s = begin_search(p, order_of(scores(p)[0]))
+    return p, s, settle(p, s)
+
+
+def room(p):
+    return empty_arena(len(p.compute), len(p.access_time))
+
+
+def table_of(solution):
+    columns = (solution.storage, solution.start, solution.end, solution.offset)
+    return np.stack(columns).astype(np.int64)
+
+
+@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize("offered", [1, 6])
+def test_an_order_that_is_kept_has_the_decoder_s_latency(kind, seed, offered):
+    p, s, cost = begun(program(kind, seed))
+    a = room(p)
+    assert cost == decode(p, a, s.order)
+    for k in range(20):  # what is kept serves the trials after it
+        word = seed if k == 0 else -1
+        after = search_orders(p, s, RANDOM.order_moves, cost, 10, offered, word, NO_ORDERS, UNHEARD)
+        assert after <= cost
+        cost = after
+        assert cost == decode(p, a, s.order) == s.best.real[LATENCY]
+
+
+@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize("offered", [1, 6])
+def test_runs_that_come_in_leave_a_legal_mapping(kind, seed, offered):
+    instance = program(kind, seed)
+    p, s, cost = begun(instance)
+    for k in range(8):
+        word = seed if k == 0 else -1
+        after = search_runs(p, s, RANDOM.runs, cost, 25, offered, word, NO_RUNS, UNHEARD)
+        assert after <= cost
+        cost = after
+        solution = solution_of(s.best)
+        assert solution.cost == pytest.approx(cost)
+        assert DOMAIN.check(instance, solution) == []
+
+
+@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize("baseline", ["best-of-orders", "step-greedy"])
+def test_a_legal_mapping_is_loaded_as_it_is(kind, seed, baseline):
+    instance = program(kind, seed)
+    solution = DOMAIN.baseline(baseline)(instance)
+    p = problem_of(instance)
+    a = room(p)
+    assert load(p, a, empty_copies(p), table_of(solution))
+    assert a.real[LATENCY] == pytest.approx(solution.cost)
+    back = solution_of(a)
+    assert sorted(table_of(back).T.tolist()) == sorted(table_of(solution).T.tolist())
+
+
+def test_a_mapping_whose_copies_do_not_fit_is_not_loaded():
+    instance = program("attention-training", 0)
+    solution = DOMAIN.baseline("best-of-orders")(instance)
+    p, table = problem_of(instance), table_of(solution)
+    first = p.access_time[p.access_ptr[table[0]]]
+    copied = np.flatnonzero(p.live_in[table[0]] & (table[1] < first))
+    assert len(copied)
+    table[1, copied[0]] = first[copied[0]]  # no time to copy it in
+    assert not load(p, room(p), empty_copies(p), table)
+
+
+@pytest.mark.parametrize("name", ["learned-search", "move-search"])
+def test_an_improver_sets_out_from_any_mapping_and_returns_nothing_worse(name):
+    for kind, seed in PROGRAMS[::2]:
+        instance = program(kind, seed)
+        for start in ("step-greedy", "local-search"):
+            given = DOMAIN.baseline(start, SolverOptions(time_limit_s=0.02))(instance)
+            found = DOMAIN.improver(name).search(instance, [given], 0.02, 1)
+            assert found.cost <= given.cost
+            assert DOMAIN.check(instance, found) == []
+
+
+def test_a_program_with_nothing_to_place_has_a_mapping():
+    for size in ("1@0.001", "1@4096"):  # nothing fits, and all of it does
+        instance = program("chain", 0, size)
+        found = DOMAIN.baseline("learned-search", SolverOptions(time_limit_s=0.01))(instance)
+        assert DOMAIN.check(instance, found) == []
+
+
+def test_a_fitted_scorer_ranks_what_helps_first():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((20_000, len(ORDER_MOVE))).astype(np.float32)
+    helps = (rows[:, 0] > 1.8) & (rows[:, 3] < 1.0)
+    scorer, share = fit(Tried(rows, 0.01 * helps.astype(np.float32)), 8, 300, 0.0, rng)
+    assert share > 0.95
+    hidden = np.maximum(rows @ scorer.inner + scorer.bias, 0.0)
+    value = hidden @ scorer.outer
+    assert value[helps].mean() > value[~helps].mean() + 2.0
+
+
+def test_a_ranking_comes_back_from_its_file(tmp_path):
+    path = tmp_path / "moves.json"
+    path.write_text(save_ranking(shipped(), {"seed": 0}))
+    again = load_ranking(path)
+    assert again.offered == shipped().offered
+    for one, other in zip(again[:2], shipped()[:2], strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert np.allclose(a, b)
+
+
+BROKEN = {
+    "noise": (lambda d: d | {"noise": -1}, "noise"),
+    "columns": (lambda d: d | {"runs": d["runs"] | {"columns": ["size"]}}, "runs.columns"),
+    "offered": (lambda d: d | {"runs": d["runs"] | {"offered": 99}}, "runs.offered"),
+    "inner": (lambda d: d | {"runs": d["runs"] | {"inner": [[1.0]]}}, "runs"),
+    "row": (lambda d: d | {"order_moves": d["order_moves"] | {"inner": [["x"]]}}, "inner"),
+    "part": (lambda d: {k: v for k, v in d.items() if k != "runs"}, "runs"),
+    "list": (lambda d: d | {"order_moves": []}, "order_moves"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_ranking_is_told_by_file_and_field(tmp_path, what):
+    change, field = BROKEN[what]
+    path = tmp_path / "moves.json"
+    path.write_text(json.dumps(change(json.loads(save_ranking(shipped(), {})))))
+    with pytest.raises(InputError) as error:
+        load_ranking(path)
+    assert str(path) in str(error.value)
+    assert field in str(error.value)
+
+
+def test_features_of_moves_are_finite():
+    for kind, seed in PROGRAMS:
+        p, s, cost = begun(program(kind, seed))
+        rows = np.zeros((50, len(ORDER_MOVE)), np.float32)
+        saved = np.zeros(50, np.float32)
+        cost = search_orders(p, s, RANDOM.order_moves, cost, 50, 1, seed, rows, saved)
+        runs = np.zeros((50, len(EJECTION)), np.float32)
+        search_runs(p, s, RANDOM.runs, cost, 50, 1, seed, runs, saved)
+        for table in (rows, runs):
+            assert np.isfinite(table).all()
+            assert np.abs(table).max() < 30.0
