@@ -4,7 +4,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain, nothing_hidden
-from graphsched.envs.memory.baselines import linear, rules, search
+from graphsched.envs.memory.baselines import belady, linear, rules, search
+from graphsched.envs.memory.baselines.xla import solver as xla
 from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
@@ -43,6 +44,8 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         **rules.BASELINES,
         "local-search": search.BASELINE,
         "cem-linear": linear.BASELINE,
+        "xla-msa": xla.BASELINE,
+        "belady": belady.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
     anytime=lambda instance: "local-search",
