@@ -179,9 +179,9 @@ def belady(options: SolverOptions) -> Callable[[MemoryInstance], MemorySolution]
 
     def solve(instance: MemoryInstance) -> MemorySolution:
         p = problem_of(instance)
-        arenas = [empty_arena(len(p.compute), len(p.access_time)) for _ in range(2)]
-        replace_furthest(p, *arenas)
-        return solution_of(arenas[0])
+        arena, spare = (empty_arena(len(p.compute), len(p.access_time)) for _ in range(2))
+        replace_furthest(p, arena, spare)
+        return solution_of(arena)
 
     return solve
 

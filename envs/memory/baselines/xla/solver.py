@@ -79,9 +79,9 @@ def assign_in_order(
     p = problem_of(instance)
     ratios = (float(told[name]) for name in ("least", "preferred", "most"))
     picker = picker_of(p, instance.machine, *ratios)
-    arenas = [empty_arena(len(p.compute), len(p.access_time)) for _ in range(2)]
-    assign(p, *arenas, picker, order, int(told["attempts"]), int(told["repacks"]))
-    return solution_of(arenas[0])
+    arena, spare = (empty_arena(len(p.compute), len(p.access_time)) for _ in range(2))
+    assign(p, arena, spare, picker, order, int(told["attempts"]), int(told["repacks"]))
+    return solution_of(arena)
 
 
 def xla_msa(options: SolverOptions) -> Callable[[MemoryInstance], MemorySolution]:
