@@ -6,6 +6,7 @@ from pathlib import Path
 from graphsched.envs.core.domain import Domain, nothing_hidden
 from graphsched.envs.memory.baselines import belady, linear, rules, search
 from graphsched.envs.memory.baselines.xla import solver as xla
+from graphsched.envs.memory.baselines.xla.command import replay
 from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
@@ -56,7 +57,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.memory") / "presets.toml")),
-    commands={"extract": extract},
+    commands={"extract": extract, "replay": replay},
     metrics=metrics,
     measures=measure,
     perturb=perturb,

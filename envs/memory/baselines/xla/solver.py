@@ -61,14 +61,19 @@ def boundedness(p: Problem) -> Floats:
     return np.where(total > 0, total, least)
 
 
-def order_of_xla(p: Problem, scaling: str = "root") -> Ints:
-    """Storages that are used and fit, by falling benefit; equal ones by falling size, then number."""
+def ranking(p: Problem, scaling: str = "root") -> Ints:
+    """(G,) all storages by falling benefit; equal ones by falling size, then number."""
     benefit = boundedness(p)
     if scaling == "root":
         benefit = benefit / np.sqrt(np.maximum(p.size, 1))
-    order = np.lexsort((-p.size, -benefit))
+    return np.lexsort((-p.size, -benefit)).astype(np.int64)
+
+
+def order_of_xla(p: Problem, scaling: str = "root") -> Ints:
+    """Storages that are used and fit, in XLA's order."""
+    order = ranking(p, scaling)
     fits = (p.size > 0) & (p.size <= p.capacity) & (np.diff(p.access_ptr) > 0)
-    return order[fits[order]].astype(np.int64)
+    return order[fits[order]]
 
 
 def assign_in_order(
