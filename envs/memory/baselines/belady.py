@@ -110,47 +110,65 @@ def _enter(p: Problem, a: Arena, old: Arena, u: int, last: Ints, dirty: Bools, s
 
 
 @kernel(entry=False)
-def _serve(p: Problem, a: Arena, u: int, last: Ints, dirty: Bools) -> bool:
-    """Serve an access from fast memory, where its storage is.
+def _is_lost(p: Problem, a: Arena, u: int, dirty: Bools) -> bool:
+    """Whether an access is the last of a result that couldn't be written back after it."""
+    g = p.access_storage[u]
+    wanted = p.live_out[g] and (dirty[g] or p.access_writes[u])
+    if not wanted or u + 1 < p.access_ptr[g + 1]:
+        return False
+    return earliest_end(p, a, p.access_time[u] + 1, len(p.compute), g) < 0
 
-    One that isn't used any more leaves: written back if that is wanted.
 
-    Returns:
-        Whether it can be so.
-    """
+@kernel(entry=False)
+def _serve(p: Problem, a: Arena, u: int, last: Ints, dirty: Bools) -> None:
+    """Serve an access from fast memory, where its storage is; it leaves if it isn't used any more."""
     g = p.access_storage[u]
     soiled = dirty[g] or p.access_writes[u]
     if u + 1 == p.access_ptr[g + 1]:
-        back = soiled and p.live_out[g]
-        if _leave(p, a, g, u, len(p.compute), back) < 0:
-            return False
+        _leave(p, a, g, u, len(p.compute), soiled and p.live_out[g])
         last[g] = ABSENT
     else:
         last[g], dirty[g] = u, soiled
     make_fast(p, a, u)
-    return True
 
 
 @kernel(entry=False)
 def _run(p: Problem, a: Arena, old: Arena, banned: Bools) -> int:
-    """The whole program; a storage that can't be written back where it must be, or -1."""
+    """The whole program.
+
+    Args:
+        p: the program.
+        a: room for the mapping.
+        old: room for what to come back to.
+        banned: (G,) storages that stay in slow memory; those are added whose contents are in fast
+            memory only when they have to be written back and can't be.
+
+    Returns:
+        How many were added; the mapping is one only if none was.
+    """
     clear(p, a)
-    size = len(p.size)
+    size, added = len(p.size), 0
     last, dirty = np.full(size, ABSENT, np.int64), np.zeros(size, np.bool_)
     since = np.zeros(size, np.int64)
     for i in range(len(p.program_order)):
         u = p.program_order[i]
         g = p.access_storage[u]
+        lost = _is_lost(p, a, u, dirty)
+        if lost and last[g] != ABSENT:
+            banned[g] |= dirty[g]
+            added += int(dirty[g])
+            _leave(p, a, g, last[g], len(p.compute), False)
+            last[g] = ABSENT
         after = u + 1 < p.access_ptr[g + 1]
         made = u == p.access_ptr[g] and not p.live_in[g]
-        quicker = gain(p, a, u) > 0.0 or (made and after)
+        quicker = (gain(p, a, u) > 0.0 or (made and after)) and not lost
         if last[g] == ABSENT and quicker and not banned[g]:
             _enter(p, a, old, u, last, dirty, since)
-        if last[g] != ABSENT and not _serve(p, a, u, last, dirty):
-            return int(g)
+        if last[g] != ABSENT:
+            _serve(p, a, u, last, dirty)
         if last[g] == ABSENT:
             since[g] = max(since[g], p.access_time[u] + 1)
-    return -1
+    return added
 
 
 @kernel
@@ -166,11 +184,9 @@ def replace_furthest(p: Problem, a: Arena, old: Arena) -> float:
         The latency, us; the arena holds the mapping.
     """
     banned = np.zeros(len(p.size), np.bool_)
-    while True:
-        stuck = _run(p, a, old, banned)
-        if stuck < 0:
-            return float(a.real[LATENCY])
-        banned[stuck] = True
+    while _run(p, a, old, banned) > 0:
+        pass
+    return float(a.real[LATENCY])
 
 
 def belady(options: SolverOptions) -> Callable[[MemoryInstance], MemorySolution]:

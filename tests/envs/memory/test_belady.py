@@ -87,6 +87,21 @@ def test_a_result_that_cant_be_written_back_is_left_in_slow_memory(rest, residen
     assert cost == pytest.approx(rest + (2 if residencies else 20))
 
 
+def test_a_state_that_cant_be_written_back_is_fast_as_long_as_it_is_only_read():
+    """Its update, the last access, is served from slow memory; `w` was copied in for the first."""
+    placed, cost = mapped(
+        (Buffer("w", 10, "state"),),
+        (
+            Instruction("think", 20.0),
+            Instruction("use", 0.0, ((0, 10),)),
+            Instruction("update", 0.0, ((0, 10),), ((0, 10),)),
+            Instruction("rest", 9.0),
+        ),
+    )
+    assert placed == [(0, 0, 2, 0)]
+    assert cost == pytest.approx(20 + 1 + 20 + 9)
+
+
 @settings(max_examples=150, deadline=None)
 @given(programs())
 def test_any_program_gets_a_valid_mapping(instance):
