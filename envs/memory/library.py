@@ -27,7 +27,7 @@ PROGRAMS = {
     kind: tuple(name for name in _SHIPPED if name.endswith(end)) for kind, end in _KINDS.items()
 }
 PROGRAMS["real"] = tuple(name for name in _SHIPPED if not name.endswith(tuple(_KINDS.values())))
-_SETS = {"toy": ("toy",)}
+_SETS: dict[str, tuple[str, ...]] = {"toy": ("toy",)}
 for _kind, _names in PROGRAMS.items():
     _SETS |= {f"{_kind}-{c}": tuple(f"{name}-{c}mib" for name in _names) for c in CAPACITIES}
     _SETS[_kind] = tuple(f"{name}-{c}mib" for name in _names for c in CAPACITIES)

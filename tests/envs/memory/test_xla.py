@@ -146,6 +146,21 @@ def test_a_result_is_wanted_in_slow_memory():
     assert found.cost == pytest.approx(1 + (1 + 10) + 15)
 
 
+def test_aliases_share_one_allocation():
+    """`view` is read at 2 and so keeps `a` there, whose own last access is at 1."""
+    program = MemoryInstance(
+        "aliases",
+        (Buffer("a", 10), Buffer("view", 10, alias=0)),
+        (
+            Instruction("make a", 0.0, (), ((0, 10),)),
+            Instruction("use a", 0.0, ((0, 10),)),
+            Instruction("use its view", 0.0, ((1, 10),)),
+        ),
+        machine(10),
+    )
+    assert rows(solve(program)) == [(0, 0, 3, 0)]
+
+
 @pytest.mark.parametrize(
     ("repacks", "placed"),
     [

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.arguments import Parser
@@ -55,13 +53,10 @@ def _mapping(instance: MemoryInstance, options: Namespace) -> MemorySolution:
     return found
 
 
-def _same(one: MemorySolution, other: MemorySolution) -> bool:
-    """Whether two mappings have the same residencies."""
-    rows = [
-        np.array([s.storage, s.start, s.end, s.offset])[:, np.lexsort((s.start, s.storage))]
-        for s in (one, other)
-    ]
-    return bool(np.array_equal(*rows))
+def _rows(mapping: MemorySolution) -> list[tuple[int, int, int, int]]:
+    """Residencies, sorted."""
+    columns = (mapping.storage, mapping.start, mapping.end, mapping.offset)
+    return sorted(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _write(out: Path, document: dict[str, Any]) -> None:
@@ -74,7 +69,7 @@ def _export(instance: MemoryInstance, options: Namespace, out: Path) -> str:
     order = order_for(instance, mapping)
     _write(out, replay_of(instance, order))
     again, by_xla = solve_order(instance, order), assign_in_order(instance, order, SolverOptions())
-    same = "the same mapping" if _same(mapping, again) else f"{again.cost:g} us"
+    same = "the same mapping" if _rows(mapping) == _rows(again) else f"{again.cost:g} us"
     places = f"{len(order)} of {len(problem_of(instance).size)} storages placed"
     found = f"mapping {mapping.cost:g} us, read back {same}, in xla-msa {by_xla.cost:g} us"
     return f"{out}: {places}; {found}"
