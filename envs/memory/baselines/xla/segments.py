@@ -158,6 +158,8 @@ def _assign(p: Problem, a: Arena, k: Picker, g: int, widening: float, room: Ints
             end, dirty, j = t + 1, dirty or p.access_writes[j], j + 1
             continue
         if end >= 0:
+            if j < stop and is_short(k, end, t) and end_of_fit(p, a, end, t + 1, p.size[g]) > t:
+                out = FULL
             low = _evict(p, a, k, g, end, t, widening) if dirty else end
             if low < 0:
                 return STUCK
