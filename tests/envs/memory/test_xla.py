@@ -187,6 +187,24 @@ def test_repacking_closes_gaps(repacks, placed):
     assert DOMAIN.check(program, found) == []
 
 
+@pytest.mark.parametrize(("passes", "placed"), [(1, [1]), (2, [0, 1])])
+def test_what_could_not_be_copied_is_tried_again_at_the_end(passes, placed):
+    """`w` comes first; the link is busy until `x` is in fast memory: 10 us of arithmetic are left."""
+    program = MemoryInstance(
+        "again",
+        (Buffer("w", 10, "parameter"), Buffer("x", 12)),
+        (
+            Instruction("make x", 0.0, (), ((1, 12),)),
+            Instruction("think", 10.0, ((1, 12),)),
+            Instruction("use w", 0.0, ((0, 90),)),
+        ),
+        machine(22),
+    )
+    found = solve(program, passes=passes)
+    assert sorted(set(found.storage.tolist())) == placed
+    assert DOMAIN.check(program, found) == []
+
+
 def test_benefits_by_hand(program):
     """Of the program in conftest: `b` is made by an instruction that memory doesn't bound."""
     p = problem_of(program)

@@ -8,7 +8,9 @@ last use, or the last but one, and so on. What a program is given lies in slow m
 its results are wanted there: a last access that writes one is served from slow memory. A value
 that can't be evicted is taken out altogether and tried again with more time for evictions.
 
-Ours: copies take what the link has to spare, an eviction comes after the last access and holds its
+Ours: copies take what the link has to spare; as that is more once operands are in fast memory, while
+XLA counts the whole time of instructions, storages for which nothing could be copied are tried again
+at the end. An eviction comes after the last access and holds its
 chunk until it is done, and reading and writing a storage in one instruction is one access.
 """
 
@@ -174,9 +176,38 @@ def _assign(p: Problem, a: Arena, k: Picker, g: int, widening: float, room: Ints
     return STUCK if wanted and _evict(p, a, k, g, end, len(p.compute), widening) < 0 else out
 
 
+@kernel(entry=False)
+def _try(
+    p: Problem, a: Arena, old: Arena, k: Picker, g: int, attempts: int, repacks: int, room: Ints
+) -> int:
+    """Assign a storage, with retries and perhaps a repacking; how many repackings are left."""
+    keep(a, old)
+    attempt, repacked = 0, False
+    while attempt < attempts:
+        found = _assign(p, a, k, g, 1.0 + RETRY_FACTOR * attempt, room)
+        if found == STUCK:
+            keep(old, a)
+            attempt += 1
+        elif found == FULL and repacks > 0 and not repacked:
+            keep(old, a)
+            repacks, repacked = repacks - 1, True
+            if repack(p, a, old):
+                keep(a, old)
+        else:
+            break
+    return repacks
+
+
 @kernel
 def assign(
-    p: Problem, a: Arena, old: Arena, k: Picker, order: Ints, attempts: int, repacks: int
+    p: Problem,
+    a: Arena,
+    old: Arena,
+    k: Picker,
+    order: Ints,
+    attempts: int,
+    repacks: int,
+    passes: int,
 ) -> float:
     """Assign storages in an order, from an empty fast memory.
 
@@ -188,25 +219,15 @@ def assign(
         order: storages.
         attempts: at each of them, each with more time for evictions.
         repacks: times that everything may get new offsets.
+        passes: through the order; all but the first for those that are nowhere in fast memory.
 
     Returns:
         The latency, us; the arena holds the mapping.
     """
     clear(p, a)
     room = np.empty(len(p.compute), np.int64)
-    for g in order:
-        keep(a, old)
-        attempt, repacked = 0, False
-        while attempt < attempts:
-            found = _assign(p, a, k, g, 1.0 + RETRY_FACTOR * attempt, room)
-            if found == STUCK:
-                keep(old, a)
-                attempt += 1
-            elif found == FULL and repacks > 0 and not repacked:
-                keep(old, a)
-                repacks, repacked = repacks - 1, True
-                if repack(p, a, old):
-                    keep(a, old)
-            else:
-                break
+    for _ in range(passes):
+        for g in order:
+            if not a.hit[p.access_ptr[g] : p.access_ptr[g + 1]].any():
+                repacks = _try(p, a, old, k, g, attempts, repacks, room)
     return float(a.real[LATENCY])

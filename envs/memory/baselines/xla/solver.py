@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Scaling: benefit / sqrt(size), or the benefit alone where
 # xla_tpu_alternate_memory_benefit_scaling_factor_for_large_buffers is NO_SCALE (cost_analysis.cc).
 # Attempts: one and one retry (`max_retries = 1`); repacks: none (`max_repacks = 0`), both of
-# options.h; users' flags have up to 8 and 18.
+# options.h; users' flags have up to 8 and 18. Passes: XLA's is one, see `segments`.
 KNOBS = {
     "least": Knob((0.0, 0.5, 0.8, 1.0, 1.5), default=0.8),
     "preferred": Knob((1.0, 1.5, 2.0, 4.0, 8.0), default=1.5),
@@ -41,6 +41,7 @@ KNOBS = {
     "scaling": Knob(("root", "none"), default="root"),
     "attempts": Knob((1, 2, 8), default=2),
     "repacks": Knob((0, 1, 20), default=0),
+    "passes": Knob((1, 2, 4), default=2),
 }
 
 
@@ -85,7 +86,8 @@ def assign_in_order(
     ratios = (float(told[name]) for name in ("least", "preferred", "most"))
     picker = picker_of(p, instance.machine, *ratios)
     arena, spare = (empty_arena(len(p.compute), len(p.access_time)) for _ in range(2))
-    assign(p, arena, spare, picker, order, int(told["attempts"]), int(told["repacks"]))
+    counts = (int(told[name]) for name in ("attempts", "repacks", "passes"))
+    assign(p, arena, spare, picker, order, *counts)
     return solution_of(arena)
 
 
