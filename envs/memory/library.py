@@ -49,7 +49,9 @@ def load(name: str) -> MemoryInstance:
         return toy(np.random.default_rng(0))
     if name in _REAL:
         return _program(name)
-    raise InputError(f"instance {name!r:.40}", f"not one of {', '.join(_REAL)}, toy")
+    ends = ", ".join(f"-{c}mib" for c in CAPACITIES)
+    problem = f"not one of toy and {', '.join(_SHIPPED)}, these with one of {ends}"
+    raise InputError(f"instance {name!r:.40}", problem)
 
 
 LIBRARY: Library[MemoryInstance] = Library(sets=_SETS, load=load)
