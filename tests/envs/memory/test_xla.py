@@ -224,6 +224,22 @@ def test_what_memory_never_bounds_lacks_the_least_of_its_uses():
     assert boundedness(problem_of(program)) == pytest.approx([5 - 7, 0])
 
 
+def test_equal_benefits_are_ordered_by_size_lifetime_and_use():
+    """All gain 9 us over the root of 1 byte or, `big`, 18 us over that of 4; the last bit is no matter."""
+    program = MemoryInstance(
+        "ties",
+        tuple(Buffer(name, 1 + 3 * (name == "big")) for name in ("late", "soon", "long", "big")),
+        (
+            Instruction("0", 0.0, (), ((1, 5), (2, 5))),
+            Instruction("1", 0.0, ((1, 5),), ((0, 5), (3, 10))),
+            Instruction("2", 0.0, ((0, 5), (2, 5), (3, 10))),
+        ),
+        machine(9),
+    )
+    late, soon, long, big = range(4)
+    assert order_of_xla(problem_of(program)).tolist() == [big, long, soon, late]
+
+
 @settings(max_examples=100, deadline=None)
 @given(programs(), st.integers(0, 10**6))
 def test_any_program_gets_a_valid_mapping(instance, seed):

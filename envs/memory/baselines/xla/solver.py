@@ -12,6 +12,7 @@ from graphsched.envs.memory.baselines.xla.picker import picker_of
 from graphsched.envs.memory.baselines.xla.segments import assign
 from graphsched.envs.memory.physics.arena import empty_arena
 from graphsched.envs.memory.physics.mapping import solution_of
+from graphsched.envs.memory.physics.orders import lifetimes
 from graphsched.envs.memory.physics.program import problem_of
 
 if TYPE_CHECKING:
@@ -63,11 +64,18 @@ def boundedness(p: Problem) -> Floats:
 
 
 def ranking(p: Problem, scaling: str = "root") -> Ints:
-    """(G,) all storages by falling benefit; equal ones by falling size, then number."""
+    """(G,) all storages in XLA's order.
+
+    By falling benefit, in 32 bits; equal ones by falling size and lifetime, then by their last use,
+    their beginning and their number (``MemoryBoundednessBufferIntervalComparator``).
+    """
     benefit = boundedness(p)
     if scaling == "root":
         benefit = benefit / np.sqrt(np.maximum(p.size, 1))
-    return np.lexsort((-p.size, -benefit)).astype(np.int64)
+    first, last = lifetimes(p)
+    first = np.where(p.live_in, 0, first)
+    keys = (first, last, first - last, -p.size, -benefit.astype(np.float32))
+    return np.lexsort(keys).astype(np.int64)
 
 
 def order_of_xla(p: Problem, scaling: str = "root") -> Ints:
