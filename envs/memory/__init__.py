@@ -4,7 +4,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain, nothing_hidden
-from graphsched.envs.memory.baselines import linear, rules, search
+from graphsched.envs.memory.baselines import belady, linear, rules, search
+from graphsched.envs.memory.baselines.xla import solver as xla
+from graphsched.envs.memory.baselines.xla.command import replay
 from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
@@ -46,6 +48,8 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         "local-search": search.BASELINE,
         "cem-linear": linear.BASELINE,
         **learned.BASELINES,
+        "xla-msa": xla.BASELINE,
+        "belady": belady.BASELINE,
     },
     improvers={"local-search": search.IMPROVER, **learned.IMPROVERS},
     anytime=lambda instance: "local-search",
@@ -56,7 +60,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     instance_from_json=instance_from_json,
     solution_from_json=solution_from_json,
     presets=Path(str(files("graphsched.envs.memory") / "presets.toml")),
-    commands={"extract": extract, "moves": moves},
+    commands={"extract": extract, "moves": moves, "replay": replay},
     metrics=metrics,
     measures=measure,
     perturb=perturb,

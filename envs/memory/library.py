@@ -17,22 +17,25 @@ from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
 
 SUFFIX = ".json.gz"
 CAPACITIES = (8, 16, 32, 128)  # MiB
-PROGRAMS = tuple(
-    sorted(
-        entry.name.removesuffix(SUFFIX)
-        for entry in files("graphsched.envs.memory.data").iterdir()
-        if entry.name.endswith(SUFFIX)
-    )
+_SHIPPED = sorted(
+    entry.name.removesuffix(SUFFIX)
+    for entry in files("graphsched.envs.memory.data").iterdir()
+    if entry.name.endswith(SUFFIX)
 )
-_SETS = {
-    "toy": ("toy",),
-    **{f"real-{c}": tuple(f"{name}-{c}mib" for name in PROGRAMS) for c in CAPACITIES},
-    "real": tuple(f"{name}-{c}mib" for name in PROGRAMS for c in CAPACITIES),
+_KINDS = {"real-batch8": "-batch8", "real-train": "-training"}  # real: all others
+PROGRAMS = {
+    kind: tuple(name for name in _SHIPPED if name.endswith(end)) for kind, end in _KINDS.items()
 }
+PROGRAMS["real"] = tuple(name for name in _SHIPPED if not name.endswith(tuple(_KINDS.values())))
+_SETS: dict[str, tuple[str, ...]] = {"toy": ("toy",)}
+for _kind, _names in PROGRAMS.items():
+    _SETS |= {f"{_kind}-{c}": tuple(f"{name}-{c}mib" for name in _names) for c in CAPACITIES}
+    _SETS[_kind] = tuple(f"{name}-{c}mib" for name in _names for c in CAPACITIES)
+_REAL = tuple(name for kind in PROGRAMS for name in _SETS[kind])
 
 
 def _program(name: str) -> MemoryInstance:
-    """A program of the library by name, such as ``gpt2-forward-16mib``."""
+    """A program of the library by name, such as ``gpt2-16mib``."""
     stem, _, capacity = name.rpartition("-")
     entry = files("graphsched.envs.memory.data") / f"{stem}{SUFFIX}"
     found = instance_from_json(json.loads(gzip.decompress(entry.read_bytes())))
@@ -44,9 +47,11 @@ def load(name: str) -> MemoryInstance:
     """Instance by name; raises InputError for an unknown one."""
     if name == "toy":
         return toy(np.random.default_rng(0))
-    if name in _SETS["real"]:
+    if name in _REAL:
         return _program(name)
-    raise InputError(f"instance {name!r:.40}", f"not one of {', '.join(_SETS['real'])}, toy")
+    ends = ", ".join(f"-{c}mib" for c in CAPACITIES)
+    problem = f"not one of toy and {', '.join(_SHIPPED)}, these with one of {ends}"
+    raise InputError(f"instance {name!r:.40}", problem)
 
 
 LIBRARY: Library[MemoryInstance] = Library(sets=_SETS, load=load)

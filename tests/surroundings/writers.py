@@ -70,6 +70,9 @@ WRITERS = {
         "moves memory --programs 2 --size 1@1 --tries 20 --rounds 1 --epochs 1 --out new/m.json",
         ("new/m.json",),
     ),
+    "replay": Writer(
+        "replay memory toy --baseline best-of-orders --out new/r.json", ("new/r.json",)
+    ),
     "train": Writer(TRAIN, ("run/",), torch=True, again="train jobshop --quiet --resume --out run"),
     "cut": Writer("cut batching trace.csv --requests 3 --count 2 --out parts", ("parts/",)),
     "export": Writer("export trained --out new/bundle", ("new/bundle/",), torch=True),

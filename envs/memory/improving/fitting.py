@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -92,8 +92,12 @@ def fit(
     best = np.argsort(-value)[: len(x) // 16]
     inner = net[0] * scale[:, None]
     bias = net[1] - mean @ inner
-    scorer = Scorer(*(np.ascontiguousarray(w, np.float32) for w in (inner, bias, net[2])), noise)
+    scorer = Scorer(_plain(inner), _plain(bias), _plain(net[2]), noise)
     return scorer, float(helps[best].sum() / max(helps.sum(), 1))
+
+
+def _plain(weights: NDArray[Any]) -> F32:
+    return np.ascontiguousarray(weights, np.float32)
 
 
 Net = list[np.ndarray]  # inner (F, H), bias (H,), outer (H,), constant (1,)

@@ -220,7 +220,10 @@ SUMMARIES = {
     "learned-search": "moves in the order and in the mapping, ranked by what learned from such moves",
     "move-search": "the same moves at random",
 }
-_RANKINGS = {"learned-search": shipped, "move-search": lambda: RANDOM}
+_RANKINGS: dict[str, Callable[[], Ranking]] = {
+    "learned-search": shipped,
+    "move-search": lambda: RANDOM,
+}
 BASELINES = {
     name: Baseline(make=partial(_search, ranking), summary=SUMMARIES[name], is_anytime=True)
     for name, ranking in _RANKINGS.items()

@@ -27,7 +27,8 @@ class Scorer(NamedTuple):
 
 def indifferent(features: int) -> Scorer:
     """Any move is as good as any other."""
-    return Scorer(np.zeros((features, 0), np.float32), *np.zeros((2, 0), np.float32), 1.0)
+    none = np.zeros(0, np.float32)
+    return Scorer(np.zeros((features, 0), np.float32), none, none, 1.0)
 
 
 @kernel(entry=False, fastmath=FASTMATH)

@@ -58,7 +58,7 @@ class Search(NamedTuple):
     moves: Ints  # (K, 2)
     rows: NDArray[np.float32]  # (K, F)
     report: Floats  # (4,)
-    count: Ints  # (2,) moves tried, moves that helped
+    made: Ints  # (2,) moves tried, moves that helped
     ejection: Ejection
     run_rows: NDArray[np.float32]  # (K, F)
 
@@ -115,7 +115,7 @@ def search_orders(
         if offered > 1 or len(rows):
             for k in range(offered):
                 source, target = s.moves[k, 0], s.moves[k, 1]
-                describe(p, s.best, s.order, s.notes, source, target, s.count[0], s.rows[k])
+                describe(p, s.best, s.order, s.notes, source, target, s.made[0], s.rows[k])
         k = chosen(scorer, s.rows, offered) if offered > 1 else 0
         source, target = s.moves[k, 0], s.moves[k, 1]
         g = s.order[source]
@@ -125,10 +125,10 @@ def search_orders(
         if len(rows):
             rows[i], saved[i] = s.rows[k], max(1.0 - found / cost, 0.0)
         s.notes.tries[g] += 1
-        s.notes.last[g] = s.count[0]
-        s.count[0] += 1
+        s.notes.last[g] = s.made[0]
+        s.made[0] += 1
         if found <= cost:
-            s.count[1] += found < cost
+            s.made[1] += found < cost
             cost = found
             s.order[:] = s.trial
             keep_tried(p, s.bank, low, same)
@@ -171,9 +171,9 @@ def search_runs(
         latency = try_run(p, s.best, s.other, e, e.run[k], s.report)
         if len(rows):
             rows[i], saved[i] = s.run_rows[k], max(1.0 - latency / cost, 0.0)
-        s.count[0] += 1
+        s.made[0] += 1
         if latency <= cost:
-            s.count[1] += latency < cost
+            s.made[1] += latency < cost
             cost = latency
             copy_mapping(p, s.other, s.best)
             note_open(p, s.best, e)

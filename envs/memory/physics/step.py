@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE, WAITING
 from graphsched.envs.memory.physics.arena import (
-    RESIDENCIES,
     Arena,
     clear,
     copy_end,
@@ -23,29 +22,10 @@ from graphsched.envs.memory.physics.arena import (
     take,
 )
 from graphsched.envs.memory.physics.state import COPY, SLOW, STAY, State
+from graphsched.envs.memory.physics.staying import grow, is_free, residency
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.physics.program import Problem
-
-
-@kernel(entry=False)
-def _residency(a: Arena, g: int, end: int) -> int:
-    """Number of the storage's residency with that end."""
-    for r in range(a.whole[RESIDENCIES]):
-        if a.owner[r] == g and a.end[r] == end:
-            return r
-    return -1
-
-
-@kernel(entry=False)
-def _is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int) -> bool:
-    """Whether so many bytes are free there throughout [start, end)."""
-    for r in range(a.whole[RESIDENCIES]):
-        if a.start[r] < end and a.end[r] > start:
-            top = a.offset[r] + p.size[a.owner[r]]
-            if a.offset[r] < offset + size and offset < top:
-                return False
-    return True
 
 
 @kernel(entry=False)
@@ -64,8 +44,8 @@ def _retreat(s: State, b: int, p: Problem, a: Arena, u: int, g: int) -> int:
     end = copy_end(p, a, before + 1, p.access_time[u], g)
     if end < 0:
         return -1
-    r = _residency(a, g, s.lasts[b, g])
-    return end if _is_free(p, a, a.offset[r], p.size[g], before + 1, end) else -1
+    r = residency(a, g, s.lasts[b, g])
+    return end if is_free(p, a, a.offset[r], p.size[g], before + 1, end) else -1
 
 
 @kernel(entry=False)
@@ -78,8 +58,8 @@ def _entry(s: State, b: int, p: Problem, a: Arena, u: int, g: int, choice: int) 
         return -1, -1
     if choice == STAY:
         if s.lasts[b, g] >= 0:
-            r = _residency(a, g, s.lasts[b, g])
-            free = _is_free(p, a, a.offset[r], p.size[g], s.lasts[b, g], final)
+            r = residency(a, g, s.lasts[b, g])
+            free = is_free(p, a, a.offset[r], p.size[g], s.lasts[b, g], final)
             return (s.lasts[b, g], final) if free else (-1, -1)
         if not first or p.live_in[g]:
             return -1, -1
@@ -110,14 +90,6 @@ def _options(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
 
 
 @kernel(entry=False)
-def _grow(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
-    """A residency lasts longer."""
-    a.end[_residency(a, g, end)] = until
-    for t in range(end, until):
-        a.load[t] += p.size[g]
-
-
-@kernel(entry=False)
 def serve(s: State, b: int, p: Problem, a: Arena, u: int, choice: int) -> None:
     """Decide on an access."""
     g, t = p.access_storage[u], p.access_time[u]
@@ -126,7 +98,7 @@ def serve(s: State, b: int, p: Problem, a: Arena, u: int, choice: int) -> None:
         if s.stale[b, g]:
             end = _retreat(s, b, p, a, u, g)
             take(p, a, p.access_time[u - 1] + 1, end, 1, p.copy_bytes[g])
-            _grow(p, a, g, s.lasts[b, g], end)
+            grow(p, a, g, s.lasts[b, g], end)
         s.stale[b, g], s.lasts[b, g] = False, -1
         return
     dirty = s.stale[b, g] or p.access_writes[u]
@@ -134,7 +106,7 @@ def serve(s: State, b: int, p: Problem, a: Arena, u: int, choice: int) -> None:
     if final > t + 1:
         take(p, a, t + 1, final, 1, p.copy_bytes[g])
     if choice == STAY and s.lasts[b, g] >= 0:
-        _grow(p, a, g, s.lasts[b, g], final)
+        grow(p, a, g, s.lasts[b, g], final)
     else:
         if choice == COPY:
             take(p, a, t - 1, start - 1, -1, p.copy_bytes[g])

@@ -96,7 +96,9 @@ def test_library():
     assert DOMAIN.library.load("toy").name == "toy"
     with pytest.raises(InputError, match="not one of"):
         DOMAIN.library.load("gpt9-16mib")
-    for name in DOMAIN.library.sets["real"]:
+    for name in ("real", "real-batch8", "real-train"):
+        assert len(DOMAIN.library.sets[f"{name}-16"]) >= 6
+    for name in DOMAIN.library.sets["real"] + DOMAIN.library.sets["real-train-8"]:
         program = DOMAIN.library.load(name)
         assert program.name == name
         assert program.machine.fast_capacity % MIB == 0

@@ -90,3 +90,34 @@ def densenet121(shape: Shape) -> tuple[Any, Any]:
     parts += [nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     module = nn.Sequential(*parts, nn.Linear(width, 1000))
     return module, (torch.zeros((shape.batch, 3, shape.image, shape.image)),)
+
+
+def resnet(shape: Shape) -> tuple[Any, Any]:
+    """ResNet-50 (He et al. 2015): bottlenecks of 3, 4, 6 and 3 blocks, strides in the 3x3 products."""
+    import torch
+    from torch import nn
+
+    def unit(before: int, after: int, kernel: int, stride: int = 1) -> list[Any]:
+        product = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
+        return [product, nn.BatchNorm2d(after)]
+
+    class Block(nn.Module):
+        def __init__(self, before: int, width: int, stride: int) -> None:
+            super().__init__()
+            after = 4 * width
+            parts = [*unit(before, width, 1), nn.ReLU(), *unit(width, width, 3, stride), nn.ReLU()]
+            self.body = nn.Sequential(*parts, *unit(width, after, 1))
+            same = before == after and stride == 1
+            self.around = nn.Identity() if same else nn.Sequential(*unit(before, after, 1, stride))
+
+        def forward(self, x: Any) -> Any:
+            return torch.relu(self.body(x) + self.around(x))
+
+    parts = [*unit(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    before = 64
+    for k, blocks in enumerate((3, 4, 6, 3)):
+        for i in range(blocks):
+            parts.append(Block(before, 64 << k, 2 if k and not i else 1))
+            before = 256 << k
+    parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1000)]
+    return nn.Sequential(*parts), (torch.zeros((shape.batch, 3, shape.image, shape.image)),)

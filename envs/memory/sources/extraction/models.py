@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.extras import require
-from graphsched.envs.memory.sources.extraction.convolutional import densenet121, unet
+from graphsched.envs.memory.sources.extraction.convolutional import densenet121, resnet, unet
+from graphsched.envs.memory.sources.extraction.transformer import encoder, gpt, moe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,10 @@ MODELS: dict[str, Callable[[Shape], tuple[Any, Any]]] = {
     "resnet50": _vision("ResNetForImageClassification", "ResNetConfig"),
     "densenet121": densenet121,
     "unet": unet,
+    "resnet": resnet,
+    "gpt": gpt,
+    "encoder": encoder,
+    "moe": moe,
 }
 
 
