@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain, nothing_hidden
-from graphsched.envs.memory.baselines import linear, rules, search
+from graphsched.envs.memory.baselines import linear, milp, rules, search
 from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
@@ -42,6 +42,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     baselines={
         **rules.BASELINES,
         "local-search": search.BASELINE,
+        "milp-seed": milp.BASELINE,
         "cem-linear": linear.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},
