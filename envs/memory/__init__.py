@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain, nothing_hidden
-from graphsched.envs.memory.baselines import linear, milp, rules, search
+from graphsched.envs.memory.baselines import cpsat, linear, milp, rules, search
 from graphsched.envs.memory.bench import measure
 from graphsched.envs.memory.bounds import cost, lower_bound
 from graphsched.envs.memory.checker import check
@@ -43,6 +43,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         **rules.BASELINES,
         "local-search": search.BASELINE,
         "milp-seed": milp.BASELINE,
+        "cp-sat": cpsat.BASELINE,
         "cem-linear": linear.BASELINE,
     },
     improvers={"local-search": search.IMPROVER},

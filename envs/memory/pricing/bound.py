@@ -276,12 +276,12 @@ def bound_of(p: Problem, alignment: int, steps: int) -> float:
     scale = parts.max(axis=0)
     relaxation = Relaxation(kinds, counted(sizes / capacity), scale, float(scale.mean()))
     ways, size = relaxation.taken.shape[1], len(p.compute)
-    at, *room = (_empty(ways, size) for _ in range(5))
+    at, slope, mean, square, average = (_empty(ways, size) for _ in range(5))
     at.weight[:] = parts >= scale * (1 - 1e-6)
     at.weight[:] /= at.weight.sum(axis=0)
     stays = empty_stays(p, len(sizes))
     room_for_copies(p, stays)
-    found = ascend(p, relaxation, stays, at, *room, steps)
+    found = ascend(p, relaxation, stays, at, slope, mean, square, average, steps)
     return max(float(found) - SAFETY * float(scale.sum()), float(least))
 
 

@@ -228,4 +228,4 @@ def best_stay(p: Problem, g: int, kind: int, s: Stays) -> float:
             s.copied[at] += p.copy_bytes[g]
     if best > 0:
         _take(p, g, state, s.held[kind], s)
-    return max(best, 0.0)
+    return float(max(best, 0.0))
