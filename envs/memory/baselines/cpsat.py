@@ -39,30 +39,28 @@ def _cp_model() -> ModuleType:
 
 def _hint(made: Model, p: Problem, alignment: int, known: MemorySolution) -> None:
     """Tell CP-SAT a mapping: what is fast, since when and where; parts of copies it finds itself."""
-    model = made.model
-    stays = list(zip(known.storage, known.start, known.end, known.offset, strict=True))
-    before: Any = None
+    model, before = made.model, -1
     for k, (g, t) in enumerate(zip(p.access_storage, p.access_time, strict=True)):
-        stay = next((s for s in stays if s[0] == g and s[1] <= t < s[2]), None)
-        model.add_hint(made.fast[k], stay is not None)
-        kept = stay is not None and stay is before and k > p.access_ptr[g]
+        mine = (known.storage == g) & (known.start <= t) & (t < known.end)
+        r = int(np.flatnonzero(mine)[0]) if mine.any() else -1  # the residency that serves it
+        is_fast, kept = r >= 0, r >= 0 and r == before
+        start, end = (int(known.start[r]), int(known.end[r])) if is_fast else (0, 0)
+        model.add_hint(made.fast[k], is_fast)
         if made.kept[k] is not None:
             model.add_hint(made.kept[k], kept)
-        if stay is not None:
-            model.add_hint(made.offset[k], int(stay[3]) // alignment)
-        _hint_copy(model, made.into[k], stay is not None and not kept, stay and stay[1])
-        ends = stay is not None and (
-            k + 1 == p.access_ptr[g + 1] or p.access_time[k + 1] >= stay[2]
-        )
-        _hint_copy(model, made.out[k], bool(ends and stay[2] > t + 1), stay and stay[2])
-        before = stay
+        if is_fast:
+            model.add_hint(made.offset[k], int(known.offset[r]) // alignment)
+        is_last = k + 1 == p.access_ptr[g + 1] or p.access_time[k + 1] >= end
+        _hint_copy(model, made.into[k], is_fast and not kept, start)
+        _hint_copy(model, made.out[k], is_fast and bool(is_last and end > t + 1), end)
+        before = r
 
 
-def _hint_copy(model: Any, copy: Copy | None, is_made: bool, edge: Any) -> None:
+def _hint_copy(model: Any, copy: Copy | None, is_made: bool, edge: int) -> None:
     if copy is not None:
         model.add_hint(copy.made, is_made)
         if is_made:
-            model.add_hint(copy.edge, int(edge))
+            model.add_hint(copy.edge, edge)
 
 
 def _mapping(instance: MemoryInstance, made: Model, solver: Any) -> MemorySolution:

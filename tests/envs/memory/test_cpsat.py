@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def _residencies(instance, g):
 def _solution(instance, rows):
     columns = np.array(rows, np.int64).reshape(-1, 4).T.copy()
     bare = MemorySolution(columns[0], columns[1], columns[2], columns[3], 0.0)
-    return MemorySolution(*columns, latency(instance, bare))
+    return replace(bare, cost=latency(instance, bare))
 
 
 def _best(instance):
