@@ -260,9 +260,11 @@ def _known(p: Problem) -> Arena:
 
 def bound_of(p: Problem, alignment: int, steps: int) -> float:
     """The bound after so many steps, us."""
-    # A storage's last bytes needn't be followed by others: the room that they are aligned to is.
-    capacity = -(-p.capacity // alignment) * alignment
-    fits = (p.size > 0) & (p.size <= capacity) & (np.diff(p.access_ptr) > 0)
+    used = (p.size > 0) & (p.copy_bytes <= p.capacity) & (np.diff(p.access_ptr) > 0)
+    # The topmost storage may lack the bytes that others are aligned by.
+    lacking = int((p.size - p.copy_bytes)[used].max(initial=0))
+    capacity = (p.capacity + lacking) // alignment * alignment
+    fits = used & (p.size <= capacity)
     least = np.maximum(p.compute, p.slow_all * p.fast_us).sum()
     if not fits.any():
         return float(np.maximum(p.compute, p.slow_all * p.slow_us).sum())
