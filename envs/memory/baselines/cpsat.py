@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from graphsched.envs.memory.instance import MemoryInstance
 
-MOST_PARTS = 100_000  # of copies; the model of a larger program takes minutes to load
+MOST_PARTS = 30_000  # of copies; the model of a larger program takes minutes to load
 HINT_SHARE = 0.2  # of the time limit, to find a mapping to set out from
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-WORK = 2_000_000  # accesses times steps
+WORK = 1_200_000  # accesses times steps
 FEWEST, MOST = 200, 2000  # steps
 LENGTH = 0.05  # of the first step, as a share of what a price is measured in
 MEAN, SQUARE = 0.9, 0.99  # of what Adam remembers

@@ -38,8 +38,11 @@ class Stays(NamedTuple):
         fast: (T,) bytes touched in fast memory.
         work: (L, 3) best value up to an access that is served so.
         back: (L, 3) how the one before is, plus `COPIED`.
-        into: (L, 2) first instruction of a copy in, and the one that it is priced at.
-        out: (L, 2) the instruction after a copy out, and the one that it is priced at.
+        into: (L,) first instruction of a copy in before the access.
+        out: (L,) the instruction after a copy out before the access.
+        price: (T,) of the instructions beside which a copy would go, rising, us per byte.
+        carried: (T,) bytes that they carry at most.
+        carrier: (T,) which they are.
     """
 
     latest: Ints
@@ -56,6 +59,9 @@ class Stays(NamedTuple):
     back: Ints
     into: Ints
     out: Ints
+    price: Floats
+    carried: Floats
+    carrier: Ints
 
 
 def empty_stays(p: Problem, sizes: int) -> Stays:
@@ -75,8 +81,11 @@ def empty_stays(p: Problem, sizes: int) -> Stays:
         fast=np.zeros(instructions),
         work=np.zeros((longest, 3)),
         back=np.zeros((longest, 3), np.int64),
-        into=np.zeros((longest, 2), np.int64),
-        out=np.zeros((longest, 2), np.int64),
+        into=np.zeros(longest, np.int64),
+        out=np.zeros(longest, np.int64),
+        price=np.zeros(instructions),
+        carried=np.zeros(instructions),
+        carrier=np.zeros(instructions, np.int64),
     )
 
 
@@ -96,53 +105,102 @@ def room_for_copies(p: Problem, s: Stays) -> None:
     s.roomy[:] = moved[t] - moved[np.minimum(low, t)] >= 2 * need
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
+def _widen(p: Problem, s: Stays, count: int, u: int, size: float) -> int:
+    """A copy may use instruction u as well: the cheapest that carry its bytes, by price, stay.
+
+    Args:
+        p: the program.
+        s: has room for them.
+        count: how many there are.
+        u: instruction.
+        size: bytes of the copy.
+
+    Returns:
+        How many there are now.
+    """
+    total = 0.0
+    for i in range(count):
+        total += s.carried[i]
+    price = s.copy_price[u]
+    if count and total >= size and price >= s.price[count - 1]:
+        return count
+    i = count
+    while i > 0 and s.price[i - 1] > price:
+        s.price[i], s.carried[i], s.carrier[i] = s.price[i - 1], s.carried[i - 1], s.carrier[i - 1]
+        i -= 1
+    s.price[i], s.carried[i], s.carrier[i] = price, p.cap[u], u
+    count, total = count + 1, total + p.cap[u]
+    while count > 1 and total - s.carried[count - 1] >= size:
+        total -= s.carried[count - 1]
+        count -= 1
+    return count
+
+
+@kernel(entry=False, allocates=False)
+def _price(s: Stays, count: int, size: float) -> float:
+    """Of a copy by the instructions held."""
+    price = 0.0
+    for i in range(count):
+        part = min(size, s.carried[i])
+        price += part * s.price[i]
+        size -= part
+    return price
+
+
+@kernel(entry=False, allocates=False)
+def _copy(p: Problem, s: Stays, low: int, high: int, size: float) -> None:
+    """Add the bytes of a copy beside [low, high), where they are cheapest."""
+    count = 0
+    for u in range(low, high):
+        count = _widen(p, s, count, u, size)
+    for i in range(count):
+        part = min(size, s.carried[i])
+        s.copied[s.carrier[i]] += part
+        size -= part
+
+
+@kernel(entry=False, allocates=False)
 def _copy_in(
-    total: Floats, price: Floats, size: float, low: int, latest: int, t: int
-) -> tuple[float, int, int]:
-    """Least price of a copy begun in [low, latest] and of memory from there to t; both moments."""
-    least, where = np.inf, -1
-    for u in range(latest, t):
-        if price[u] <= least:
-            least, where = price[u], u
-    best, start, at = total[t] - total[latest] + size * least, latest, where
-    u = latest - 1
+    p: Problem, s: Stays, total: Floats, size: float, low: int, latest: int, t: int
+) -> tuple[float, int]:
+    """Least price of a copy begun in [low, latest] and of memory from there to t; its begin."""
+    count, start, u = 0, latest, latest - 1
+    for k in range(latest, t):
+        count = _widen(p, s, count, k, size)
+    best = total[t] - total[latest] + _price(s, count, size)
     while u >= low and total[t] - total[u] < best:
-        if price[u] < least:
-            least, where = price[u], u
-        found = total[t] - total[u] + size * least
+        count = _widen(p, s, count, u, size)
+        found = total[t] - total[u] + _price(s, count, size)
         if found < best:
-            best, start, at = found, u, where
+            best, start = found, u
         u -= 1
-    return best, start, at
+    return best, start
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _copy_out(
-    total: Floats, price: Floats, size: float, t: int, earliest: int, high: int
-) -> tuple[float, int, int]:
-    """The same for a copy out from t on that ends in [earliest, high]."""
-    least, where = np.inf, -1
-    for u in range(t, earliest):
-        if price[u] < least:
-            least, where = price[u], u
-    best, end, at = total[earliest] - total[t] + size * least, earliest, where
-    u = earliest + 1
+    p: Problem, s: Stays, total: Floats, size: float, t: int, earliest: int, high: int
+) -> tuple[float, int]:
+    """The same for a copy out from t on that ends in [earliest, high]; its end."""
+    count, end, u = 0, earliest, earliest + 1
+    for k in range(t, earliest):
+        count = _widen(p, s, count, k, size)
+    best = total[earliest] - total[t] + _price(s, count, size)
     while u <= high and total[u] - total[t] < best:
-        if price[u - 1] < least:
-            least, where = price[u - 1], u - 1
-        found = total[u] - total[t] + size * least
+        count = _widen(p, s, count, u - 1, size)
+        found = total[u] - total[t] + _price(s, count, size)
         if found < best:
-            best, end, at = found, u, where
+            best, end = found, u
         u += 1
-    return best, end, at
+    return best, end
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _access(p: Problem, g: int, j: int, total: Floats, s: Stays) -> None:
     """Best values up to access j of a storage, from those up to the one before."""
     k = p.access_ptr[g] + j
-    t, size = p.access_time[k], p.copy_bytes[g]
+    t, size = p.access_time[k], p.copy_bytes[g] * (1 - TOLERANCE)
     here = s.saving[k] - (total[t + 1] - total[t])
     state = DIRTY if p.access_writes[k] else CLEAN
     for i in range(3):
@@ -156,9 +214,7 @@ def _access(p: Problem, g: int, j: int, total: Floats, s: Stays) -> None:
             out, since = s.work[j - 1, CLEAN], CLEAN
         ready, origin = out, since
         if s.work[j - 1, DIRTY] > -np.inf and s.earliest[k - 1] >= 0:
-            price, s.out[j, 0], s.out[j, 1] = _copy_out(
-                total, s.copy_price, size, before + 1, s.earliest[k - 1], t
-            )
+            price, s.out[j] = _copy_out(p, s, total, size, before + 1, s.earliest[k - 1], t)
             left = s.work[j - 1, DIRTY] - price
             if left > out:
                 out, since = left, DIRTY
@@ -168,9 +224,7 @@ def _access(p: Problem, g: int, j: int, total: Floats, s: Stays) -> None:
     if j == 0 and not p.live_in[g]:
         s.work[j, state], s.back[j, state] = here, OUT
     elif s.latest[k] >= 0:
-        price, s.into[j, 0], s.into[j, 1] = _copy_in(
-            total, s.copy_price, size, before + 1, s.latest[k], t
-        )
+        price, s.into[j] = _copy_in(p, s, total, size, before + 1, s.latest[k], t)
         s.work[j, state], s.back[j, state] = ready + here - price, COPIED + origin
     if j == 0:
         return
@@ -181,10 +235,10 @@ def _access(p: Problem, g: int, j: int, total: Floats, s: Stays) -> None:
             s.work[j, to], s.back[j, to] = stayed, i
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _take(p: Problem, g: int, state: int, held: Ints, s: Stays) -> None:
     """Add what the stay uses that ends in a state. held: (T + 1,) of the storage's size."""
-    size = p.copy_bytes[g]
+    size = p.copy_bytes[g] * (1 - TOLERANCE)
     for j in range(p.access_ptr[g + 1] - p.access_ptr[g] - 1, -1, -1):
         k = p.access_ptr[g] + j
         t, low = p.access_time[k], p.access_time[k - 1] + 1 if j else p.access_time[k]
@@ -192,17 +246,17 @@ def _take(p: Problem, g: int, state: int, held: Ints, s: Stays) -> None:
         if state != OUT:
             s.hit[k] = True
             held[t + 1] -= 1
-            held[s.into[j, 0] if is_copied else low] += 1
+            held[s.into[j] if is_copied else low] += 1
             if is_copied:
-                s.copied[s.into[j, 1]] += size
+                _copy(p, s, s.into[j], t, size)
         if before == DIRTY and (state == OUT or is_copied):
             held[low] += 1
-            held[s.out[j, 0]] -= 1
-            s.copied[s.out[j, 1]] += size
+            held[s.out[j]] -= 1
+            _copy(p, s, low, s.out[j], size)
         state = before
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def best_stay(p: Problem, g: int, kind: int, s: Stays) -> float:
     """What a storage gains at most, us; adds what it uses for that. ``kind``: of its size."""
     total, size, end = s.total[kind], len(p.compute), p.access_ptr[g + 1]
@@ -212,20 +266,19 @@ def best_stay(p: Problem, g: int, kind: int, s: Stays) -> float:
     best, state = s.work[count - 1, OUT], OUT
     if s.work[count - 1, CLEAN] > best:
         best, state = s.work[count - 1, CLEAN], CLEAN
-    left = s.work[count - 1, DIRTY]
-    price, until, at = 0.0, -1, -1
-    if left > best and p.live_out[g]:
-        left = -np.inf if s.earliest[end - 1] < 0 else left
-        if left > best:
-            low, earliest = p.access_time[end - 1] + 1, s.earliest[end - 1]
-            price, until, at = _copy_out(total, s.copy_price, p.copy_bytes[g], low, earliest, size)
-            left -= price
+    left, low, until = s.work[count - 1, DIRTY], p.access_time[end - 1] + 1, -1
+    moved = p.copy_bytes[g] * (1 - TOLERANCE)
+    if p.live_out[g] and s.earliest[end - 1] < 0:
+        left = -np.inf
+    elif p.live_out[g] and left > best:
+        price, until = _copy_out(p, s, total, moved, low, s.earliest[end - 1], size)
+        left -= price
     if left > best:
         best, state = left, DIRTY
         if p.live_out[g]:
-            s.held[kind, p.access_time[end - 1] + 1] += 1
+            s.held[kind, low] += 1
             s.held[kind, until] -= 1
-            s.copied[at] += p.copy_bytes[g]
+            _copy(p, s, low, until, moved)
     if best > 0:
         _take(p, g, state, s.held[kind], s)
     return float(max(best, 0.0))
