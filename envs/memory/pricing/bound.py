@@ -7,9 +7,11 @@ them, and a program that is bound by its link everywhere is told that no copy is
 memory for as long as its bytes take to move at best, and is impossible where there is no time for it.
 And fast memory is counted several times: in bytes, and in shares of a half, a third and a quarter, of
 which any set of storages that lie side by side takes no more than one either (Fekete and Schepers
-2001). Left out are offsets otherwise, that
-storages and copies are whole, and that nothing waits for a copy: here one may make an instruction longer. Prices rise by Adam (Kingma and Ba 2015) from those at which the
-best known mapping's own times are the largest of three.
+2001). Prices rise by Adam (Kingma and Ba 2015) from those at which the times of the best order's
+mapping are the largest of three.
+
+Left out are all else about offsets, that storages and copies are whole, and that nothing waits for a
+copy: here one may make an instruction longer.
 """
 
 from __future__ import annotations
