@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from graphsched.envs.core.domain import Domain, nothing_hidden
-from graphsched.envs.memory.baselines import belady, linear, rules, search
+from graphsched.envs.memory.baselines import belady, cpsat, linear, milp, rules, search
 from graphsched.envs.memory.baselines.xla import solver as xla
 from graphsched.envs.memory.baselines.xla.command import replay
 from graphsched.envs.memory.bench import measure
@@ -46,6 +46,8 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     baselines={
         **rules.BASELINES,
         "local-search": search.BASELINE,
+        "milp-seed": milp.BASELINE,
+        "cp-sat": cpsat.BASELINE,
         "cem-linear": linear.BASELINE,
         **learned.BASELINES,
         "xla-msa": xla.BASELINE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphsched.envs.memory.pricing.guide import guide_of
+from graphsched.envs.memory.pricing import bound
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.instance import MemoryInstance
@@ -18,5 +18,5 @@ def cost(instance: MemoryInstance, solution: MemorySolution) -> float:
 
 
 def lower_bound(instance: MemoryInstance) -> float:
-    """Lagrangian bound, us: offsets and whole bytes left out; see `prices`."""
-    return guide_of(instance).bound
+    """Lagrangian bound, us: offsets left out, and storages in part; see `pricing.bound`."""
+    return bound.lower_bound(instance)

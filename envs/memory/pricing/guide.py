@@ -29,7 +29,6 @@ class Guide(NamedTuple):
         lists: (K, W) storages worth placing in each order: those of `ORDERS`, the best of them, and
             by margin.
         latency: us, of placing by the best of `ORDERS`.
-        bound: us, no mapping is faster.
         benefit: (G,) us saved by each storage alone.
         price_sum: (T + 1,) prefix sums of the memory prices, us per byte.
         margin: (G,) 1 - price of a whole lifetime / benefit, in [-3, 1].
@@ -38,7 +37,6 @@ class Guide(NamedTuple):
 
     lists: Ints
     latency: float
-    bound: float
     benefit: Floats
     price_sum: Floats
     margin: Floats
@@ -66,7 +64,6 @@ def guide_of(instance: MemoryInstance) -> Guide:
     return Guide(
         lists=np.stack([*orders, orders[best], by_margin]),
         latency=float(found[best]),
-        bound=prices.bound,
         benefit=benefit,
         price_sum=total,
         margin=np.where(worth, margin, 0.0),

@@ -74,7 +74,6 @@ def test_guide(program, priced):
     assert priced.margin == pytest.approx([2 / 3, 7 / 9, 2.9 / 4.5, 9 / 11, 8 / 9])
     assert priced.profit_share == pytest.approx([0, 0.5, 0.6, 0.8, 0.9])
     assert priced.latency == pytest.approx(962.2)
-    assert priced.bound == 950
     assert _spelled(priced.lists[LISTS.index("margin")]) == "obaxw"
     assert [_spelled(row) for row in priced.lists[: len(ORDERS)]] == [
         SAID[name][0] for name in ORDERS
@@ -94,10 +93,8 @@ def test_metrics(program):
     )
 
 
-def test_cost_and_bound(program, priced, monkeypatch):
-    monkeypatch.setattr(bounds, "guide_of", lambda _instance: priced)
+def test_cost(program):
     nothing = np.zeros(0, np.int64)
-    assert bounds.lower_bound(program) == 950
     assert bounds.cost(program, MemorySolution(nothing, nothing, nothing, nothing, 800.0)) == 800
 
 
