@@ -41,7 +41,7 @@ def _drawn(rng: np.random.Generator, size: str) -> tuple[int, Machine]:
         raise InputError(f"size {size!r}", "expected rising ranges, and up to 2^20 MiB")
     blocks = int(rng.integers(first, last + 1))
     mib = float(np.exp(rng.uniform(*np.log(fast))))
-    return blocks, PRESETS["tpuv4i"].with_capacity(int(mib * MIB))
+    return blocks, PRESETS["tpuv4i"].with_capacity(round(mib * MIB))
 
 
 def _pick(rng: np.random.Generator, *choices: float) -> int:

@@ -126,11 +126,12 @@ def try_order(
         while c + 1 < size and bank.after[c + 1] <= k:
             c += 1
             kept = _at(bank.kept, c)
-            if a.real[LATENCY] > kept.real[LATENCY] * (1 + GIVEN_UP):
-                return np.inf, c
-            if bank.after[c] > high and _same(p, a, kept):
-                copy_mapping(p, _at(bank.kept, size - 1), a)
-                return _second_chance(p, a, order, report), c
+            if bank.after[c] > high:  # the same storages are placed
+                if a.real[LATENCY] > kept.real[LATENCY] * (1 + GIVEN_UP):
+                    return np.inf, c
+                if _same(p, a, kept):
+                    copy_mapping(p, _at(bank.kept, size - 1), a)
+                    return _second_chance(p, a, order, report), c
             copy_mapping(p, a, _at(bank.tried, c))
         if k < len(order):
             place(p, a, order[k], True, report)
