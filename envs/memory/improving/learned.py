@@ -26,6 +26,7 @@ from graphsched.envs.core.parts.documents import (
 from graphsched.envs.core.parts.reading import parse_json, read_text, within
 from graphsched.envs.memory.baselines.search import orders_of
 from graphsched.envs.memory.improving.ejections import EJECTION
+from graphsched.envs.memory.improving.episode import ORDER_SHARE
 from graphsched.envs.memory.improving.mapping import load
 from graphsched.envs.memory.improving.orders import ORDER_MOVE
 from graphsched.envs.memory.improving.scorer import Scorer, indifferent
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-ORDER_SHARE = 0.6  # of the time, for moves in the order
 PARTS = ("order_moves", "runs")
 
 
