@@ -6,7 +6,7 @@ the others runs of accesses that come into the mapping over others, as in `searc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from graphsched.envs.memory.physics.program import Problem
     from graphsched.envs.memory.physics.search_state import Mappings
-    from graphsched.envs.memory.simulator import MemorySim
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -233,7 +232,7 @@ def step_searches(
         dones[i] = s.status[b] == DONE
 
 
-def redraw(sim: MemorySim, slots: Sequence[int], seeds: Sequence[int]) -> bool:
+def redraw(sim: Any, slots: Sequence[int], seeds: Sequence[int]) -> bool:
     """What will be proposed after the pending decision is hidden; see `Domain.redraw`."""
     if sim.options.actions != "improve":
         return False

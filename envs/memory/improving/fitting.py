@@ -35,7 +35,9 @@ RATE = 5e-3  # of the first step; falls to nothing
 BETAS, ROUNDING = (0.9, 0.999), 1e-8  # of Adam (Kingma and Ba 2015)
 DECAY = 1e-3  # of weights, decoupled (Loshchilov and Hutter 2019)
 LEAST_SAVED = 1e-9  # share of the latency: what is less is rounding
-MOST_COUNTED = 4.0  # a move that saves more than the mean of those that help counts so often at most
+MOST_COUNTED = (
+    4.0  # a move that saves more than the mean of those that help counts so often at most
+)
 
 
 class Tried(NamedTuple):
@@ -71,7 +73,9 @@ def _made(tried: Tried) -> Tried:
     return Tried(tried.rows[real], tried.saved[real])
 
 
-def fit(tried: Tried, units: int, epochs: int, noise: float, rng: Generator) -> tuple[Scorer, float]:
+def fit(
+    tried: Tried, units: int, epochs: int, noise: float, rng: Generator
+) -> tuple[Scorer, float]:
     """A scorer of what helps, and which share of that is among the best sixteenth by it.
 
     Logistic loss; a move that helps counts by what it saves.

@@ -8,7 +8,13 @@ import numpy as np
 
 from graphsched.envs.core.kernels.draws import begin_stream
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.memory.improving.bank import Bank, empty_bank, keep_tried, settle_order, try_order
+from graphsched.envs.memory.improving.bank import (
+    Bank,
+    empty_bank,
+    keep_tried,
+    settle_order,
+    try_order,
+)
 from graphsched.envs.memory.improving.ejections import (
     EJECTION,
     Ejection,
