@@ -119,7 +119,7 @@ class PPOConfig:
     mode: Literal["episodes", "steps"] = "episodes"
     steps_per_rollout: int = 256
     time_unit: float | None = None
-    baseline: Literal["value", "group", "both"] = "group"
+    baseline: Literal["value", "group", "both", "decision"] = "group"
     normalize_groups: bool = True
     label_coef: float = 0.0
     split: Literal["decisions", "instances"] = "decisions"
