@@ -63,4 +63,5 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     perturb=perturb,
     follow=follow,
     redraw=redraw,
+    hidden_rules=learned.hidden_rules,
 )
