@@ -55,7 +55,7 @@ def scorer_s_choice(obs):
     """The candidate of the highest score by the shipped ranking, without noise."""
     rows, kind = obs["candidate"], int(obs["kind"][0])
     part = rows[:, FIRST_MOVE:FIRST_RUN] if kind == MOVE else rows[:, FIRST_RUN:]
-    scorer = shipped()[kind - MOVE]
+    scorer = shipped()[:2][kind - MOVE]
     return int(np.argmax(np.maximum(part @ scorer.inner + scorer.bias, 0.0) @ scorer.outer))
 
 
