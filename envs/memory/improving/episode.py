@@ -168,6 +168,7 @@ def _advance(s: State, b: int, p: Problem, search: Search, plan: Plan) -> None:
             return
         if in_order:
             own.made[b] = plan.order_moves
+            continue
         if own.made[b] == plan.order_moves:
             note_open(p, search.best, search.ejection)
         found = propose_runs(p, search.best, search.ejection, plan.offered[1], search.stream)
