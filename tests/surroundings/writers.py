@@ -66,6 +66,10 @@ WRITERS = {
     "costs": Writer("costs memory --first 0 --out new/c.json", ("new/c.json",)),
     "tune": Writer("tune jobshop --minutes 0.1 --out w.json", ("w.json",), torch=True),
     "extract": Writer("extract memory gpt2 --out p.json.gz", ("p.json.gz",), torch=True),
+    "moves": Writer(
+        "moves memory --programs 2 --size 1@1 --tries 20 --rounds 1 --epochs 1 --out new/m.json",
+        ("new/m.json",),
+    ),
     "train": Writer(TRAIN, ("run/",), torch=True, again="train jobshop --quiet --resume --out run"),
     "cut": Writer("cut batching trace.csv --requests 3 --count 2 --out parts", ("parts/",)),
     "export": Writer("export trained --out new/bundle", ("new/bundle/",), torch=True),

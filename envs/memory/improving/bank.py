@@ -75,10 +75,7 @@ def _same(p: Problem, a: Arena, b: Arena) -> bool:
             return False
         if a.end[r] != b.end[r] or a.offset[r] != b.offset[r]:
             return False
-    for t in range(len(p.compute)):
-        if a.used[t] != b.used[t]:
-            return False
-    return True
+    return bool((a.used[: len(p.compute)] == b.used[: len(p.compute)]).all())
 
 
 @kernel(entry=False)

@@ -137,7 +137,7 @@ def test_a_fitted_scorer_ranks_what_helps_first():
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((20_000, len(ORDER_MOVE))).astype(np.float32)
     helps = (rows[:, 0] > 1.8) & (rows[:, 3] < 1.0)
-    scorer, share = fit(Tried(rows, 0.01 * helps.astype(np.float32)), 8, 20, 0.0, rng)
+    scorer, share = fit(Tried(rows, 0.01 * helps.astype(np.float32)), 8, 300, 0.0, rng)
     assert share > 0.95
     hidden = np.maximum(rows @ scorer.inner + scorer.bias, 0.0)
     value = hidden @ scorer.outer
