@@ -76,7 +76,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
 
     def _sizes(self, instances: Sequence[MemoryInstance]) -> Mapping[str, int]:
         problems = [problem_of(instance) for instance in instances]
-        sizes = {
+        sizes: dict[str, Any] = {
             "T": max(len(p.compute) for p in problems),
             "G": max(len(p.size) for p in problems),
             "A": max(len(p.access_time) for p in problems),
