@@ -59,8 +59,8 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         self._plan = plan_of(self.options.moves, self.options.offered)
         rows = {"C": CHECKPOINTS, "K": self.options.offered} if self._improves else {"C": 0, "K": 0}
         search = {"B": num_slots, "T": 0, "G": 0, "A": 0, **rows}
-        sizes = {"B": num_slots, "T": 1, "G": 1, "A": 1, "search": {**search, "kept": search}}
-        super().__init__(num_slots, empty(State, sizes))
+        sizes = {"B": num_slots, "T": 1, "G": 1, "A": 1}
+        super().__init__(num_slots, empty(State, sizes | {"search": search | {"kept": search}}))
         self._room = empty_room(1, 1, 1)
 
     @property
@@ -74,7 +74,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
     def _instance_from_json(self, document: Mapping[str, Any]) -> MemoryInstance:
         return instance_from_json(document)
 
-    def _sizes(self, instances: Sequence[MemoryInstance]) -> Mapping[str, int]:
+    def _sizes(self, instances: Sequence[MemoryInstance]) -> Mapping[str, Any]:
         problems = [problem_of(instance) for instance in instances]
         sizes: dict[str, Any] = {
             "T": max(len(p.compute) for p in problems),
