@@ -31,7 +31,7 @@ def begin_stream(stream: Stream, seed: int) -> None:
 
 @kernel(entry=False)
 def _next(stream: Stream) -> int:
-    x = stream[0]
+    x: int = stream[0]
     x ^= (x << 13) & MASK
     x ^= x >> 17
     x ^= (x << 5) & MASK

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    Rows = NDArray[np.float32]
 
 ORDER_MOVE = features(
     "unmet",  # of the moved storage: time that its slow accesses would save / latency, log scale
@@ -130,7 +131,7 @@ def _share(part: float, whole: float) -> float:
 
 @kernel(entry=False)
 def describe(
-    p: Problem, a: Arena, order: Ints, notes: Notes, source: int, target: int, now: int, row: Floats
+    p: Problem, a: Arena, order: Ints, notes: Notes, source: int, target: int, now: int, row: Rows
 ) -> None:
     """Fill the features of a move, (F,); now: moves made so far."""
     g, n, latency = order[source], len(order), a.real[LATENCY]
