@@ -97,13 +97,16 @@ def build_model(
 
 
 def start_from_rule(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any, Any]) -> None:
-    """Set the decoder's linear part to the configured rule, if there is one.
+    """Set the decoder to the configured rule, if there is one: the linear part, or hidden units.
 
     The rest of the decoder starts near zero, so that the policy starts as the rule.
 
     Raises:
         InputError: the file isn't a rule over the domain's features.
     """
+    if config.network.hidden_rule is not None:
+        _start_from_hidden(policy, config, domain)
+        policy.cover()
     if config.network.linear_rule is None:
         return
     file = domain.presets.parent / config.network.linear_rule
@@ -112,6 +115,28 @@ def start_from_rule(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any
         scaled = torch.from_numpy(weights * config.network.linear_scale)
         policy.decoder.linear_out.weight.copy_(scaled[None, :])
     policy.cover()
+
+
+def _start_from_hidden(policy: GraphPolicy, config: TrainConfig, domain: Domain[Any, Any]) -> None:
+    """Give each rule units of the decoder's own; those left over say nothing at first."""
+    if domain.hidden_rules is None:
+        raise InputError("network.hidden_rule", f"{domain.name} reads no such rules")
+    rules = domain.hidden_rules(domain.presets.parent / str(config.network.hidden_rule))
+    decoder, units = policy.decoder, sum(len(rule.bias) for rule in rules.values())
+    if units > decoder.width:
+        raise InputError("network.decoder_width", f"expected {units} at least: {decoder.width}")
+    with torch.no_grad():
+        decoder.candidate_kind.weight[:, :units] = 0.0
+        decoder.score_in.weight[:units] = torch.eye(units, decoder.score_in.weight.shape[1])
+        for weight in (decoder.score_context.weight, decoder.score_context.bias):
+            weight[:units] = 0.0
+        decoder.score_out.weight.zero_()
+        first = 0
+        for kind, rule in rules.items():
+            mine = slice(first, first := first + len(rule.bias))
+            decoder.candidate_in.weight[mine] = torch.from_numpy(rule.inner.T.copy())
+            decoder.candidate_kind.weight[kind, mine] = torch.from_numpy(rule.bias)
+            decoder.score_out.weight[0, mine] = torch.from_numpy(rule.outer)
 
 
 def build_policy(config: TrainConfig, domain: Domain[Any, Any]) -> GraphPolicy:

@@ -72,6 +72,35 @@ def group_advantages(
     return out.ravel()
 
 
+def aligned_advantages(
+    slots: NDArray[np.int64], returns: NDArray[np.float32], group_size: int, normalize: bool
+) -> NDArray[np.float64]:
+    """How much better each decision did than those of the same number in its group's other rollouts.
+
+    Args:
+        slots: (D,) of each decision; a slot's decisions appear in order of time.
+        returns: (D,) from each decision on.
+        group_size: K; consecutive K slots share an instance.
+        normalize: divide by the root mean square over all decisions of the group.
+
+    Returns:
+        (D,) float64, 0 where no other rollout has as many decisions.
+    """
+    order = np.argsort(slots, kind="stable")
+    counts = np.bincount(slots)
+    number = np.empty(len(slots), np.int64)
+    number[order] = np.arange(len(slots)) - np.repeat(np.cumsum(counts) - counts, counts)
+    group = slots // group_size
+    key = group * counts.max() + number
+    others = np.bincount(key)[key] - 1
+    rest = np.bincount(key, weights=returns)[key] - returns
+    out = np.where(others > 0, returns - rest / np.maximum(others, 1), 0.0)
+    if normalize:
+        square = np.bincount(group, weights=out**2) / np.maximum(np.bincount(group), 1)
+        out /= np.sqrt(square)[group] + 1e-8
+    return out
+
+
 def best_of_groups(returns: NDArray[np.float64], group_size: int) -> NDArray[np.bool_]:
     """(num_slots,) whether a slot holds the best rollout of its instance.
 

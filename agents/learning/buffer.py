@@ -175,6 +175,12 @@ class GraphRolloutBuffer(RolloutBuffer):
             return np.full(self.pos, self.gamma)
         return np.asarray(self.gamma ** (self.elapsed / self.time_unit), np.float64)
 
+    def discounted(self) -> NDArray[np.float32]:
+        """(D,) discounted sum of each decision's reward and those that follow it in its slot."""
+        nothing, none = np.zeros(self.pos, np.float32), np.zeros(self.n_envs, np.float32)
+        told = self.slots, self.rewards, self.dones, nothing, self.discounts(), none
+        return generalized_advantages(*told, 1.0)
+
     def compute_returns_and_advantage(  # type: ignore[override]
         self, last_values: NDArray[np.float32], dones: NDArray[np.bool_] | None = None
     ) -> None:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from stable_baselines3 import PPO
 
-from graphsched.agents.learning.advantage import best_of_groups, group_advantages
+from graphsched.agents.learning.advantage import (
+    aligned_advantages,
+    best_of_groups,
+    group_advantages,
+)
 from graphsched.agents.learning.buffer import GraphRolloutBuffer
 from graphsched.agents.learning.policy import GraphPolicy
 from graphsched.agents.learning.vec_env import BatchVecEnv
@@ -48,8 +52,11 @@ class RolloutOptions:
             bootstraps the rest, for episodes without a natural end.
         baseline: ``value`` is generalized advantage estimation with the value head; ``group``
             gives every decision of an episode its return less that of the other rollouts of the
-            same instance; ``both`` adds the two, each scaled to unit variance.
-        normalize_groups: ``group`` divides by the group's standard deviation.
+            same instance; ``both`` adds the two, each scaled to unit variance; ``decision`` gives
+            each decision what follows it, discounted, less what followed those of the same number
+            in the other rollouts: where what a decision does shows soon, and episodes are alike in
+            length.
+        normalize_groups: ``group`` and ``decision`` divide by the group's standard deviation.
         label_coef: weight of the cross-entropy towards the decisions of each instance's best
             rollout (self-labelling).
         time_unit: simulated time over which rewards are discounted by gamma; None discounts by
@@ -60,7 +67,7 @@ class RolloutOptions:
     """
 
     mode: Literal["episodes", "steps"] = "episodes"
-    baseline: Literal["value", "group", "both"] = "value"
+    baseline: Literal["value", "group", "both", "decision"] = "value"
     normalize_groups: bool = False
     label_coef: float = 0.0
     time_unit: float | None = None
@@ -225,7 +232,12 @@ class GraphPPO(PPO):
         assert isinstance(self.env, BatchVecEnv)
         size = self.env.rollouts_per_instance
         totals = buffer.slot_returns()
-        if options.baseline != "value":
+        if options.baseline == "decision":
+            found = aligned_advantages(
+                buffer.slots, buffer.discounted(), size, options.normalize_groups
+            )
+            buffer.advantages = found.astype(np.float32)
+        elif options.baseline != "value":
             group = group_advantages(totals, size, options.normalize_groups)[buffer.slots]
             if options.baseline == "both":
                 group = _unit(group) + _unit(buffer.advantages)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.core.graph import GraphSchema, StaticGraph
+    from graphsched.envs.core.parts.hidden import HiddenRule
     from graphsched.envs.core.sim import BatchSim
 
 
@@ -226,6 +227,8 @@ class Domain(Generic[InstanceT, SolutionT]):
             what each has cost so far, in the unit of the objective, what is under way being valued:
             where copies of an episode, cut off at the same time, are compared. None: the rewards say
             it.
+        hidden_rules: file -> rules of which a policy may set out (``network.hidden_rule``), by the kind
+            of decision that each is for. Raises InputError. None where there are no such files.
         span: simulated time that is one horizon long, on an instance, as ``elapsed`` of
             `StepResult` counts it: about as long as consequences last. None: a decision.
     """
@@ -270,6 +273,7 @@ class Domain(Generic[InstanceT, SolutionT]):
     standing: (
         Callable[[BatchSim[Any, Any], Sequence[int], Sequence[float]], NDArray[np.float64]] | None
     ) = None
+    hidden_rules: Callable[[Path], Mapping[int, HiddenRule]] | None = None
     span: Callable[[InstanceT], float] | None = None
 
     def __reduce_ex__(self, protocol: Any) -> Any:

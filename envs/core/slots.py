@@ -71,6 +71,10 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
     def _begin(self, slots: Ints) -> None:
         """Advance loaded slots (N,) to their first decisions."""
 
+    def _seed(self, slots: Ints, seeds: Sequence[int]) -> None:
+        """Begin the streams of chance of loaded slots (N,); there are none where worlds are given."""
+        del slots, seeds
+
     def _offer_first(self, slot: int) -> bool:
         """Make the first move of a loaded slot a decision, although there is no choice.
 
@@ -141,8 +145,7 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
     def reset(
         self, slots: Sequence[int], instances: Sequence[InstanceT], seeds: Sequence[int]
     ) -> None:
-        """Start episodes; see `BatchSim.reset`. Worlds are the instances': seeds are not used."""
-        del seeds
+        """Start episodes; see `BatchSim.reset`."""
         if not instances:
             return
         self.state = grown(self.state, self._sizes(instances))
@@ -159,6 +162,7 @@ class SlotSim(ABC, Generic[InstanceT, SolutionT, StateT]):
         if twins:
             copy_slots(self.state, *np.array(twins).T)
         where = np.asarray(slots, np.int64)
+        self._seed(where, seeds)
         self._begin(where)
         for slot in where[self.status[where] == DONE].tolist():
             if self._offer_first(slot):

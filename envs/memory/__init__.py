@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from graphsched.envs.core.domain import Domain, nothing_hidden
+from graphsched.envs.core.domain import Domain
 from graphsched.envs.memory.baselines import belady, cpsat, linear, milp, rules, search
 from graphsched.envs.memory.baselines.xla import solver as xla
 from graphsched.envs.memory.baselines.xla.command import replay
@@ -14,6 +14,7 @@ from graphsched.envs.memory.features import SCHEMA, static_graph
 from graphsched.envs.memory.generators import GENERATORS, TOY_OPTIMUM
 from graphsched.envs.memory.improving import learned
 from graphsched.envs.memory.improving.command import moves
+from graphsched.envs.memory.improving.episode import redraw
 from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
 from graphsched.envs.memory.library import LIBRARY, best_known, group
 from graphsched.envs.memory.metrics import metrics
@@ -67,5 +68,6 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
     measures=measure,
     perturb=perturb,
     follow=follow,
-    redraw=nothing_hidden,
+    redraw=redraw,
+    hidden_rules=learned.hidden_rules,
 )

@@ -1,6 +1,6 @@
 """What a policy sees of a program: names, widths and units, and the static graph.
 
-One schema serves both kinds of decision; columns that do not apply are 0. Shares of time are of the
+One schema serves all kinds of decision; columns that do not apply are 0. Shares of time are of the
 latency with everything in slow memory, unless said otherwise.
 """
 
@@ -19,6 +19,8 @@ from graphsched.envs.core.graph import (
     columns,
     features,
 )
+from graphsched.envs.memory.improving.ejections import EJECTION
+from graphsched.envs.memory.improving.orders import ORDER_MOVE
 from graphsched.envs.memory.physics.orders import LISTS, lifetimes
 from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.pricing.guide import guide_of
@@ -58,6 +60,8 @@ CANDIDATE = features(
     "further",  # step: accesses to come / 8
     "next",  # step: instructions to the next access, or to the end, / all
     "price_until_next",  # step: price of holding it to the next access / what that saves, at most 3
+    *(f"move_{feature.name}" for feature in ORDER_MOVE),  # improve: of a move in the order
+    *(f"run_{feature.name}" for feature in EJECTION),  # improve: of a run that comes in
 )
 CONTEXT = features(
     "progress",  # share of the decisions
@@ -94,6 +98,8 @@ ACCESS = features(
 CAND, CTX = columns(CANDIDATE), columns(CONTEXT)
 STO, INS, ACC = columns(STORAGE), columns(INSTRUCTION), columns(ACCESS)
 HEADS = CAND[: len(LISTS)]  # by list: whether a candidate is the next one there
+FIRST_RUN = len(CANDIDATE) - len(EJECTION)  # column from which on there are those of a run
+FIRST_MOVE = FIRST_RUN - len(ORDER_MOVE)  # and those of a move in the order
 SCHEMA = GraphSchema(
     nodes=(NodeType("storage", STORAGE), NodeType("instruction", INSTRUCTION)),
     edges=(
@@ -105,7 +111,7 @@ SCHEMA = GraphSchema(
     candidate=CANDIDATE,
     candidate_nodes=("storage", "instruction"),
     context=CONTEXT,
-    kinds=("place", "serve"),
+    kinds=("place", "serve", "move", "run"),
 )
 
 

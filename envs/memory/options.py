@@ -8,7 +8,8 @@ from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.options import seen
 from graphsched.envs.core.parts.values import python_scalars
 
-ACTIONS = ("priority", "step")
+ACTIONS = ("priority", "step", "improve")
+FEWEST, MOST = 2, 64  # moves on offer
 OFFSETS = ("best-fit", "first-fit")
 
 
@@ -18,15 +19,20 @@ class MemoryOptions:
 
     Attributes:
         actions: ``priority``: which storage is placed next, as long as fits; ``step``: access by
-            access in program order, whether it is copied, stays, or is served from slow memory.
+            access in program order, whether it is copied, stays, or is served from slow memory;
+            ``improve``: which of some proposed moves is tried on the best of the fixed orders.
         offsets: the gap that a residency goes into.
         pilot_decisions: first decisions of an episode in which a pilot looks ahead from each candidate
             (``priority``); 0 does without.
+        moves: of an episode that improves (``improve``).
+        offered: proposed moves of which one is tried (``improve``); half as many runs.
     """
 
     actions: str = "priority"
     offsets: str = "best-fit"
     pilot_decisions: int = seen(64)
+    moves: int = 200
+    offered: int = 16
 
     def __post_init__(self) -> None:
         """Validate; raises InputError naming the option."""
@@ -39,3 +45,7 @@ class MemoryOptions:
             raise InputError(
                 "pilot_decisions", f"expected a count >= 0: {self.pilot_decisions!r:.40}"
             )
+        for name, least, most in (("moves", 1, 10**6), ("offered", FEWEST, MOST)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise InputError(name, f"expected {least} to {most}, found {value!r:.40}")

@@ -1,4 +1,4 @@
-"""The simulator: each slot maps one program, by priorities or access by access."""
+"""The simulator: each slot maps one program, by priorities, access by access, or move by move."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ import numpy as np
 
 from graphsched.envs.core.arrays import empty, write
 from graphsched.envs.core.graph import blank_obs, pointers
+from graphsched.envs.core.kernels.draws import begin_stream
 from graphsched.envs.core.sim import DONE, IDLE
 from graphsched.envs.core.slots import SlotSim
 from graphsched.envs.memory.features import SCHEMA, static_graph
+from graphsched.envs.memory.improving.bank import CHECKPOINTS
+from graphsched.envs.memory.improving.episode import (
+    begin_searches,
+    empty_room,
+    plan_of,
+    step_searches,
+)
 from graphsched.envs.memory.instance import MemoryInstance, instance_from_json
 from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.arena import FIRST_FIT, LATENCY, RESIDENCIES
@@ -19,6 +27,7 @@ from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.physics.state import MOST_CANDIDATES, State
 from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.solution import MemorySolution
+from graphsched.envs.memory.view.moves import fill_moves
 from graphsched.envs.memory.view.pilot import empty_scratch
 from graphsched.envs.memory.view.rows import fill_rows
 
@@ -30,20 +39,29 @@ if TYPE_CHECKING:
     from graphsched.envs.core.arrays import Ints
     from graphsched.envs.core.graph import PackedObs, StaticGraph
     from graphsched.envs.core.sim import StepResult
+    from graphsched.envs.memory.improving.episode import Room
 
 
 class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
     """`BatchSim` of programs on machines with a small fast memory.
 
-    Nothing is random, so that the seeds of `reset` are not used. A reward is the latency saved, as a
-    share of that with everything in slow memory: an episode's rewards sum to ``1 - latency / that``.
+    A reward is the latency saved, as a share of that with everything in slow memory: an episode's
+    rewards sum to ``1 - latency / that``. Where mappings are improved, proposals are drawn from a stream
+    of each slot's own, by the seeds of `reset`, and the first reward counts what the start saves; in
+    the other forms nothing is random.
     """
 
     def __init__(self, num_slots: int, options: MemoryOptions | None = None) -> None:
         """Args: num_slots: episodes run side by side. options: defaults if None."""
-        super().__init__(num_slots, empty(State, {"B": num_slots, "T": 1, "G": 1, "A": 1}))
         self.options = options or MemoryOptions()
         self._stepwise = self.options.actions == "step"
+        self._improves = self.options.actions == "improve"
+        self._plan = plan_of(self.options.moves, self.options.offered)
+        rows = {"C": CHECKPOINTS, "K": self.options.offered} if self._improves else {"C": 0, "K": 0}
+        search = {"B": num_slots, "T": 0, "G": 0, "A": 0, **rows}
+        sizes = {"B": num_slots, "T": 1, "G": 1, "A": 1}
+        super().__init__(num_slots, empty(State, sizes | {"search": search | {"kept": search}}))
+        self._room = empty_room(1, 1, 1)
 
     @property
     def status(self) -> Ints:
@@ -56,13 +74,14 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
     def _instance_from_json(self, document: Mapping[str, Any]) -> MemoryInstance:
         return instance_from_json(document)
 
-    def _sizes(self, instances: Sequence[MemoryInstance]) -> Mapping[str, int]:
+    def _sizes(self, instances: Sequence[MemoryInstance]) -> Mapping[str, Any]:
         problems = [problem_of(instance) for instance in instances]
-        return {
+        sizes: dict[str, Any] = {
             "T": max(len(p.compute) for p in problems),
             "G": max(len(p.size) for p in problems),
             "A": max(len(p.access_time) for p in problems),
         }
+        return {**sizes, "search": {**sizes, "kept": sizes}} if self._improves else sizes
 
     def _load(self, slot: int, instance: MemoryInstance) -> None:
         p, guide = problem_of(instance), guide_of(instance)
@@ -91,18 +110,37 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         write(self.state, slot, values)
         self.state.whole[slot, FIRST_FIT] = self.options.offsets == "first-fit"
 
+    def _seed(self, slots: Ints, seeds: Sequence[int]) -> None:
+        for slot, seed in zip(slots.tolist(), seeds if self._improves else (), strict=False):
+            begin_stream(self.state.search.stream[slot], seed)
+
     def _begin(self, slots: Ints) -> None:
-        begin_slots(self.state, slots, self._stepwise)
+        if self._improves:
+            begin_searches(self.state, slots, self._plan, self._searching())
+        else:
+            begin_slots(self.state, slots, self._stepwise)
+
+    def _searching(self) -> Room:
+        """Room to try moves in, for the programs that there are."""
+        state, room = self.state, self._room
+        need = state.slow.shape[1], state.size.shape[1], state.hit.shape[1]
+        if (len(room.other.slow), len(room.trial), len(room.other.hit)) != need:
+            self._room = empty_room(*need)
+        return self._room
 
     def _counts(self, slots: Ints) -> Ints:
         return self.state.num_candidates[slots]
 
     def _most_candidates(self, instance: MemoryInstance) -> int:
         del instance
-        return MOST_CANDIDATES
+        return self.options.offered if self._improves else MOST_CANDIDATES
 
     def _act(self, slots: Ints, actions: Ints, result: StepResult) -> None:
-        step_slots(self.state, slots, actions, self._stepwise, result.rewards, result.dones)
+        out = result.rewards, result.dones
+        if self._improves:
+            step_searches(self.state, slots, actions, self._plan, self._searching(), *out)
+        else:
+            step_slots(self.state, slots, actions, self._stepwise, *out)
         result.elapsed[:] = 1.0
 
     def observe(self) -> PackedObs:
@@ -110,20 +148,17 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         state, slots = self.state, self._waiting_slots()
         candidate_ptr = pointers(state.num_candidates[slots])
         obs = blank_obs(SCHEMA, slots, candidate_ptr, np.zeros(len(slots) + 1, np.int64))
-        obs["kind"][:] = self._stepwise
+        obs["kind"][:] = state.search.kind[slots] if self._improves else self._stepwise
         obs["graph_ptr"], obs["graph"] = np.arange(len(slots) + 1), self.graphs[slots, 0]
-        fill_rows(
-            state,
-            slots,
-            self._stepwise,
-            self.options.pilot_decisions,
-            empty_scratch(state.compute.shape[1], state.hit.shape[1]),
-            np.ascontiguousarray(self.first_row[:, 0]),
-            candidate_ptr,
-            obs["context"],
-            obs["candidate"],
-            obs["candidate_node"],
-        )
+        first_row = np.ascontiguousarray(self.first_row[:, 0])
+        rows = obs["context"], obs["candidate"], obs["candidate_node"]
+        if self._improves:
+            moves, room = self.options.moves, self._searching()
+            fill_moves(state, slots, moves, room, first_row, candidate_ptr, *rows)
+            return obs
+        scratch = empty_scratch(state.compute.shape[1], state.hit.shape[1])
+        pilots = self.options.pilot_decisions
+        fill_rows(state, slots, self._stepwise, pilots, scratch, first_row, candidate_ptr, *rows)
         return obs
 
     def costs(self) -> NDArray[np.float64]:
@@ -136,7 +171,8 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         state = self.state
         n, placed = int(state.whole[slot, RESIDENCIES]), int(state.num_placed[slot])
         columns = [getattr(state, f)[slot, :n].copy() for f in ("owner", "start", "end", "offset")]
-        order = None if self._stepwise else state.placed[slot, :placed].copy()
+        has_order = state.search.is_placed[slot] if self._improves else not self._stepwise
+        order = state.placed[slot, :placed].copy() if has_order else None
         return MemorySolution(
             columns[0], columns[1], columns[2], columns[3], float(state.real[slot, LATENCY]), order
         )

@@ -47,7 +47,7 @@ def _start_hours(config: TrainConfig) -> float | None:
     """Core-hours of the bundle, or those in which the rule was tuned, which takes one core."""
     if config.init is not None:
         return config.init_record.get("core_hours")
-    rule = config.network.linear_rule
+    rule = config.network.rule
     if rule is None:
         return 0.0
     file = get_domain(config.domain).presets.parent / rule

@@ -235,5 +235,6 @@ def _start(config: TrainConfig) -> str:
     if config.init is not None:
         record = config.init_record
         return f"as the policy `{record['name']}` (sha256 of its weights: {record['sha256']})"
-    rule = config.network.linear_rule
-    return f"as the linear rule of `{rule}`" if rule else "knowing nothing"
+    network = config.network
+    kind = "linear rule" if network.hidden_rule is None else "rules with a hidden layer"
+    return f"as the {kind} of `{network.rule}`" if network.rule else "knowing nothing"

@@ -94,7 +94,7 @@ class Run:
 
         By its greedy decisions alone, since how sure a rule is of itself is set by hand.
         """
-        if self.config.init is not None or self.config.network.linear_rule is not None:
+        if self.config.init is not None or self.config.network.rule is not None:
             self.judged.start = self.validation.greedy(self.model.policy)
 
     def validate(self) -> tuple[Scores, bool]:

@@ -69,7 +69,9 @@ class NetworkConfig:
         linear_only: judge candidates by the linear part alone, whose rule is then learned.
         linear_rule: file of a linear rule, as ``graphsched tune`` writes it, that the policy
             starts from instead of indifference; relative to the domain's presets.
-        linear_scale: multiplies the rule's weights: the larger, the surer of itself it starts.
+        hidden_rule: file of rules with one hidden layer, of the domain's own format, that the policy
+            starts from instead; takes as many units of the decoder as they have together.
+        linear_scale: multiplies the linear rule's weights: the larger, the surer of itself it starts.
         blind: columns of candidates that the decoder doesn't see, to tell what they are worth.
     """
 
@@ -79,12 +81,20 @@ class NetworkConfig:
     embeddings: bool = True
     linear_only: bool = False
     linear_rule: str | None = None
+    hidden_rule: str | None = None
     linear_scale: float = 1.0
     blind: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> str | None:
+        """File of the rule that the policy starts from."""
+        return self.linear_rule if self.hidden_rule is None else self.hidden_rule
 
     def __post_init__(self) -> None:
         """Validate."""
         _check(self.linear_scale > 0, "linear_scale", self.linear_scale, "a positive number")
+        both = self.linear_rule is not None and self.hidden_rule is not None
+        _check(not both, "hidden_rule", self.hidden_rule, "none beside a linear_rule")
         _at_least(self, width=1, layers=0, decoder_width=1)
         _at_most(self, width=MAX_WIDTH, layers=MAX_LAYERS, decoder_width=MAX_WIDTH)
 
@@ -119,7 +129,7 @@ class PPOConfig:
     mode: Literal["episodes", "steps"] = "episodes"
     steps_per_rollout: int = 256
     time_unit: float | None = None
-    baseline: Literal["value", "group", "both"] = "group"
+    baseline: Literal["value", "group", "both", "decision"] = "group"
     normalize_groups: bool = True
     label_coef: float = 0.0
     split: Literal["decisions", "instances"] = "decisions"

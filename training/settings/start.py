@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphsched.training.settings.config import TrainConfig
 
 SIZES = ("width", "layers", "decoder_width")
-RULE = ("linear_rule", "linear_scale")
+RULE = ("linear_rule", "hidden_rule", "linear_scale")
 
 
 def open_start(config: TrainConfig) -> Bundle:
@@ -57,7 +57,9 @@ def with_start(config: TrainConfig) -> TrainConfig:
     sizes["embeddings"] = trained.get("embeddings", True) is not False
     return replace(
         config,
-        network=replace(config.network, **sizes, linear_rule=None, linear_scale=1.0),
+        network=replace(
+            config.network, **sizes, linear_rule=None, hidden_rule=None, linear_scale=1.0
+        ),
         simulator=asdict(bundle.simulator_options),
         init_record=record_of(bundle),
     )

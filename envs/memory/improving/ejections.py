@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.graph import columns, features
+from graphsched.envs.core.kernels.draws import draw
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.improving.mapping import (
     Copies,
@@ -143,15 +144,15 @@ def _ends(p: Problem, a: Arena, g: int, j: int, after: int) -> int:
 
 
 @kernel(entry=False)
-def propose_run(p: Problem, a: Arena, e: Ejection, k: int) -> bool:
+def propose_run(p: Problem, a: Arena, e: Ejection, k: int, stream: Ints) -> bool:
     """Draw a run and a place for it; whether there is one."""
-    u = e.open[np.random.randint(e.opened[0])]  # noqa: NPY002
+    u = e.open[draw(stream, e.opened[0])]
     g = p.access_storage[u]
     j, after = u, u + 1
-    if np.random.random() < 0.5:  # noqa: NPY002
+    if draw(stream, 2) == 0:
         j, after = p.access_ptr[g], p.access_ptr[g + 1]
     else:
-        wanted = np.random.randint(1, 5)  # noqa: NPY002
+        wanted = 1 + draw(stream, 4)
         while after < p.access_ptr[g + 1] and not a.hit[after] and after - j < wanted:
             after += 1
     start, end = _begins(p, a, g, j), _ends(p, a, g, j, after)
@@ -159,22 +160,32 @@ def propose_run(p: Problem, a: Arena, e: Ejection, k: int) -> bool:
         return False
     e.run[k, 0], e.run[k, 1], e.run[k, 2] = g, j, after
     e.run[k, 3], e.run[k, 4] = start, end
-    e.run[k, 5] = _offset(p, a, start, end, p.size[g])
+    e.run[k, 5] = _offset(p, a, start, end, p.size[g], stream)
     return True
 
 
 @kernel(entry=False)
-def _offset(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
+def propose_runs(p: Problem, a: Arena, e: Ejection, offered: int, stream: Ints) -> int:
+    """Draw so many runs; how many of them there are, after twice as many tries."""
+    found = 0
+    for _ in range(2 * offered if e.opened[0] else 0):
+        if found < offered and propose_run(p, a, e, found, stream):
+            found += 1
+    return found
+
+
+@kernel(entry=False)
+def _offset(p: Problem, a: Arena, start: int, end: int, size: int, stream: Ints) -> int:
     """Where to: beside the top or the bottom of one that is there meanwhile, or at an end."""
     met, pick = 0, -1
     for r in range(a.whole[RESIDENCIES]):
         if a.start[r] < end and a.end[r] > start:
             met += 1
-            if np.random.randint(met) == 0:  # noqa: NPY002
+            if draw(stream, met) == 0:
                 pick = r
-    way = np.random.randint(4)  # noqa: NPY002
+    way = draw(stream, 4)
     if pick < 0 or way == 0:
-        return 0 if np.random.random() < 0.5 else p.capacity - size  # noqa: NPY002
+        return 0 if draw(stream, 2) == 0 else p.capacity - size
     offset = a.offset[pick]
     if way == 1:
         offset += p.size[a.owner[pick]]
@@ -305,7 +316,9 @@ def _queue_up(e: Ejection, count: int, g: int, worth: float) -> int:
 
 
 @kernel(entry=False)
-def try_run(p: Problem, best: Arena, a: Arena, e: Ejection, run: Ints, report: Floats) -> float:
+def try_run(
+    p: Problem, best: Arena, a: Arena, e: Ejection, run: Ints, stream: Ints, report: Floats
+) -> float:
     """Latency after a run came in, what was in its way and some others being placed again, us.
 
     Infinite if it can't come in.
@@ -326,7 +339,7 @@ def try_run(p: Problem, best: Arena, a: Arena, e: Ejection, run: Ints, report: F
     if not copy_again(p, a, e.copies) or not _bring_in(p, a, run):
         return np.inf
     for _ in range(min(FOLLOWERS, e.opened[0])):
-        u = e.open[np.random.randint(e.opened[0])]  # noqa: NPY002
+        u = e.open[draw(stream, e.opened[0])]
         g = p.access_storage[u]
         lasts = p.access_time[p.access_ptr[g + 1] - 1] + 1 - p.access_time[p.access_ptr[g]]
         count = _queue_up(e, count, g, max(gain(p, best, u), 0.0) / (p.size[g] * float(lasts)))

@@ -23,9 +23,12 @@ from graphsched.envs.core.parts.documents import (
     read_integer,
     read_number,
 )
+from graphsched.envs.core.parts.hidden import HiddenRule
 from graphsched.envs.core.parts.reading import parse_json, read_text, within
 from graphsched.envs.memory.baselines.search import orders_of
+from graphsched.envs.memory.features import CANDIDATE, FIRST_MOVE, FIRST_RUN
 from graphsched.envs.memory.improving.ejections import EJECTION
+from graphsched.envs.memory.improving.episode import MOVE, ORDER_SHARE, RUN
 from graphsched.envs.memory.improving.mapping import load
 from graphsched.envs.memory.improving.orders import ORDER_MOVE
 from graphsched.envs.memory.improving.scorer import Scorer, indifferent
@@ -55,7 +58,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-ORDER_SHARE = 0.6  # of the time, for moves in the order
 PARTS = ("order_moves", "runs")
 
 
@@ -108,6 +110,17 @@ def _ranking(document: Any) -> Ranking:
             )
         )
     return Ranking(scorers[0], scorers[1], (offered[0], offered[1]))
+
+
+def hidden_rules(path: Path) -> dict[int, HiddenRule]:
+    """What a policy of moves may set out from: a ranking over all columns; see `load_ranking`."""
+    ranking = load_ranking(path)
+    rules = {}
+    for kind, first, scorer in zip((MOVE, RUN), (FIRST_MOVE, FIRST_RUN), ranking[:2], strict=True):
+        inner = np.zeros((len(CANDIDATE), len(scorer.bias)), np.float32)
+        inner[first : first + len(scorer.inner)] = scorer.inner
+        rules[kind] = HiddenRule(inner, scorer.bias, scorer.outer)
+    return rules
 
 
 def save_ranking(ranking: Ranking, facts: dict[str, Any]) -> str:

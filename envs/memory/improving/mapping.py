@@ -41,7 +41,12 @@ class Copies(NamedTuple):
 
 def empty_copies(p: Problem) -> Copies:
     """Room for all mappings of a program."""
-    size, length = 2 * (len(p.access_time) + 1), len(p.compute)
+    return copies_of_size(len(p.compute), len(p.access_time))
+
+
+def copies_of_size(length: int, accesses: int) -> Copies:
+    """Room for all mappings of programs with so many instructions and accesses at most."""
+    size = 2 * (accesses + 1)
     rows = np.zeros((3, size), np.int64)
     return Copies(rows[0], np.zeros(size), np.full(length, -1), rows[1], rows[2])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphsched.envs.core.graph import columns, features
+from graphsched.envs.core.kernels.draws import draw
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.improving.mapping import loss
 from graphsched.envs.memory.physics.arena import LATENCY, Arena, gain
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    Rows = NDArray[np.float32]
 
 ORDER_MOVE = features(
     "unmet",  # of the moved storage: time that its slow accesses would save / latency, log scale
@@ -110,14 +112,14 @@ def note(p: Problem, a: Arena, order: Ints, notes: Notes) -> None:
 
 
 @kernel(entry=False)
-def propose(storages: int, moves: Ints, count: int) -> None:
+def propose(storages: int, moves: Ints, count: int, stream: Ints) -> None:
     """Draw moves (K, 2) from one place to another; half of them to an earlier one."""
     for k in range(count):
         source = target = 0
         while source == target:
-            source = np.random.randint(storages)  # noqa: NPY002
-            nearer = np.random.random() < 0.5  # noqa: NPY002
-            target = np.random.randint(source + 1 if nearer else storages)  # noqa: NPY002
+            source = draw(stream, storages)
+            nearer = draw(stream, 2) == 0
+            target = draw(stream, source + 1 if nearer else storages)
         moves[k, 0], moves[k, 1] = source, target
 
 
@@ -129,7 +131,7 @@ def _share(part: float, whole: float) -> float:
 
 @kernel(entry=False)
 def describe(
-    p: Problem, a: Arena, order: Ints, notes: Notes, source: int, target: int, now: int, row: Floats
+    p: Problem, a: Arena, order: Ints, notes: Notes, source: int, target: int, now: int, row: Rows
 ) -> None:
     """Fill the features of a move, (F,); now: moves made so far."""
     g, n, latency = order[source], len(order), a.real[LATENCY]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from graphsched.envs.core.kernels.draws import uniform
 from graphsched.envs.core.kernels.jit import kernel
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ def _score(s: Scorer, row: Floats, hidden: Floats) -> float:
 
 
 @kernel(entry=False)
-def chosen(s: Scorer, rows: Floats, count: int) -> int:
+def chosen(s: Scorer, rows: Floats, count: int, stream: NDArray[np.int64]) -> int:
     """The move of the highest score, noise added, of the first ``count`` rows (K, F)."""
     best, most = 0, -np.inf
     hidden = np.empty(len(s.bias), np.float32)
     for k in range(count):
         value = float(_score(s, rows[k], hidden))
         if s.noise > 0.0:
-            value -= s.noise * np.log(-np.log(max(np.random.random(), 1e-300)))  # noqa: NPY002
+            value -= s.noise * np.log(-np.log(uniform(stream)))
         if value > most:
             best, most = k, value
     return best

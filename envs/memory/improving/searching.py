@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from graphsched.envs.core.kernels.draws import begin_stream
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.improving.bank import (
     Bank,
@@ -20,7 +21,7 @@ from graphsched.envs.memory.improving.ejections import (
     describe_run,
     empty_ejection,
     note_open,
-    propose_run,
+    propose_runs,
     try_run,
 )
 from graphsched.envs.memory.improving.orders import (
@@ -33,7 +34,7 @@ from graphsched.envs.memory.improving.orders import (
     propose,
 )
 from graphsched.envs.memory.improving.scorer import Scorer, chosen
-from graphsched.envs.memory.physics.arena import Arena, copy_mapping, empty_arena
+from graphsched.envs.memory.physics.arena import LATENCY, Arena, copy_mapping, empty_arena
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,9 +59,10 @@ class Search(NamedTuple):
     moves: Ints  # (K, 2)
     rows: NDArray[np.float32]  # (K, F)
     report: Floats  # (4,)
-    made: Ints  # (2,) moves tried, moves that helped
+    tally: Ints  # (2,) moves tried, moves that helped
     ejection: Ejection
     run_rows: NDArray[np.float32]  # (K, F)
+    stream: Ints  # (1,) of random numbers
 
 
 def begin_search(p: Problem, order: Ints) -> Search:
@@ -79,6 +81,7 @@ def begin_search(p: Problem, order: Ints) -> Search:
         np.zeros(2, np.int64),
         empty_ejection(p, OFFERED),
         np.zeros((OFFERED, len(EJECTION)), np.float32),
+        np.ones(1, np.int64),
     )
 
 
@@ -88,6 +91,39 @@ def settle(p: Problem, s: Search) -> float:
     cost = settle_order(p, s.bank, s.best, s.order, s.report)
     note(p, s.best, s.order, s.notes)
     return cost
+
+
+@kernel(entry=False)
+def make_move(p: Problem, s: Search, k: int) -> float:
+    """Try a proposed move in the order, and keep it unless the latency rises; what it leads to, us."""
+    source, target = s.moves[k, 0], s.moves[k, 1]
+    g = s.order[source]
+    move(s.order, s.trial, source, target)
+    low, high = min(source, target), max(source, target)
+    found, same = try_order(p, s.bank, s.other, s.trial, low, high, s.report)
+    s.notes.tries[g] += 1
+    s.notes.last[g] = s.tally[0]
+    s.tally[0] += 1
+    if found <= s.best.real[LATENCY]:
+        s.tally[1] += found < s.best.real[LATENCY]
+        s.order[:] = s.trial
+        keep_tried(p, s.bank, low, same)
+        copy_mapping(p, s.other, s.best)
+        note(p, s.best, s.order, s.notes)
+    return found
+
+
+@kernel(entry=False)
+def make_run(p: Problem, s: Search, k: int) -> float:
+    """Try a proposed run, and keep it unless the latency rises; what it leads to, us."""
+    e = s.ejection
+    latency = try_run(p, s.best, s.other, e, e.run[k], s.stream, s.report)
+    s.tally[0] += 1
+    if latency <= s.best.real[LATENCY]:
+        s.tally[1] += latency < s.best.real[LATENCY]
+        copy_mapping(p, s.other, s.best)
+        note_open(p, s.best, e)
+    return latency
 
 
 @kernel
@@ -108,32 +144,19 @@ def search_orders(
         The latency reached, us.
     """
     if seed >= 0:
-        np.random.seed(seed)  # noqa: NPY002  (numba has no Generator to pass by seed)
+        begin_stream(s.stream, seed)
     n = len(s.order)
     for i in range(tries if n > 1 else 0):
-        propose(n, s.moves, offered)
+        propose(n, s.moves, offered, s.stream)
         if offered > 1 or len(rows):
             for k in range(offered):
                 source, target = s.moves[k, 0], s.moves[k, 1]
-                describe(p, s.best, s.order, s.notes, source, target, s.made[0], s.rows[k])
-        k = chosen(scorer, s.rows, offered) if offered > 1 else 0
-        source, target = s.moves[k, 0], s.moves[k, 1]
-        g = s.order[source]
-        move(s.order, s.trial, source, target)
-        low, high = min(source, target), max(source, target)
-        found, same = try_order(p, s.bank, s.other, s.trial, low, high, s.report)
+                describe(p, s.best, s.order, s.notes, source, target, s.tally[0], s.rows[k])
+        k = chosen(scorer, s.rows, offered, s.stream) if offered > 1 else 0
+        found = make_move(p, s, k)
         if len(rows):
             rows[i], saved[i] = s.rows[k], max(1.0 - found / cost, 0.0)
-        s.notes.tries[g] += 1
-        s.notes.last[g] = s.made[0]
-        s.made[0] += 1
-        if found <= cost:
-            s.made[1] += found < cost
-            cost = found
-            s.order[:] = s.trial
-            keep_tried(p, s.bank, low, same)
-            copy_mapping(p, s.other, s.best)
-            note(p, s.best, s.order, s.notes)
+        cost = min(found, cost)
     return cost
 
 
@@ -155,26 +178,19 @@ def search_runs(
         The latency reached, us.
     """
     if seed >= 0:
-        np.random.seed(seed)  # noqa: NPY002  (numba has no Generator to pass by seed)
+        begin_stream(s.stream, seed)
     e = s.ejection
     note_open(p, s.best, e)
     for i in range(tries):
-        found = 0
-        for _ in range(2 * offered if e.opened[0] else 0):
-            if found < offered and propose_run(p, s.best, e, found):
-                if offered > 1 or len(rows):
-                    describe_run(p, s.best, e, e.run[found], s.run_rows[found])
-                found += 1
+        found = propose_runs(p, s.best, e, offered, s.stream)
         if found == 0:
             continue
-        k = chosen(scorer, s.run_rows, found) if found > 1 else 0
-        latency = try_run(p, s.best, s.other, e, e.run[k], s.report)
+        if offered > 1 or len(rows):
+            for k in range(found):
+                describe_run(p, s.best, e, e.run[k], s.run_rows[k])
+        k = chosen(scorer, s.run_rows, found, s.stream) if found > 1 else 0
+        latency = make_run(p, s, k)
         if len(rows):
             rows[i], saved[i] = s.run_rows[k], max(1.0 - latency / cost, 0.0)
-        s.made[0] += 1
-        if latency <= cost:
-            s.made[1] += latency < cost
-            cost = latency
-            copy_mapping(p, s.other, s.best)
-            note_open(p, s.best, e)
+        cost = min(latency, cost)
     return cost

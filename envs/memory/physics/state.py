@@ -9,6 +9,7 @@ from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import Arena
 from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.physics.program import Problem
+from graphsched.envs.memory.physics.search_state import SearchState
 
 SLOW, STAY, COPY = range(3)  # choices for an access
 NUM_INSTRUCTIONS, NUM_STORAGES, NUM_ACCESSES = range(3)  # of `State.extent`
@@ -75,6 +76,7 @@ class State(NamedTuple):
     chosen: Annotated[Ints, "B", "A"]  # choices made so far
     stale: Annotated[Bools, "B", "G"]  # slow memory doesn't have the storage's contents
     lasts: Annotated[Ints, "B", "G"]  # end of the residency it is in, or -1
+    search: SearchState
 
 
 @kernel(entry=False)

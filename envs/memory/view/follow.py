@@ -84,8 +84,12 @@ def follow(
     """What mappings do next: by their order of placing, or access by access; see `Domain.follow`.
 
     Raises:
-        InputError: storages are to be placed in the order of a mapping that came of none.
+        InputError: storages are to be placed in the order of a mapping that came of none, or moves
+            to be found that led to it.
     """
+    if simulator.options.actions == "improve":
+        problem = "doesn't tell the moves that led to it; --set actions=step follows any"
+        raise InputError("solution", problem)
     state = simulator.state
     stepwise = simulator.options.actions == "step"
     rank = np.empty(state.size.shape[1], np.int64)

@@ -137,6 +137,19 @@ def _serve_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
         row[CAND.copied] = choice == COPY
 
 
+@kernel(entry=False)
+def fill_context(s: State, b: int, p: Problem, a: Arena, done: float, context: Rows) -> None:
+    """The situation of a slot that is done by a share, (D,)."""
+    scale, capacity = max(s.first_latency[b], 1e-300), float(max(p.capacity, 1))
+    context[CTX.progress] = done
+    context[CTX.saved] = 1 - s.real[b, LATENCY] / scale
+    context[CTX.possible] = 1 - s.least_latency[b] / scale
+    context[CTX.load] = np.mean(a.load[: len(p.compute)]) / capacity
+    context[CTX.candidates] = np.log(s.num_candidates[b])
+    context[CTX.storages] = np.log(len(p.size)) / 8
+    context[CTX.pressure] = s.pressure[b]
+
+
 @kernel
 def fill_rows(
     s: State,
@@ -174,11 +187,4 @@ def fill_rows(
         done = s.cursor[b] / max(len(p.access_time), 1)
         if not stepwise:
             done = s.num_placed[b] / max(s.worth[b], 1)
-        scale, capacity = max(s.first_latency[b], 1e-300), float(max(p.capacity, 1))
-        context[i, CTX.progress] = done
-        context[i, CTX.saved] = 1 - s.real[b, LATENCY] / scale
-        context[i, CTX.possible] = 1 - s.least_latency[b] / scale
-        context[i, CTX.load] = np.mean(a.load[: len(p.compute)]) / capacity
-        context[i, CTX.candidates] = np.log(high - low)
-        context[i, CTX.storages] = np.log(len(p.size)) / 8
-        context[i, CTX.pressure] = s.pressure[b]
+        fill_context(s, b, p, a, done, context[i])

@@ -11,6 +11,7 @@ import torch
 from stable_baselines3.common.buffers import RolloutBuffer
 
 from graphsched.agents.learning.advantage import (
+    aligned_advantages,
     best_of_groups,
     generalized_advantages,
     group_advantages,
@@ -106,6 +107,28 @@ def test_group_advantages() -> None:
     assert scaled[:3].std() == pytest.approx(1.0)
     assert not scaled[3:].any()
     assert best_of_groups(returns, 3).tolist() == [False, False, True, False, False, False]
+
+
+def test_aligned_advantages() -> None:
+    """Decisions are compared with those of the same number, where there are others."""
+    slots = np.array([0, 1, 2, 3, 0, 1, 2, 0])
+    returns = np.array([3.0, 1.0, 5.0, 5.0, 2.0, 4.0, 7.0, 9.0], np.float32)
+    found = aligned_advantages(slots, returns, 2, False)
+    np.testing.assert_allclose(found, [2.0, -2.0, 0.0, 0.0, -2.0, 2.0, 0.0, 0.0])
+    scaled = aligned_advantages(slots, returns, 2, True)
+    np.testing.assert_allclose(scaled, found / np.sqrt(16 / 5), rtol=1e-6)
+    assert not scaled[[2, 3, 6]].any()
+
+
+def test_discounted_returns_go_back_from_the_end() -> None:
+    """Values have no part in them."""
+    _, buffer = recorded()
+    mine = buffer.slots == buffer.slots[0]
+    expected, later = [], 0.0
+    for reward, done in zip(buffer.rewards[mine][::-1], buffer.dones[mine][::-1], strict=True):
+        later = reward + (0.0 if done else 0.97 * later)
+        expected.append(later)
+    np.testing.assert_allclose(buffer.discounted()[mine], expected[::-1], rtol=1e-5)
 
 
 def test_selected_blocks_hold_what_their_originals_held() -> None:

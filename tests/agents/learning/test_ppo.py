@@ -54,9 +54,10 @@ def score(model: GraphPPO) -> float:
         (4, {"baseline": "group", "split": "instances"}),
         (4, {"baseline": "group", "normalize_groups": True}),
         (4, {"baseline": "both", "label_coef": 0.1}),
+        (4, {"baseline": "decision", "normalize_groups": True}),
         (1, {"mode": "steps", "gamma": 0.9, "time_unit": 1.0}),
     ],
-    ids=["value", "group", "group-normalised", "both-labels", "steps"],
+    ids=["value", "group", "group-normalised", "both-labels", "decision", "steps"],
 )
 def test_learns_the_bandit(rollouts: int, options: dict[str, Any]) -> None:
     """Every way of collecting and judging rollouts finds what only the encoder sees."""

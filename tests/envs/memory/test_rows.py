@@ -11,16 +11,20 @@ from graphsched.envs.memory.features import (
     ACCESS,
     CANDIDATE,
     CONTEXT,
+    FIRST_MOVE,
+    FIRST_RUN,
     INSTRUCTION,
     STORAGE,
     static_graph,
 )
+from graphsched.envs.memory.improving.episode import RUN
 from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.simulator import MemorySim
 
 X, A, W, B, O = range(5)  # noqa: E741
 HEADS = [f"heads_{name.replace('-', '_')}" for name in LISTS]
+MOVES_ONLY = [f.name for f in CANDIDATE[FIRST_MOVE:]]
 STEP_ONLY = ("stay", "copy", "slow", "writes_back", "further", "next", "price_until_next")
 
 
@@ -108,7 +112,7 @@ def test_priority_candidates(program):
         "pilot_over_best": [0, 34.2 - 21.5, 0, 0],
         "pilot": [0.0342, 0.0215, 0.0342, 0.0342],
     }
-    expected |= heads | {name: [0, 0, 0, 0] for name in STEP_ONLY}
+    expected |= heads | {name: [0, 0, 0, 0] for name in (*STEP_ONLY, *MOVES_ONLY)}
     _assert_columns(CANDIDATE, obs["candidate"], expected)
 
 
@@ -187,7 +191,7 @@ def test_step_candidates_for_a_copy(program):
     _assert_columns(
         CANDIDATE,
         obs["candidate"],
-        {name: [0, 0] for name in HEADS}
+        {name: [0, 0] for name in (*HEADS, *MOVES_ONLY)}
         | {
             "heads": [0, 0],
             "saved": [log1p(4.5), 0],
@@ -235,7 +239,7 @@ def test_step_candidates_for_a_stay(program):
     _assert_columns(
         CANDIDATE,
         obs["candidate"],
-        {name: [0, 0] for name in HEADS}
+        {name: [0, 0] for name in (*HEADS, *MOVES_ONLY)}
         | {
             "heads": [0, 0],
             "saved": [log1p(7.2), 0],
@@ -347,3 +351,98 @@ def test_static_graph(program):
                 "writes": [0, 0, 1, 0, 0, 0, 1, 0, 1],
             },
         )
+
+
+def _offering(program, **proposals):
+    """The first decision of an episode that improves, with proposals of our own."""
+    sim = _played(program, MemoryOptions(actions="improve", moves=10, offered=2))
+    for name, value in proposals.items():
+        getattr(sim.state.search, name)[0] = value
+    assert sim.state.placed[0].tolist() == [O, W, B, A, X]
+    return sim.observe()
+
+
+def _in_logs(time_us):
+    """A time against the latency, 1000 - 3.6 - 4.5 - 9.9 - 19.8 us."""
+    return log1p(1e3 * time_us / 962.2)
+
+
+@pytest.mark.usefixtures("priced")
+def test_moves_in_the_order(program):
+    """Storage x moves to the front over w, b and a, and w to the end over b, a and x.
+
+    All but x is served. x would save (10+0.8) - 1.8 = 9 at 0 and 11.1 - 4 = 7.1 at 4. What the others
+    save alone: w 4.5, b 21 - 11.1 = 9.9, a 7.2 + 7.2 + (8.4-3) = 19.8. In use are 8 bytes at 0, 16 at
+    1 and 2, 20 at 3 and 4.
+    """
+    obs = _offering(program, moves=[[4, 1], [1, 4]])
+    assert obs["candidate_node"].tolist() == [[X, 5 + 0], [W, 5 + 2]]
+    expected = {
+        "unmet": [_in_logs(16.1), 0],
+        "gained": [0, _in_logs(4.5)],
+        "passed_unmet": [0, _in_logs(16.1)],
+        "passed_gained": [_in_logs(34.2), _in_logs(29.7)],
+        "passed_needy": [0, 1 / 3],
+        "passed_none": [0, 1 / 3],
+        "passed_bytes": [log(28 / 12), log(32 / 8)],
+        "earlier": [1, 0],
+        "distance": [3 / 5, 3 / 5],
+        "log_distance": [log(3), log(3)],
+        "source": [4 / 5, 1 / 5],
+        "target": [1 / 5, 4 / 5],
+        "served": [0, 1],
+        "absent": [1, 0],
+        "size": [12 / 24, 8 / 24],
+        "lifetime": [5 / 7, 1 / 7],
+        "accesses": [log(2), 0],
+        "live_in": [1, 1],
+        "live_out": [0, 1],
+        "peak": [20 / 24, 16 / 24],
+        "mean": [16 / 24, 16 / 24],
+        "tries": [0, 0],
+        "since": [10, 10],
+        "unmet_earlier": [_in_logs(16.1), 0],
+        "passed_unmet_later": [0, _in_logs(16.1)],
+    }
+    other = [feature.name for feature in (*CANDIDATE[:FIRST_MOVE], *CANDIDATE[FIRST_RUN:])]
+    expected = {f"move_{name}": values for name, values in expected.items()}
+    _assert_columns(CANDIDATE, obs["candidate"], expected | {name: [0, 0] for name in other})
+
+
+@pytest.mark.usefixtures("priced")
+def test_runs_that_come_in(program):
+    """Storage x is copied beside 3 for its access at 4, at offset 12, where a is, or at 0, where b is.
+
+    It would hold 12 bytes for 2 instructions and save 7.1. a saves 19.8 and holds 8 bytes for 6
+    instructions, b saves 9.9 and holds 12 bytes for 2.
+    """
+    runs = [[X, 1, 2, 3, 5, 12], [X, 1, 2, 3, 5, 0]]
+    obs = _offering(program, kind=RUN, run=runs, run_tries=[3, 0, 0, 0, 0])
+    assert obs["candidate_node"].tolist() == [[X, 5 + 4], [X, 5 + 4]]
+    same = {
+        "saved": _in_logs(7.1),
+        "ejected": log1p(1),
+        "accesses": 0,
+        "length": 2 / 7,
+        "size": 12 / 24,
+        "copied_in": 1,
+        "written_back": 0,
+        "ejected_copies": 0,
+        "load": 20 / 24,
+        "all": 0,
+        "absent": 1,
+        "rest": 1 / 2,
+        "place": 4 / 7,
+        "free": 0,
+        "tries": log1p(3),
+    }
+    expected = {name: [value, value] for name, value in same.items()} | {
+        "lost": [_in_logs(19.8), _in_logs(9.9)],
+        "whole": [_in_logs(19.8), _in_logs(9.9)],
+        "net": [(7.1 - 19.8) / (7.1 + 19.8), (7.1 - 9.9) / (7.1 + 9.9)],
+        "density": [log((7.1 / 24) / (19.8 / 48)), log(7.1 / 9.9)],
+        "ejected_held": [log(48 / 24), 0],
+    }
+    other = [feature.name for feature in CANDIDATE[:FIRST_RUN]]
+    expected = {f"run_{name}": values for name, values in expected.items()}
+    _assert_columns(CANDIDATE, obs["candidate"], expected | {name: [0, 0] for name in other})

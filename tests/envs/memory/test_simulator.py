@@ -1,4 +1,4 @@
-"""Both games: whatever is chosen, the mapping is valid and the rewards add up to its latency."""
+"""All games: whatever is chosen, the mapping is valid and the rewards add up to its latency."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def all_slow(instance):
 
 
 @settings(max_examples=120, deadline=None)
-@given(programs(), st.integers(0, 10**6), st.sampled_from(["priority", "step"]))
+@given(programs(), st.integers(0, 10**6), st.sampled_from(["priority", "step", "improve"]))
 def test_any_play_gives_a_valid_mapping(instance, seed, actions):
     rng = np.random.default_rng(seed)
     offsets = ["best-fit", "first-fit"][seed % 2]
-    solution, total = play(instance, MemoryOptions(actions=actions, offsets=offsets), rng)
+    solution, total = play(instance, MemoryOptions(actions=actions, offsets=offsets, moves=20), rng)
     assert DOMAIN.check(instance, solution) == []
     slow = all_slow(instance)
     assert total == pytest.approx(1 - solution.cost / slow if slow else 0.0)
@@ -68,7 +68,9 @@ def test_any_order_gives_a_valid_mapping(instance, seed):
     )
 
 
-@pytest.mark.parametrize("actions", [pytest.param("priority", marks=pytest.mark.compiled), "step"])
+@pytest.mark.parametrize(
+    "actions", [pytest.param("priority", marks=pytest.mark.compiled), "step", "improve"]
+)
 def test_generated_programs(actions):
     rng = np.random.default_rng(3)
     for name in GENERATORS:
