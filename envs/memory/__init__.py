@@ -55,7 +55,7 @@ DOMAIN: Domain[MemoryInstance, MemorySolution] = Domain(
         "belady": belady.BASELINE,
     },
     improvers={"local-search": search.IMPROVER, **learned.IMPROVERS},
-    anytime=lambda instance: "local-search",
+    anytime=lambda instance: "learned-search",
     symmetries={},
     render_text=render_text,
     render_rgb=render_rgb,
