@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def moves(words: Sequence[str]) -> int:
             found.append(scorer)
             lines.append(f"{len(tried.saved):,} moves, {share:.0%} of what helped in a sixteenth")
         ranking = Ranking(found[0], found[1], tuple(options.offered))
-        print(f"round {number + 1}: in the order {lines[0]}; runs {lines[1]}", file=sys.stderr)
+        print(f"round {number + 1}: in the order {lines[0]}; runs {lines[1]}")
     told = ("programs", "size", "tries", "rounds", "units", "epochs", "seed")
     facts = {"command": "graphsched moves memory"} | {n: getattr(options, n) for n in told}
     write_text(options.out, save_ranking(ranking, facts))

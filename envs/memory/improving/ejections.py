@@ -183,15 +183,15 @@ def _offset(p: Problem, a: Arena, start: int, end: int, size: int, stream: Ints)
             met += 1
             if draw(stream, met) == 0:
                 pick = r
-    way = draw(stream, 4)
+    way, top = draw(stream, 4), (p.capacity - size) // p.alignment * p.alignment
     if pick < 0 or way == 0:
-        return 0 if draw(stream, 2) == 0 else p.capacity - size
+        return int(0 if draw(stream, 2) == 0 else top)
     offset = a.offset[pick]
     if way == 1:
         offset += p.size[a.owner[pick]]
     elif way == 2:
         offset += p.size[a.owner[pick]] - size
-    return int(min(max(offset, 0), p.capacity - size))
+    return int(min(max(offset, 0), top))
 
 
 @kernel(entry=False)

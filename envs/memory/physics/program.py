@@ -38,7 +38,8 @@ class Problem(NamedTuple):
     live_in: Bools  # (G,)
     live_out: Bools  # (G,)
     slow_all: Floats  # (T,) bytes touched
-    capacity: int  # bytes, a multiple of the alignment
+    capacity: int  # bytes
+    alignment: int  # of offsets, bytes
     slow_us: float  # per byte
     fast_us: float  # per byte
 
@@ -74,7 +75,8 @@ def problem_of(instance: MemoryInstance) -> Problem:
         live_in=instance.live_in.copy(),
         live_out=instance.live_out.copy(),
         slow_all=slow_all,
-        capacity=machine.fast_capacity // machine.alignment * machine.alignment,
+        capacity=machine.fast_capacity,
+        alignment=machine.alignment,
         slow_us=MICRO / machine.slow_bandwidth,
         fast_us=fast_us,
     )

@@ -36,6 +36,7 @@ class State(NamedTuple):
     live_in: Annotated[Bools, "B", "G"]
     live_out: Annotated[Bools, "B", "G"]
     capacity: Annotated[Ints, "B"]
+    alignment: Annotated[Ints, "B"]
     slow_us: Annotated[Floats, "B"]
     fast_us: Annotated[Floats, "B"]
     extent: Annotated[Ints, "B", 3]  # T, G, A of the slot's program
@@ -99,6 +100,7 @@ def problem_at(s: State, b: int) -> Problem:
         s.live_out[b, :g],
         s.slow_all[b, :t],
         s.capacity[b],
+        s.alignment[b],
         s.slow_us[b],
         s.fast_us[b],
     )
