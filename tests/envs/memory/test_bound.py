@@ -95,7 +95,9 @@ def test_the_bound_holds_at_any_prices(program, steps):
     assert _bound(program, steps) <= best.cost
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(k, marks=pytest.mark.compiled) for k in range(1, 6))]
+)
 @pytest.mark.parametrize("name", ["attention-training", "chain-training", "residual"])
 def test_no_mapping_is_below_it(name, seed):
     """Most programs end within a few percent of what simple searches find."""

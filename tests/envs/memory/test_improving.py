@@ -42,6 +42,12 @@ PROGRAMS = [
     for seed in range(3)
 ]
 
+# Minutes of them all where kernels are interpreted.
+PARAMETERS = [
+    pytest.param(*one, marks=pytest.mark.compiled) if k % 6 else one
+    for k, one in enumerate(PROGRAMS)
+]
+
 
 def program(kind, seed, size="2..3@1..8"):
     return GENERATORS[kind](np.random.default_rng((11, seed)), size)
@@ -62,7 +68,7 @@ def table_of(solution):
     return np.stack(columns).astype(np.int64)
 
 
-@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize(("kind", "seed"), PARAMETERS)
 @pytest.mark.parametrize("offered", [1, 6])
 def test_an_order_that_is_kept_has_the_decoder_s_latency(kind, seed, offered):
     p, s, cost = begun(program(kind, seed))
@@ -76,7 +82,7 @@ def test_an_order_that_is_kept_has_the_decoder_s_latency(kind, seed, offered):
         assert cost == decode(p, a, s.order) == s.best.real[LATENCY]
 
 
-@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize(("kind", "seed"), PARAMETERS)
 @pytest.mark.parametrize("offered", [1, 6])
 def test_runs_that_come_in_leave_a_legal_mapping(kind, seed, offered):
     instance = program(kind, seed)
@@ -91,7 +97,7 @@ def test_runs_that_come_in_leave_a_legal_mapping(kind, seed, offered):
         assert DOMAIN.check(instance, solution) == []
 
 
-@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize(("kind", "seed"), PARAMETERS)
 @pytest.mark.parametrize("baseline", ["best-of-orders", "step-greedy"])
 def test_a_legal_mapping_is_loaded_as_it_is(kind, seed, baseline):
     instance = program(kind, seed)
@@ -115,6 +121,7 @@ def test_a_mapping_whose_copies_do_not_fit_is_not_loaded():
     assert not load(p, room(p), empty_copies(p), table)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["learned-search", "move-search"])
 def test_an_improver_sets_out_from_any_mapping_and_returns_nothing_worse(name):
     for kind, seed in PROGRAMS[::2]:
@@ -176,6 +183,7 @@ def test_a_broken_ranking_is_told_by_file_and_field(tmp_path, what):
     assert field in str(error.value)
 
 
+@pytest.mark.compiled
 def test_features_of_moves_are_finite():
     for kind, seed in PROGRAMS:
         p, s, cost = begun(program(kind, seed))
