@@ -36,6 +36,10 @@ PROGRAMS = [
     for kind in ("random", "attention-training", "chain-training", "residual-training")
     for seed in range(2)
 ]
+# Minutes of them all where kernels are interpreted.
+PARAMETERS = [
+    pytest.param(*one, marks=pytest.mark.compiled) if k else one for k, one in enumerate(PROGRAMS)
+]
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,14 @@ def searched(instance, plan, seed):
     return search_runs(p, s, runs, cost, *args), s
 
 
+@pytest.mark.compiled
 def test_the_form_keeps_the_contract():
     sizes = {"random": "2..4@8", **dict.fromkeys(("residual", "attention", "chain"), "2@8")}
     sizes |= {f"{name}-training": "1@8" for name in ("residual", "attention", "chain")}
     check_domain(replace(DOMAIN, options=Improve), num_instances=1, sizes=sizes)
 
 
-@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize(("kind", "seed"), PARAMETERS)
 def test_playing_by_the_scorer_is_the_search(kind, seed):
     instance, options = program(kind, seed), Improve(moves=60, offered=6)
     sim = begun(instance, seed, options)
@@ -108,7 +113,7 @@ def test_playing_by_the_scorer_is_the_search(kind, seed):
         assert np.array_equal(getattr(found, name), getattr(expected, name))
 
 
-@pytest.mark.parametrize(("kind", "seed"), PROGRAMS)
+@pytest.mark.parametrize(("kind", "seed"), PARAMETERS)
 def test_rewards_are_what_the_mapping_saves(kind, seed):
     instance = program(kind, seed)
     sim = begun(instance)
