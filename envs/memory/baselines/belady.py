@@ -20,6 +20,7 @@ from graphsched.envs.memory.physics.arena import (
     LATENCY,
     Arena,
     clear,
+    copy_mapping,
     empty_arena,
     fit,
     gain,
@@ -29,7 +30,7 @@ from graphsched.envs.memory.physics.arena import (
 )
 from graphsched.envs.memory.physics.mapping import solution_of
 from graphsched.envs.memory.physics.program import problem_of
-from graphsched.envs.memory.physics.staying import earliest_end, keep, latest_start, shrink
+from graphsched.envs.memory.physics.staying import earliest_end, latest_start, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,7 @@ def _enter(p: Problem, a: Arena, old: Arena, u: int, last: Ints, dirty: Bools, s
     start = t if made else latest_start(p, a, since[g], t, g)
     if start < 0 or p.size[g] > p.capacity:
         return
-    keep(a, old)
+    copy_mapping(p, a, old)
     gone = np.full(len(last), ABSENT, np.int64)  # when those that make room are gone
     mine = last.copy()
     while True:
@@ -96,7 +97,7 @@ def _enter(p: Problem, a: Arena, old: Arena, u: int, last: Ints, dirty: Bools, s
             break
         victim = _furthest(p, mine, start, t)
         if victim < 0:
-            keep(old, a)
+            copy_mapping(p, old, a)
             return
         gone[victim] = _leave(p, a, victim, mine[victim], start, dirty[victim])
         mine[victim] = ABSENT

@@ -19,7 +19,7 @@ from graphsched.envs.memory.physics.arena import (
     copy_mapping,
     empty_arena,
 )
-from graphsched.envs.memory.physics.placing import place
+from graphsched.envs.memory.physics.placing import place, place_absent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,10 +80,7 @@ def _same(p: Problem, a: Arena, b: Arena) -> bool:
 
 @kernel(entry=False)
 def _second_chance(p: Problem, a: Arena, order: Ints, report: Floats) -> float:
-    for k in range(len(order)):
-        g = order[k]
-        if not a.hit[p.access_ptr[g] : p.access_ptr[g + 1]].any():
-            place(p, a, g, True, report)
+    place_absent(p, a, order, report)
     return float(a.real[LATENCY])
 
 

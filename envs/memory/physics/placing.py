@@ -136,16 +136,22 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
 
 
 @kernel(entry=False)
+def place_absent(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
+    """Place the storages of an order that are nowhere in fast memory; -1 is none."""
+    for k in range(len(order)):
+        g = order[k]
+        if g >= 0 and not a.hit[p.access_ptr[g] : p.access_ptr[g + 1]].any():
+            place(p, a, g, True, report)
+
+
+@kernel(entry=False)
 def sweep(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order; those that found no place get a second chance at the end.
 
     Bandwidth and time saved by others may have made room for their copies.
     """
     for _ in range(2):
-        for k in range(len(order)):
-            g = order[k]
-            if g >= 0 and not a.hit[p.access_ptr[g] : p.access_ptr[g + 1]].any():
-                place(p, a, g, True, report)
+        place_absent(p, a, order, report)
 
 
 @kernel

@@ -71,20 +71,3 @@ def earliest_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
         left -= max(spare(p, a, t), 0.0)
         t += 1
     return t if left <= 0 and t > low else -1
-
-
-@kernel(entry=False)
-def keep(a: Arena, copy: Arena) -> None:
-    """Write an arena into another, to come back to; what lies beyond the last residency is not."""
-    n = a.whole[RESIDENCIES]
-    copy.slow[:] = a.slow
-    copy.fast[:] = a.fast
-    copy.used[:] = a.used
-    copy.load[:] = a.load
-    copy.hit[:] = a.hit
-    copy.start[:n] = a.start[:n]
-    copy.end[:n] = a.end[:n]
-    copy.offset[:n] = a.offset[:n]
-    copy.owner[:n] = a.owner[:n]
-    copy.whole[:] = a.whole
-    copy.real[:] = a.real

@@ -28,6 +28,7 @@ from graphsched.envs.memory.physics.arena import (
     Arena,
     clear,
     copy_end,
+    copy_mapping,
     duration,
     end_of_fit,
     fit,
@@ -35,7 +36,7 @@ from graphsched.envs.memory.physics.arena import (
     make_fast,
     take,
 )
-from graphsched.envs.memory.physics.staying import grow, is_free, keep, latest_start, residency
+from graphsched.envs.memory.physics.staying import grow, is_free, latest_start, residency
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,18 +182,18 @@ def _try(
     p: Problem, a: Arena, old: Arena, k: Picker, g: int, attempts: int, repacks: int, room: Ints
 ) -> int:
     """Assign a storage, with retries and perhaps a repacking; how many repackings are left."""
-    keep(a, old)
+    copy_mapping(p, a, old)
     attempt, repacked = 0, False
     while attempt < attempts:
         found = _assign(p, a, k, g, 1.0 + RETRY_FACTOR * attempt, room)
         if found == STUCK:
-            keep(old, a)
+            copy_mapping(p, old, a)
             attempt += 1
         elif found == FULL and repacks > 0 and not repacked:
-            keep(old, a)
+            copy_mapping(p, old, a)
             repacks, repacked = repacks - 1, True
             if repack(p, a, old):
-                keep(a, old)
+                copy_mapping(p, a, old)
         else:
             break
     return repacks
