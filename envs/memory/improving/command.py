@@ -13,6 +13,7 @@ from graphsched.envs.core.parts.writing import prepare_file, write_text
 from graphsched.envs.memory.generators import GENERATORS
 from graphsched.envs.memory.improving.fitting import Tried, fit, joined, try_moves
 from graphsched.envs.memory.improving.learned import RANDOM, Ranking, save_ranking
+from graphsched.envs.memory.improving.searching import OFFERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,13 @@ def moves(words: Sequence[str]) -> int:
     for name in ("programs", "tries", "rounds", "units", "epochs"):
         if not 1 <= getattr(options, name) <= MOST:
             raise InputError(f"--{name}", f"expected 1 to {MOST}, found {getattr(options, name)}")
+    if not 0.0 <= options.noise <= MOST:
+        raise InputError("--noise", f"expected 0 to {MOST}, found {options.noise}")
+    if options.seed < 0:
+        raise InputError("--seed", f"expected 0 or more, found {options.seed}")
+    for offered in options.offered:
+        if not 1 <= offered <= OFFERED:
+            raise InputError("--offered", f"expected 1 to {OFFERED}, found {offered}")
     prepare_file(options.out)
     ranking, logs = RANDOM, []
     for number in range(options.rounds):
@@ -48,6 +56,8 @@ def moves(words: Sequence[str]) -> int:
         found, lines = [], []
         for part in range(2):
             tried: Tried = joined([log[part] for log in logs])
+            if not len(tried.saved):
+                raise InputError("--size", f"programs of {options.size} leave nothing to improve")
             rng = np.random.default_rng((options.seed, number, MOST + part))
             scorer, share = fit(tried, options.units, options.epochs, options.noise, rng)
             found.append(scorer)

@@ -11,6 +11,7 @@ from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.generators import GENERATORS
+from graphsched.envs.memory.improving.command import moves
 from graphsched.envs.memory.improving.ejections import EJECTION
 from graphsched.envs.memory.improving.fitting import Tried, fit
 from graphsched.envs.memory.improving.learned import (
@@ -195,3 +196,24 @@ def test_features_of_moves_are_finite():
         for table in (rows, runs):
             assert np.isfinite(table).all()
             assert np.abs(table).max() < 30.0
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        ("--noise -1", "--noise"),
+        ("--noise nan", "--noise"),
+        ("--offered 99 8", "--offered"),
+        ("--offered 16 0", "--offered"),
+        ("--seed -1", "--seed"),
+        ("--size 1@0.001", "--size"),  # nothing fits
+    ],
+)
+def test_moves_that_can_not_be_learned_from_write_no_file(tmp_path, words, field):
+    # More on offer than there is room for was written past the end of an array.
+    out = tmp_path / "moves.json"
+    small = "--programs 1 --tries 1 --rounds 1 --epochs 1"
+    with pytest.raises(InputError) as error:
+        moves(f"{small} {words} --out {out}".split())
+    assert str(error.value).startswith(field)
+    assert not out.exists()
