@@ -148,7 +148,7 @@ def _order_part(
     """Moves in the order, for so long."""
     began, done = cpu_s(), 0
     while (spent := cpu_s() - began) < seconds and len(s.order) > 1:
-        tries = fitting(done + 1, spent, seconds)
+        tries = fitting(done, spent, seconds) if done else 1  # what one takes isn't known yet
         word = seed if done == 0 else -1
         offered = ranking.offered[0]
         cost = search_orders(
@@ -164,7 +164,7 @@ def _run_part(
     """Runs over others, for so long; or until nothing that is slow could be faster."""
     began, done = cpu_s(), 0
     while (spent := cpu_s() - began) < seconds:
-        tries = fitting(done + 1, spent, seconds)
+        tries = fitting(done, spent, seconds) if done else 1  # what one takes isn't known yet
         offered = ranking.offered[1]
         cost = search_runs(p, s, ranking.runs, cost, tries, offered, seed, NO_RUNS, UNHEARD)
         seed = -1
