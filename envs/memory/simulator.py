@@ -25,6 +25,7 @@ from graphsched.envs.memory.physics.arena import FIRST_FIT, LATENCY, RESIDENCIES
 from graphsched.envs.memory.physics.kernel import begin_slots, step_slots
 from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.physics.state import MOST_CANDIDATES, State
+from graphsched.envs.memory.physics.undo import most_notes
 from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.solution import MemorySolution
 from graphsched.envs.memory.view.moves import fill_moves
@@ -60,8 +61,10 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         rows = {"C": CHECKPOINTS, "K": self.options.offered} if self._improves else {"C": 0, "K": 0}
         search = {"B": num_slots, "T": 0, "G": 0, "A": 0, **rows}
         sizes = {"B": num_slots, "T": 1, "G": 1, "A": 1}
-        super().__init__(num_slots, empty(State, sizes | {"search": search | {"kept": search}}))
+        parts = {"search": search | {"kept": search}, "undo": {"B": num_slots, "A": 0, "N": 0}}
+        super().__init__(num_slots, empty(State, sizes | parts))
         self._room = empty_room(1, 1, 1)
+        self._report = np.zeros(4)
 
     @property
     def status(self) -> Ints:
@@ -81,7 +84,11 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             "G": max(len(p.size) for p in problems),
             "A": max(len(p.access_time) for p in problems),
         }
-        return {**sizes, "search": {**sizes, "kept": sizes}} if self._improves else sizes
+        if self._improves:
+            return {**sizes, "search": {**sizes, "kept": sizes}}
+        if self._stepwise:
+            return {**sizes, "undo": {"A": sizes["A"], "N": most_notes(sizes["T"], sizes["A"])}}
+        return sizes
 
     def _load(self, slot: int, instance: MemoryInstance) -> None:
         p, guide = problem_of(instance), guide_of(instance)
@@ -118,7 +125,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         if self._improves:
             begin_searches(self.state, slots, self._plan, self._searching())
         else:
-            begin_slots(self.state, slots, self._stepwise)
+            begin_slots(self.state, slots, self._stepwise, self._report)
 
     def _searching(self) -> Room:
         """Room to try moves in, for the programs that there are."""
@@ -140,7 +147,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         if self._improves:
             step_searches(self.state, slots, actions, self._plan, self._searching(), *out)
         else:
-            step_slots(self.state, slots, actions, self._stepwise, *out)
+            step_slots(self.state, slots, actions, self._stepwise, self._report, *out)
         result.elapsed[:] = 1.0
 
     def observe(self) -> PackedObs:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SAVED, HELD, COPIED, SERVED = range(4)  # of what `place` reports
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def piece(
     p: Problem,
     a: Arena,
@@ -111,7 +111,7 @@ def piece(
     return j, 0
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64]) -> None:
     """Place a storage that is nowhere in fast memory, or say what that would give.
 
@@ -135,16 +135,25 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
             low, j = since, after
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
+def is_hit(p: Problem, a: Arena, g: int) -> bool:
+    """Whether fast memory serves any access to a storage."""
+    for u in range(p.access_ptr[g], p.access_ptr[g + 1]):
+        if a.hit[u]:
+            return True
+    return False
+
+
+@kernel(entry=False, allocates=False)
 def place_absent(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order that are nowhere in fast memory; -1 is none."""
     for k in range(len(order)):
         g = order[k]
-        if g >= 0 and not a.hit[p.access_ptr[g] : p.access_ptr[g + 1]].any():
+        if g >= 0 and not is_hit(p, a, g):
             place(p, a, g, True, report)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def sweep(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order; those that found no place get a second chance at the end.
 

@@ -10,6 +10,7 @@ from graphsched.envs.memory.physics.arena import Arena
 from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.physics.program import Problem
 from graphsched.envs.memory.physics.search_state import SearchState
+from graphsched.envs.memory.physics.undo import UndoState
 
 SLOW, STAY, COPY = range(3)  # choices for an access
 NUM_INSTRUCTIONS, NUM_STORAGES, NUM_ACCESSES = range(3)  # of `State.extent`
@@ -77,10 +78,12 @@ class State(NamedTuple):
     chosen: Annotated[Ints, "B", "A"]  # choices made so far
     stale: Annotated[Bools, "B", "G"]  # slow memory doesn't have the storage's contents
     lasts: Annotated[Ints, "B", "G"]  # end of the residency it is in, or -1
+    fast_stay: Annotated[Ints, "B", 3]  # start, end and offset, if the access becomes fast
     search: SearchState
+    undo: UndoState
 
 
-@kernel(entry=False)
+@kernel(entry=False)  # who counts references would let go of views that weren't counted
 def problem_at(s: State, b: int) -> Problem:
     """The program of a slot, as views."""
     t, g = s.extent[b, NUM_INSTRUCTIONS], s.extent[b, NUM_STORAGES]
