@@ -59,10 +59,9 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         self._improves = self.options.actions == "improve"
         self._plan = plan_of(self.options.moves, self.options.offered)
         rows = {"C": CHECKPOINTS, "K": self.options.offered} if self._improves else {"C": 0, "K": 0}
-        search = {"B": num_slots, "T": 0, "G": 0, "A": 0, **rows}
-        sizes = {"B": num_slots, "T": 1, "G": 1, "A": 1}
-        parts = {"search": search | {"kept": search}, "undo": {"B": num_slots, "A": 0, "N": 0}}
-        super().__init__(num_slots, empty(State, sizes | parts))
+        none = {"B": num_slots, "T": 0, "G": 0, "A": 0, "N": 0}
+        parts = {"known": none, "undo": none, "search": none | rows | {"kept": none | rows}}
+        super().__init__(num_slots, empty(State, none | {"T": 1, "G": 1, "A": 1} | parts))
         self._room = empty_room(1, 1, 1)
         self._report = np.zeros(4)
 
@@ -88,7 +87,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             return {**sizes, "search": {**sizes, "kept": sizes}}
         if self._stepwise:
             return {**sizes, "undo": {"A": sizes["A"], "N": most_notes(sizes["T"], sizes["A"])}}
-        return sizes
+        return {**sizes, "known": sizes}
 
     def _load(self, slot: int, instance: MemoryInstance) -> None:
         p, guide = problem_of(instance), guide_of(instance)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE
 from graphsched.envs.memory.physics.arena import LATENCY, clear
+from graphsched.envs.memory.physics.known import forget
 from graphsched.envs.memory.physics.priority import next_choice, settle
 from graphsched.envs.memory.physics.state import State, arena_at, problem_at
 from graphsched.envs.memory.physics.step import begin, next_access, serve
@@ -30,6 +31,7 @@ def begin_slots(s: State, slots: Ints, stepwise: bool, report: Floats) -> None:
             begin(s, b, p, a)
             next_access(s, b, p, a)
         else:
+            forget(s.known, b, p)
             next_choice(s, b, p, a, report)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.core.sim import DONE, WAITING
+from graphsched.envs.memory.physics.known import know, note_change
 from graphsched.envs.memory.physics.placing import SAVED, place, sweep
 from graphsched.envs.memory.physics.state import BEST_LIST, NUM_LISTS, State
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def settle(s: State, b: int, p: Problem, a: Arena, g: int, report: NDArray[np.float64]) -> None:
     """Place a storage now."""
     place(p, a, g, True, report)
+    note_change(s.known, b, a, g)
     s.settled[b, g] = True
     s.placed[b, s.num_placed[b]] = g
     s.num_placed[b] += 1
@@ -40,8 +42,8 @@ def _offer(s: State, b: int, p: Problem, a: Arena) -> None:
             for c in range(found):
                 known |= s.candidate[b, c] == g
             if not known:
-                place(p, a, g, False, s.outcome[b, found])
-                if s.outcome[b, found, SAVED] <= 0.0:
+                know(s.known, b, p, a, g)
+                if s.known.outcome[b, g, SAVED] <= 0.0:
                     s.heads[b, k] += 1
                     continue
                 s.candidate[b, found] = g

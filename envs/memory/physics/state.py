@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 from graphsched.envs.core.arrays import Bools, Floats, Ints
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import Arena
+from graphsched.envs.memory.physics.known import KnownState
 from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.physics.program import Problem
 from graphsched.envs.memory.physics.search_state import SearchState
@@ -72,13 +73,13 @@ class State(NamedTuple):
     decisions: Annotated[Ints, "B"]
     candidate: Annotated[Ints, "B", MOST_CANDIDATES]  # storage to place, or choice for the access
     num_candidates: Annotated[Ints, "B"]
-    outcome: Annotated[Floats, "B", MOST_CANDIDATES, 4]  # what `place` would report
     cursor: Annotated[Ints, "B"]  # place in program_order of the access to decide on
     forced: Annotated[Bools, "B", "A"]  # accesses that must be slow, found at dead ends
     chosen: Annotated[Ints, "B", "A"]  # choices made so far
     stale: Annotated[Bools, "B", "G"]  # slow memory doesn't have the storage's contents
     lasts: Annotated[Ints, "B", "G"]  # end of the residency it is in, or -1
     fast_stay: Annotated[Ints, "B", 3]  # start, end and offset, if the access becomes fast
+    known: KnownState
     search: SearchState
     undo: UndoState
 

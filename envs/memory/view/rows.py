@@ -64,8 +64,8 @@ def _place_rows(s: State, b: int, p: Problem, a: Arena, rows: Rows) -> None:
     size, capacity = len(p.compute), max(p.capacity, 1)
     margin_top = -np.inf
     for c in range(len(rows)):
-        g, out = s.candidate[b, c], s.outcome[b, c]
-        row = rows[c]
+        g, row = s.candidate[b, c], rows[c]
+        out = s.known.outcome[b, g]
         _storage_row(s, b, p, a, g, row)
         heads = 0
         for k in range(NUM_LISTS):
