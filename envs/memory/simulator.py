@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.graph import PackedObs, StaticGraph
     from graphsched.envs.core.sim import StepResult
     from graphsched.envs.memory.improving.episode import Room
+    from graphsched.envs.memory.view.pilot import Scratch
 
 
 class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
@@ -63,6 +64,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         parts = {"known": none, "undo": none, "search": none | rows | {"kept": none | rows}}
         super().__init__(num_slots, empty(State, none | {"T": 1, "G": 1, "A": 1} | parts))
         self._room = empty_room(1, 1, 1)
+        self._scratch = empty_scratch(1, 1)
         self._report = np.zeros(4)
 
     @property
@@ -134,6 +136,13 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             self._room = empty_room(*need)
         return self._room
 
+    def _piloting(self) -> Scratch:
+        """Room for pilots, for the programs that there are."""
+        need = self.state.slow.shape[1], self.state.hit.shape[1]
+        if (len(self._scratch.arena.slow), len(self._scratch.arena.hit)) != need:
+            self._scratch = empty_scratch(*need)
+        return self._scratch
+
     def _counts(self, slots: Ints) -> Ints:
         return self.state.num_candidates[slots]
 
@@ -162,8 +171,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             moves, room = self.options.moves, self._searching()
             fill_moves(state, slots, moves, room, first_row, candidate_ptr, *rows)
             return obs
-        scratch = empty_scratch(state.compute.shape[1], state.hit.shape[1])
-        pilots = self.options.pilot_decisions
+        pilots, scratch = self.options.pilot_decisions, self._piloting()
         fill_rows(state, slots, self._stepwise, pilots, scratch, first_row, candidate_ptr, *rows)
         return obs
 

@@ -7,27 +7,17 @@ accesses that become fast are all in there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING
 
-from graphsched.envs.core.arrays import Floats, Ints
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import EPS, RESIDENCIES, Arena, spare
 from graphsched.envs.memory.physics.placing import place
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.physics.program import Problem
+    from graphsched.envs.memory.physics.state import KnownState
 
 FIRST, STOP = range(2)  # instructions [first, stop)
-
-
-class KnownState(NamedTuple):
-    """B slots; G storages, A accesses."""
-
-    outcome: Annotated[Floats, "B", "G", 4]  # what `place` would report
-    at: Annotated[Ints, "B", "G"]  # number of changes by which that is so, -1 if it isn't known
-    reads: Annotated[Ints, "B", "G", 2]  # instructions that it depends on
-    change: Annotated[Ints, "B", "A", 2]  # instructions that changed, in the order of placing
-    changes: Annotated[Ints, "B"]
 
 
 @kernel(entry=False, allocates=False)
@@ -50,7 +40,7 @@ def note_change(k: KnownState, b: int, a: Arena, g: int) -> None:
 
 
 @kernel(entry=False, allocates=False)
-def _is_known(k: KnownState, b: int, g: int) -> bool:
+def is_known(k: KnownState, b: int, g: int) -> bool:
     """Whether what is known still holds."""
     if k.at[b, g] < 0:
         return False
@@ -75,7 +65,7 @@ def _reach(p: Problem, a: Arena, g: int, t: int, end: int, step: int) -> int:
 @kernel(entry=False, allocates=False)
 def know(k: KnownState, b: int, p: Problem, a: Arena, g: int) -> None:
     """Find out what placing a storage would give now, if that isn't known."""
-    if _is_known(k, b, g):
+    if is_known(k, b, g):
         return
     first, stop = p.access_time[p.access_ptr[g]], p.access_time[p.access_ptr[g + 1] - 1] + 1
     if p.live_in[g]:

@@ -138,10 +138,10 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
 @kernel(entry=False, allocates=False)
 def is_hit(p: Problem, a: Arena, g: int) -> bool:
     """Whether fast memory serves any access to a storage."""
+    hits = 0
     for u in range(p.access_ptr[g], p.access_ptr[g + 1]):
-        if a.hit[u]:
-            return True
-    return False
+        hits += a.hit[u]
+    return hits > 0
 
 
 @kernel(entry=False, allocates=False)

@@ -7,17 +7,42 @@ from typing import Annotated, NamedTuple
 from graphsched.envs.core.arrays import Bools, Floats, Ints
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import Arena
-from graphsched.envs.memory.physics.known import KnownState
 from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.physics.program import Problem
 from graphsched.envs.memory.physics.search_state import SearchState
-from graphsched.envs.memory.physics.undo import UndoState
 
 SLOW, STAY, COPY = range(3)  # choices for an access
 NUM_INSTRUCTIONS, NUM_STORAGES, NUM_ACCESSES = range(3)  # of `State.extent`
 NUM_LISTS = len(LISTS)
 BEST_LIST = LISTS.index("best")
 MOST_CANDIDATES = max(NUM_LISTS, 3)
+
+
+class KnownState(NamedTuple):
+    """What placing each storage would give, see `known`. B slots; G storages, A accesses."""
+
+    outcome: Annotated[Floats, "B", "G", 4]  # what `place` would report
+    at: Annotated[Ints, "B", "G"]  # number of changes by which that is so, -1 if it isn't known
+    reads: Annotated[Ints, "B", "G", 2]  # instructions that it depends on
+    change: Annotated[Ints, "B", "A", 2]  # instructions that changed, in the order of placing
+    changes: Annotated[Ints, "B"]
+
+
+class UndoState(NamedTuple):
+    """What decisions of the step-wise game changed, see `undo`. B slots; A accesses, N notes.
+
+    Of an access: as it was before the decision on it, if not said otherwise.
+    """
+
+    stale: Annotated[Bools, "B", "A"]  # of its storage, as in `State`
+    lasts: Annotated[Ints, "B", "A"]  # of its storage, as in `State`
+    latency: Annotated[Floats, "B", "A"]  # us
+    noted: Annotated[Ints, "B", "A"]  # notes
+    end: Annotated[Ints, "B", "A"]  # of the residency that it made or made longer; -1: of none
+    is_new: Annotated[Bools, "B", "A"]  # whether it made that
+    instruction: Annotated[Ints, "B", "N"]  # of each note
+    used: Annotated[Floats, "B", "N"]  # bytes of its spare bandwidth that copies took
+    notes: Annotated[Ints, "B"]  # how many there are now
 
 
 class State(NamedTuple):

@@ -75,7 +75,7 @@ def _fast_choice(s: State, b: int, p: Problem, a: Arena, u: int, g: int) -> int:
 
 
 @kernel(entry=False, allocates=False)
-def _options(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
+def find_choices(s: State, b: int, p: Problem, a: Arena, u: int) -> None:
     """The choices for an access."""
     g = p.access_storage[u]
     found = 0
@@ -156,7 +156,7 @@ def next_access(s: State, b: int, p: Problem, a: Arena) -> None:
     """Go on to the next access with a choice, or to the end."""
     while s.cursor[b] < len(p.access_time):
         u = p.program_order[s.cursor[b]]
-        _options(s, b, p, a, u)
+        find_choices(s, b, p, a, u)
         if s.num_candidates[b] == 0:
             _rewind(s, b, p, a, u)
             continue

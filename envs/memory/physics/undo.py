@@ -6,29 +6,15 @@ noted: the latency before, and what copies used of each instruction's spare band
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING
 
-from graphsched.envs.core.arrays import Bools, Floats, Ints
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import LATENCY, Arena, spare
 from graphsched.envs.memory.physics.staying import remove, shrink
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.physics.program import Problem
-
-
-class UndoState(NamedTuple):
-    """B slots; A accesses, N notes; as they were before the decision on an access, if not said."""
-
-    stale: Annotated[Bools, "B", "A"]  # of its storage, as in `State`
-    lasts: Annotated[Ints, "B", "A"]  # of its storage, as in `State`
-    latency: Annotated[Floats, "B", "A"]  # us
-    noted: Annotated[Ints, "B", "A"]  # notes
-    end: Annotated[Ints, "B", "A"]  # of the residency that it made or made longer; -1: of none
-    is_new: Annotated[Bools, "B", "A"]  # whether it made that
-    instruction: Annotated[Ints, "B", "N"]  # of each note
-    used: Annotated[Floats, "B", "N"]  # bytes of its spare bandwidth that copies took
-    notes: Annotated[Ints, "B"]  # how many there are now
+    from graphsched.envs.memory.physics.state import UndoState
 
 
 def most_notes(instructions: int, accesses: int) -> int:
