@@ -22,7 +22,7 @@ SIZE = "8@16"
 SLOTS = 64
 FORMS = {
     "step": MemoryOptions(actions="step"),
-    "priority": MemoryOptions(actions="priority", pilot_decisions=0),
+    "priority": MemoryOptions(actions="priority"),
     "piloted": MemoryOptions(actions="priority", pilot_decisions=10**6),
 }
 

@@ -171,8 +171,8 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             moves, room = self.options.moves, self._searching()
             fill_moves(state, slots, moves, room, first_row, candidate_ptr, *rows)
             return obs
-        pilots, scratch = self.options.pilot_decisions, self._piloting()
-        fill_rows(state, slots, self._stepwise, pilots, scratch, first_row, candidate_ptr, *rows)
+        pilots = self.options.pilot_decisions, self.options.pilot_placements, self._piloting()
+        fill_rows(state, slots, self._stepwise, *pilots, first_row, candidate_ptr, *rows)
         return obs
 
     def costs(self) -> NDArray[np.float64]:

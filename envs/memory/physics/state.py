@@ -109,7 +109,7 @@ class State(NamedTuple):
     undo: UndoState
 
 
-@kernel(entry=False)  # who counts references would let go of views that weren't counted
+@kernel(entry=False, allocates=True)
 def problem_at(s: State, b: int) -> Problem:
     """The program of a slot, as views."""
     t, g = s.extent[b, NUM_INSTRUCTIONS], s.extent[b, NUM_STORAGES]
@@ -135,7 +135,7 @@ def problem_at(s: State, b: int) -> Problem:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=True)
 def arena_at(s: State, b: int) -> Arena:
     """The mapping of a slot, as views."""
     return Arena(

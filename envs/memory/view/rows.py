@@ -164,12 +164,20 @@ def fill_context(s: State, b: int, p: Problem, a: Arena, done: float, context: R
     context[CTX.pressure] = s.pressure[b]
 
 
+@kernel(entry=False, allocates=False)
+def _has_pilots(s: State, b: int, decisions: int, placements: int) -> bool:
+    """Whether pilots look ahead in the pending decision; each places what any list holds."""
+    each = NUM_LISTS * max(s.worth[b], 1)
+    return bool(s.decisions[b] < min(decisions, placements // each))
+
+
 @kernel(allocates=False)
 def fill_rows(
     s: State,
     slots: Ints,  # (N,)
     stepwise: bool,
-    pilot_decisions: int,
+    pilot_decisions: int,  # and placements: see `MemoryOptions`
+    pilot_placements: int,
     scratch: Scratch,
     first_row: Ints,  # (B,) node-table row of each slot's graph
     candidate_ptr: Ints,  # (N + 1,)
@@ -191,7 +199,7 @@ def fill_rows(
             candidate_node[low:high, INSTRUCTION] = row_start + len(p.size) + p.access_time[u]
         else:
             _place_rows(s, b, p, a, rows)
-            if s.decisions[b] < pilot_decisions:
+            if _has_pilots(s, b, pilot_decisions, pilot_placements):
                 _pilot_rows(s, b, p, a, scratch, rows)
             for c in range(low, high):
                 g = s.candidate[b, c - low]
