@@ -46,7 +46,8 @@ def kernel(
             more code than a small kernel.
         allocates: whether it may make arrays. Without, references to arrays aren't counted, which
             is more work than most kernels that are handed a struct of dozens of arrays do; one that
-            makes an array all the same doesn't compile.
+            makes an array all the same doesn't compile. What returns arrays, views included, must
+            count them unless all of its callers don't either.
         fastmath: LLVM's fast-math flags, such as ``contract``.
     """
     if function is None:

@@ -55,13 +55,13 @@ def empty_arena(instructions: int, accesses: int, slots: int | None = None) -> A
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def duration(p: Problem, t: int, slow: float, fast: float) -> float:
     """Time of an instruction with so many bytes in each memory, us."""
     return float(max(p.compute[t], slow * p.slow_us + fast * p.fast_us))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def clear(p: Problem, a: Arena) -> None:
     """Nothing is in fast memory."""
     total = 0.0
@@ -76,7 +76,7 @@ def clear(p: Problem, a: Arena) -> None:
     a.real[LATENCY] = total
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def copy_mapping(p: Problem, a: Arena, to: Arena) -> None:
     """Fill another arena with a mapping."""
     for t in range(len(p.compute)):
@@ -87,18 +87,18 @@ def copy_mapping(p: Problem, a: Arena, to: Arena) -> None:
     for r in range(a.whole[RESIDENCIES]):
         to.start[r], to.end[r] = a.start[r], a.end[r]
         to.offset[r], to.owner[r] = a.offset[r], a.owner[r]
-    to.whole[:] = a.whole
-    to.real[:] = a.real
+    to.whole[RESIDENCIES], to.whole[FIRST_FIT] = a.whole[RESIDENCIES], a.whole[FIRST_FIT]
+    to.real[LATENCY] = a.real[LATENCY]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def spare(p: Problem, a: Arena, t: int) -> float:
     """Bytes that further copies can move while an instruction runs."""
     room = duration(p, t, a.slow[t], a.fast[t]) / p.slow_us - a.slow[t]
     return float(min(p.cap[t], room) - a.used[t])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def gain(p: Problem, a: Arena, access: int) -> float:
     """Time saved if the access alone moved to fast memory now, us."""
     t, size = p.access_time[access], p.access_bytes[access]
@@ -106,7 +106,7 @@ def gain(p: Problem, a: Arena, access: int) -> float:
     return before - duration(p, t, a.slow[t] - size, a.fast[t] + size)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def copy_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Latest instruction in [low, high) from which a copy into fast memory is there by `high`.
 
@@ -122,7 +122,7 @@ def copy_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     return t if left <= 0 and t < high else -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Earliest instruction in (low, high] before which a copy out, begun at low, is done.
 
@@ -138,7 +138,7 @@ def copy_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     return t if left <= 0 and t > low else -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def take(p: Problem, a: Arena, first: int, stop: int, step: int, size: float) -> None:
     """Use the spare bandwidth of instructions first, first + step, ... before stop for a copy."""
     left = size
@@ -150,7 +150,7 @@ def take(p: Problem, a: Arena, first: int, stop: int, step: int, size: float) ->
         t += step
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def end_of_fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     """End of the instructions from start on at which so many bytes, somewhere, are free."""
     for t in range(start, end):
@@ -159,7 +159,7 @@ def end_of_fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     return end
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     """Offset that is free throughout [start, end): in the smallest gap, or the first; or -1."""
     best, slack, top = -1, p.capacity + 1, 0
@@ -178,7 +178,7 @@ def fit(p: Problem, a: Arena, start: int, end: int, size: int) -> int:
     return best
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def insert(p: Problem, a: Arena, storage: int, start: int, end: int, offset: int) -> None:
     """A new residency."""
     r = a.whole[RESIDENCIES]
@@ -192,7 +192,7 @@ def insert(p: Problem, a: Arena, storage: int, start: int, end: int, offset: int
         a.load[t] += p.size[storage]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def make_fast(p: Problem, a: Arena, access: int) -> None:
     """Serve an access from fast memory."""
     t, size = p.access_time[access], p.access_bytes[access]

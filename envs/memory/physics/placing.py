@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SAVED, HELD, COPIED, SERVED = range(4)  # of what `place` reports
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def piece(
     p: Problem,
     a: Arena,
@@ -111,7 +111,7 @@ def piece(
     return j, 0
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64]) -> None:
     """Place a storage that is nowhere in fast memory, or say what that would give.
 
@@ -135,7 +135,7 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
             low, j = since, after
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def place_absent(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order that are nowhere in fast memory; -1 is none."""
     for k in range(len(order)):
@@ -144,7 +144,7 @@ def place_absent(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64])
             place(p, a, g, True, report)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def sweep(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order; those that found no place get a second chance at the end.
 
