@@ -235,11 +235,11 @@ def test_the_time_of_a_move_is_measured_before_many_are_made_at_once(monkeypatch
 
 def test_what_helps_no_more_is_left_for_a_shaken_order(monkeypatch):
     # A small program's search was at its end after a tenth of a second, whatever the time.
-    begun_with, begin = [], rounds.begin_search
+    begun_with = []
 
     def record(p, order):
         begun_with.append(order)
-        return begin(p, order)
+        return begin_search(p, order)
 
     monkeypatch.setattr(rounds, "begin_search", record)
     instance = program("chain-training", 0, "2@4")
