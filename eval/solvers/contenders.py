@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["policy", "rule", "heuristic", "search", "exact"]
 RULES = "rules"  # stands for every baseline that is a rule
 POPULATION = 16  # solutions at most that a search starts from
+STARTS_SHARE = 0.5  # of the time, to starts that go on with time, before the search that follows
 LEAST_S = 1e-6  # what is left to a search whose start took all of the time
 
 
@@ -225,15 +226,16 @@ def _solver(
 
     def solve(instance: Any) -> Any:
         began = cpu_s()
-        # A search has more use of the time than further runs: its starts run just once.
-        share = None if improver is not None or limit is None else limit / len(pools)
-        number = 1 if improver is None else POPULATION
-        asks = Ask(instance, seed, share, number)
+        whole = ANYTIME_S if limit is None else limit
+        if improver is None:
+            asks = Ask(instance, seed, None if limit is None else limit / len(pools))
+        else:  # it has more use of the time than further runs: its starts run just once
+            asks = Ask(instance, seed, None, POPULATION, STARTS_SHARE * whole / len(pools))
         found = [solution for pool in pools for solution in pool(asks)]
         found.sort(key=lambda solution: domain.cost(instance, solution))
         if improver is None:
             return found[0]
-        left = (ANYTIME_S if limit is None else limit) - (cpu_s() - began)
+        left = whole - (cpu_s() - began)
         return domain.improve(improver, instance, found[:POPULATION], max(left, LEAST_S), seed)
 
     return solve

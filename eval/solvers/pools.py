@@ -37,12 +37,14 @@ class Ask:
         time_limit_s: processor time in which to go on drawing; None for the start's own number
             of runs.
         number: solutions wanted.
+        anytime_s: processor time of what improves with time by itself, where that is None.
     """
 
     instance: Any
     seed: int = 0
     time_limit_s: float | None = None
     number: int = 1
+    anytime_s: float = ANYTIME_S
 
 
 Pool = Callable[[Ask], list[Any]]
@@ -120,7 +122,7 @@ def baseline_pool(
 
 
 def _anytime(domain: AnyDomain, name: str, workers: int, ask: Ask) -> list[Any]:
-    limit = ANYTIME_S if ask.time_limit_s is None else ask.time_limit_s
+    limit = ask.anytime_s if ask.time_limit_s is None else ask.time_limit_s
     options = SolverOptions(seed=ask.seed, workers=workers, time_limit_s=limit)
     return [domain.baseline(name, options)(ask.instance)]
 

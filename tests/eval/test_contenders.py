@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphsched.agents.decoding.options import Ahead
-from graphsched.envs.core.domain import Domain, Improver, Symmetry
+from graphsched.envs.core.domain import Baseline, Domain, Improver, SolverOptions, Symmetry
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.solvers.contenders import check_served, contenders
 from graphsched.eval.solvers.entrants import Entrants
@@ -105,6 +105,26 @@ def test_a_chain_is_never_worse_than_its_starts() -> None:
         costs = [DOMAIN.cost(instance, c.make(0, None)(instance)) for c in found]
         both = [DOMAIN.cost(instance, DOMAIN.baseline(n)(instance)) for n in ("first", "shortest")]
         assert costs == [both[0], min(both), min(both)]
+
+
+def test_a_start_that_goes_on_with_time_leaves_some_to_the_search() -> None:
+    """Once it had ten seconds, whatever the limit of the whole."""
+    told: list[float] = []
+
+    def waits(options: SolverOptions) -> Any:
+        told.append(options.time_limit_s)
+        return CREW.baseline("first")
+
+    domain = replace(
+        DOMAIN, baselines={**DOMAIN.baselines, "waits": Baseline(waits, "", is_anytime=True)}
+    )
+    instance = domain.generators["toy"](np.random.default_rng(0), "")
+    shares = {"waits": 2.0, "waits&first": 1.0, "waits>second": 1.0, "waits&first>second": 0.5}
+    for word, seconds in shares.items():
+        (contender,) = contenders(Entrants(domain), [f"{word}@2s"])
+        told.clear()
+        contender.make(0, contender.time_limit_s)(instance)
+        assert told == [seconds]
 
 
 def test_an_improver_that_makes_things_worse_is_caught() -> None:

@@ -48,7 +48,7 @@ def empty_bank(p: Problem, storages: int) -> Bank:
     return Bank(empty_arena(*sizes), empty_arena(*sizes), after)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _at(kept: Arena, c: int) -> Arena:
     return Arena(
         kept.slow[c],
@@ -65,7 +65,7 @@ def _at(kept: Arena, c: int) -> Arena:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _same(p: Problem, a: Arena, b: Arena) -> bool:
     """Whether two mappings leave the same to those that follow."""
     if a.real[LATENCY] != b.real[LATENCY] or a.whole[RESIDENCIES] != b.whole[RESIDENCIES]:
@@ -75,16 +75,19 @@ def _same(p: Problem, a: Arena, b: Arena) -> bool:
             return False
         if a.end[r] != b.end[r] or a.offset[r] != b.offset[r]:
             return False
-    return bool((a.used[: len(p.compute)] == b.used[: len(p.compute)]).all())
+    differing = 0
+    for t in range(len(p.compute)):
+        differing += a.used[t] != b.used[t]
+    return differing == 0
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _second_chance(p: Problem, a: Arena, order: Ints, report: Floats) -> float:
     place_absent(p, a, order, report)
     return float(a.real[LATENCY])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _before(bank: Bank, place: int) -> int:
     """The last checkpoint up to which an order is as it was if it changes from a place on."""
     c = 0
@@ -93,7 +96,7 @@ def _before(bank: Bank, place: int) -> int:
     return c
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def settle_order(p: Problem, bank: Bank, a: Arena, order: Ints, report: Floats) -> float:
     """Place an order from the start, keeping checkpoints; its latency, us."""
     clear(p, a)
@@ -107,7 +110,7 @@ def settle_order(p: Problem, bank: Bank, a: Arena, order: Ints, report: Floats) 
     return _second_chance(p, a, order, report)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def try_order(
     p: Problem, bank: Bank, a: Arena, order: Ints, low: int, high: int, report: Floats
 ) -> tuple[float, int]:
@@ -135,7 +138,7 @@ def try_order(
     return _second_chance(p, a, order, report), size
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def keep_tried(p: Problem, bank: Bank, low: int, same: int) -> None:
     """The order that was tried is the bank's from now on."""
     for c in range(_before(bank, low) + 1, same):

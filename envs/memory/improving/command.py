@@ -12,7 +12,8 @@ from graphsched.envs.core.parts.arguments import Parser
 from graphsched.envs.core.parts.writing import prepare_file, write_text
 from graphsched.envs.memory.generators import GENERATORS
 from graphsched.envs.memory.improving.fitting import Tried, fit, joined, try_moves
-from graphsched.envs.memory.improving.learned import RANDOM, Ranking, save_ranking
+from graphsched.envs.memory.improving.learned import save_ranking
+from graphsched.envs.memory.improving.rounds import RANDOM, Ranking
 from graphsched.envs.memory.improving.searching import OFFERED
 
 if TYPE_CHECKING:

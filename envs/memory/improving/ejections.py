@@ -68,6 +68,22 @@ FOLLOWERS = 12  # storages that are looked at again besides those that were ejec
 REACH = 4.0  # log of the largest ratio that a feature tells
 
 
+class Worths(NamedTuple):
+    """What is lost where a residency goes, noted for all of a mapping's when it changes."""
+
+    run: Floats  # (R,) time that a residency saves, us: the sum of what each of its accesses does
+    copies: Ints  # (R,) of it, into fast memory and back
+    whole: Floats  # (G,) time that a storage's residencies save, us
+    load: Floats  # (T + 1,) sum of the memory in use at all earlier instructions, bytes
+
+
+def empty_worths(p: Problem) -> Worths:
+    """Room for all mappings of a program."""
+    size = len(p.access_time) + 1
+    rows = np.zeros(size), np.zeros(size, np.int64), np.zeros(len(p.size))
+    return Worths(*rows, np.zeros(len(p.compute) + 1))
+
+
 class Ejection(NamedTuple):
     """Proposals and room to try one; K of them."""
 
@@ -78,6 +94,7 @@ class Ejection(NamedTuple):
     worth: Floats  # (R,)
     tries: Ints  # (G,)
     copies: Copies
+    worths: Worths
 
 
 def empty_ejection(p: Problem, offered: int) -> Ejection:
@@ -91,12 +108,29 @@ def empty_ejection(p: Problem, offered: int) -> Ejection:
         np.zeros(size + FOLLOWERS),
         np.zeros(len(p.size), np.int64),
         empty_copies(p),
+        empty_worths(p),
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
+def _note_worths(p: Problem, a: Arena, w: Worths) -> None:
+    w.whole[:] = 0.0
+    for r in range(a.whole[RESIDENCIES]):
+        low, high = run_of(p, a, r)
+        w.run[r] = 0.0
+        for u in range(low, high):
+            w.run[r] += loss(p, a, u)
+        w.whole[a.owner[r]] += w.run[r]
+        copied, back = a.start[r] < p.access_time[low], a.end[r] > p.access_time[high - 1] + 1
+        w.copies[r] = int(copied) + int(back)
+    for t in range(len(p.compute)):
+        w.load[t + 1] = w.load[t] + a.load[t]
+
+
+@kernel(entry=False, allocates=False)
 def note_open(p: Problem, a: Arena, e: Ejection) -> None:
-    """List the slow accesses that would save time."""
+    """List the slow accesses that would save time, and what residencies are worth."""
+    _note_worths(p, a, e.worths)
     count = 0
     for u in range(len(p.access_time)):
         if not a.hit[u] and p.size[p.access_storage[u]] <= p.capacity and gain(p, a, u) > 0.0:
@@ -105,14 +139,14 @@ def note_open(p: Problem, a: Arena, e: Ejection) -> None:
     e.opened[0] = count
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _room(p: Problem, a: Arena, t: int) -> float:
     """Bytes that copies can move while an instruction runs, those that do so now included."""
     lasts = max(p.compute[t], a.slow[t] * p.slow_us + a.fast[t] * p.fast_us)
     return float(max(min(p.cap[t], lasts / p.slow_us - a.slow[t]), 0.0))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _begins(p: Problem, a: Arena, g: int, j: int) -> int:
     """Instruction at which a run from access j on would begin, -1 if it can't."""
     at = p.access_time[j]
@@ -126,7 +160,7 @@ def _begins(p: Problem, a: Arena, g: int, j: int) -> int:
     return int(t) if left <= 0 and t < at else -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _ends(p: Problem, a: Arena, g: int, j: int, after: int) -> int:
     """Instruction at which it would end, -1 if it can't."""
     end, written = p.access_ptr[g + 1], False
@@ -143,7 +177,7 @@ def _ends(p: Problem, a: Arena, g: int, j: int, after: int) -> int:
     return int(t) if left <= 0 and t > first else -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def propose_run(p: Problem, a: Arena, e: Ejection, k: int, stream: Ints) -> bool:
     """Draw a run and a place for it; whether there is one."""
     u = e.open[draw(stream, e.opened[0])]
@@ -164,7 +198,7 @@ def propose_run(p: Problem, a: Arena, e: Ejection, k: int, stream: Ints) -> bool
     return True
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def propose_runs(p: Problem, a: Arena, e: Ejection, offered: int, stream: Ints) -> int:
     """Draw so many runs; how many of them there are, after twice as many tries."""
     found = 0
@@ -174,7 +208,7 @@ def propose_runs(p: Problem, a: Arena, e: Ejection, offered: int, stream: Ints) 
     return found
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _offset(p: Problem, a: Arena, start: int, end: int, size: int, stream: Ints) -> int:
     """Where to: beside the top or the bottom of one that is there meanwhile, or at an end."""
     met, pick = 0, -1
@@ -194,7 +228,7 @@ def _offset(p: Problem, a: Arena, start: int, end: int, size: int, stream: Ints)
     return int(min(max(offset, 0), top))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _in_the_way(p: Problem, a: Arena, run: Ints, r: int) -> bool:
     """Whether a residency is where a run is to come, or is one of its own."""
     g, start, end, offset = run[0], run[3], run[4], run[5]
@@ -205,12 +239,12 @@ def _in_the_way(p: Problem, a: Arena, run: Ints, r: int) -> bool:
     return bool(a.offset[r] < offset + p.size[g] and offset < a.offset[r] + p.size[a.owner[r]])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _log(part: float, whole: float) -> float:
     return float(min(max(np.log((part + 1e-12) / (whole + 1e-12)), -REACH), REACH))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def describe_run(p: Problem, a: Arena, e: Ejection, run: Ints, row: NDArray[np.float32]) -> None:
     """Fill the features of a run that may come in, (F,)."""
     g, j, after, start, end = run[0], run[1], run[2], run[3], run[4]
@@ -222,22 +256,13 @@ def describe_run(p: Problem, a: Arena, e: Ejection, run: Ints, row: NDArray[np.f
         hits += a.hit[u]
     lost, whole, held, met, copies = 0.0, 0.0, 0.0, 0, 0
     for r in range(a.whole[RESIDENCIES]):
-        if not _in_the_way(p, a, run, r):
-            continue
-        o = a.owner[r]
-        low, high = run_of(p, a, r)
-        met += 1
-        held += p.size[o] * float(a.end[r] - a.start[r])
-        copies += a.start[r] < p.access_time[low]
-        copies += a.end[r] > p.access_time[high - 1] + 1
-        for u in range(p.access_ptr[o], p.access_ptr[o + 1]):
-            if a.hit[u]:
-                part = loss(p, a, u)
-                whole += part
-                lost += part if low <= u < high else 0.0
-    load = 0.0
-    for t in range(start, end):
-        load += a.load[t]
+        if _in_the_way(p, a, run, r):
+            met += 1
+            held += p.size[a.owner[r]] * float(a.end[r] - a.start[r])
+            copies += e.worths.copies[r]
+            lost += e.worths.run[r]
+            whole += e.worths.whole[a.owner[r]]
+    load = e.worths.load[end] - e.worths.load[start]
     latency, length = a.real[LATENCY], end - start
     own = p.size[g] * float(length)
     row[RUN.saved] = np.log1p(1e3 * saved / latency)
@@ -262,7 +287,7 @@ def describe_run(p: Problem, a: Arena, e: Ejection, run: Ints, row: NDArray[np.f
     row[RUN.tries] = np.log1p(e.tries[g])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _bring_in(p: Problem, a: Arena, run: Ints) -> bool:
     """Place a run where it was meant to be, or where it fits; whether that can be."""
     g, j, after = run[0], run[1], run[2]
@@ -301,7 +326,7 @@ def _bring_in(p: Problem, a: Arena, run: Ints) -> bool:
     return True
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _queue_up(e: Ejection, count: int, g: int, worth: float) -> int:
     """Add a storage to those to be placed again, the worthiest first; once each."""
     for k in range(count):
@@ -315,7 +340,7 @@ def _queue_up(e: Ejection, count: int, g: int, worth: float) -> int:
     return count + 1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def try_run(
     p: Problem, best: Arena, a: Arena, e: Ejection, run: Ints, stream: Ints, report: Floats
 ) -> float:

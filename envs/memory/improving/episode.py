@@ -17,6 +17,7 @@ from graphsched.envs.memory.improving.bank import CHECKPOINTS, Bank
 from graphsched.envs.memory.improving.ejections import (
     FOLLOWERS,
     Ejection,
+    Worths,
     note_open,
     propose_runs,
 )
@@ -121,6 +122,7 @@ def search_at(s: State, b: int, room: Room) -> Search:
         room.worth,
         own.run_tries[b],
         room.copies,
+        Worths(own.run_worth[b], own.run_copies[b], own.whole_worth[b], own.load_sum[b]),
     )
     return Search(
         s.placed[b, :n],
@@ -139,13 +141,13 @@ def search_at(s: State, b: int, room: Room) -> Search:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _offer(s: State, b: int, kind: int, count: int) -> None:
     s.search.kind[b], s.num_candidates[b] = kind, count
     s.status[b] = WAITING
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _make(s: State, b: int, p: Problem, search: Search, kind: int, k: int) -> None:
     """A proposed move or run."""
     s.search.made[b] += 1
@@ -156,7 +158,7 @@ def _make(s: State, b: int, p: Problem, search: Search, kind: int, k: int) -> No
         s.search.is_placed[b] = False
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _advance(s: State, b: int, p: Problem, search: Search, plan: Plan) -> None:
     """Go on to the next decision with a choice, or to the end; what there is no choice of is made."""
     own = s.search

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from graphsched.envs.memory.improving.learned import Ranking
+    from graphsched.envs.memory.improving.rounds import Ranking
     from graphsched.envs.memory.instance import MemoryInstance
 
     F32 = NDArray[np.float32]

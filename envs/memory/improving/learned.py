@@ -1,7 +1,6 @@
 """``learned-search``: moves ranked by two small networks; ``move-search``, the same at random.
 
-The first part of the time goes to moves of one storage in the order of placing, the rest to runs of
-accesses that come into the mapping itself over others.
+The rounds in which they are made are in `rounds`.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import json
 from functools import lru_cache, partial
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsched.envs.core.clock import cpu_s, fitting
+from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import Baseline, Improver
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.core.parts.documents import (
@@ -28,19 +27,11 @@ from graphsched.envs.core.parts.reading import parse_json, read_text, within
 from graphsched.envs.memory.baselines.search import orders_of
 from graphsched.envs.memory.features import CANDIDATE, FIRST_MOVE, FIRST_RUN
 from graphsched.envs.memory.improving.ejections import EJECTION
-from graphsched.envs.memory.improving.episode import MOVE, ORDER_SHARE, RUN
-from graphsched.envs.memory.improving.mapping import load
+from graphsched.envs.memory.improving.episode import MOVE, RUN
 from graphsched.envs.memory.improving.orders import ORDER_MOVE
-from graphsched.envs.memory.improving.scorer import Scorer, indifferent
-from graphsched.envs.memory.improving.searching import (
-    OFFERED,
-    begin_search,
-    search_orders,
-    search_runs,
-    settle,
-)
-from graphsched.envs.memory.physics.arena import LATENCY
-from graphsched.envs.memory.physics.mapping import best_order, solution_of
+from graphsched.envs.memory.improving.rounds import RANDOM, Ranking, search_rounds
+from graphsched.envs.memory.improving.scorer import Scorer
+from graphsched.envs.memory.improving.searching import OFFERED
 from graphsched.envs.memory.physics.orders import order_of, scores
 from graphsched.envs.memory.physics.program import problem_of
 
@@ -51,25 +42,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphsched.envs.core.domain import SolverOptions
-    from graphsched.envs.memory.improving.searching import Search
     from graphsched.envs.memory.instance import MemoryInstance
-    from graphsched.envs.memory.physics.program import Problem
     from graphsched.envs.memory.solution import MemorySolution
 
     Ints = NDArray[np.int64]
 
 PARTS = ("order_moves", "runs")
-
-
-class Ranking(NamedTuple):
-    """What ranks the moves of both parts, and how many are on offer."""
-
-    order_moves: Scorer
-    runs: Scorer
-    offered: tuple[int, int]
-
-
-RANDOM = Ranking(indifferent(len(ORDER_MOVE)), indifferent(len(EJECTION)), (1, 1))
 
 
 @lru_cache(maxsize=8)
@@ -137,43 +115,6 @@ def save_ranking(ranking: Ranking, facts: dict[str, Any]) -> str:
     return json.dumps(document) + "\n"
 
 
-NO_ORDERS = np.zeros((0, len(ORDER_MOVE)), np.float32)
-NO_RUNS = np.zeros((0, len(EJECTION)), np.float32)
-UNHEARD = np.zeros(0, np.float32)
-
-
-def _order_part(
-    p: Problem, s: Search, ranking: Ranking, cost: float, seconds: float, seed: int
-) -> float:
-    """Moves in the order, for so long."""
-    began, done = cpu_s(), 0
-    while (spent := cpu_s() - began) < seconds and len(s.order) > 1:
-        tries = fitting(done, spent, seconds) if done else 1  # what one takes isn't known yet
-        word = seed if done == 0 else -1
-        offered = ranking.offered[0]
-        cost = search_orders(
-            p, s, ranking.order_moves, cost, tries, offered, word, NO_ORDERS, UNHEARD
-        )
-        done += tries
-    return cost
-
-
-def _run_part(
-    p: Problem, s: Search, ranking: Ranking, cost: float, seconds: float, seed: int
-) -> float:
-    """Runs over others, for so long; or until nothing that is slow could be faster."""
-    began, done = cpu_s(), 0
-    while (spent := cpu_s() - began) < seconds:
-        tries = fitting(done, spent, seconds) if done else 1  # what one takes isn't known yet
-        offered = ranking.offered[1]
-        cost = search_runs(p, s, ranking.runs, cost, tries, offered, seed, NO_RUNS, UNHEARD)
-        seed = -1
-        done += tries
-        if s.ejection.opened[0] == 0:
-            break
-    return cost
-
-
 def improve_mappings(
     ranking: Callable[[], Ranking],
     instance: MemoryInstance,
@@ -182,36 +123,10 @@ def improve_mappings(
     seed: int,
 ) -> MemorySolution:
     """The best mapping met from the best of given ones; see `Improver`."""
-    began = cpu_s()
+    deadline_s = cpu_s() + seconds
     p, best = problem_of(instance), min(starts, key=lambda s: s.cost)
     orders = [order for start in starts for order in orders_of(p, start)]
-    return _improved(instance, p, ranking(), orders, best, seconds, seed, began)
-
-
-def _improved(
-    instance: MemoryInstance,
-    p: Problem,
-    ranking: Ranking,
-    orders: Sequence[Ints],
-    given: MemorySolution | None,
-    seconds: float,
-    seed: int,
-    began: float,
-) -> MemorySolution:
-    """Both parts from the best of some orders, the second one from a given mapping if it is better."""
-    s = begin_search(p, best_order(p, orders))
-    words = np.random.SeedSequence(seed).generate_state(2).tolist()
-    left = ORDER_SHARE * seconds - (cpu_s() - began)
-    cost = _order_part(p, s, ranking, settle(p, s), left, words[0])
-    order: Ints | None = s.order.copy()
-    if given is not None and given.cost < cost:
-        table = np.stack([given.storage, given.start, given.end, given.offset]).astype(np.int64)
-        if not load(p, s.best, s.ejection.copies, table):
-            return given
-        cost, order = float(s.best.real[LATENCY]), given.order
-    after = _run_part(p, s, ranking, cost, seconds - (cpu_s() - began), words[1])
-    found = solution_of(s.best, order if after == cost else None)
-    return found if given is None or found.cost <= given.cost else given
+    return search_rounds(p, ranking(), orders, best, deadline_s, seed)
 
 
 def _search(
@@ -220,11 +135,10 @@ def _search(
     """From the best of the fixed orders, until the time limit."""
 
     def solve(instance: MemoryInstance) -> MemorySolution:
-        began = cpu_s()
+        deadline_s = cpu_s() + options.time_limit_s
         p = problem_of(instance)
         orders = [order_of(row) for row in scores(p)]
-        limit = options.time_limit_s
-        return _improved(instance, p, ranking(), orders, None, limit, options.seed, began)
+        return search_rounds(p, ranking(), orders, None, deadline_s, options.seed)
 
     return solve
 

@@ -51,7 +51,7 @@ def copies_of_size(length: int, accesses: int) -> Copies:
     return Copies(rows[0], np.zeros(size), np.full(length, -1), rows[1], rows[2])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def loss(p: Problem, a: Arena, access: int) -> float:
     """Time lost if a fast access alone moved to slow memory now, us."""
     t, size = p.access_time[access], p.access_bytes[access]
@@ -59,7 +59,7 @@ def loss(p: Problem, a: Arena, access: int) -> float:
     return duration(p, t, a.slow[t] + size, a.fast[t] - size) - now
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def run_of(p: Problem, a: Arena, r: int) -> tuple[int, int]:
     """First access that a residency serves, and the one after the last."""
     g = a.owner[r]
@@ -72,7 +72,7 @@ def run_of(p: Problem, a: Arena, r: int) -> tuple[int, int]:
     return j, after
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def residency_at(a: Arena, g: int, t: int) -> int:
     """The residency of a storage at an instruction, -1 for none."""
     for r in range(a.whole[RESIDENCIES]):
@@ -81,7 +81,7 @@ def residency_at(a: Arena, g: int, t: int) -> int:
     return -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def take_out(p: Problem, a: Arena, r: int) -> None:
     """A residency is no more; its copies still count as moved, see `copy_again`."""
     g = a.owner[r]
@@ -101,14 +101,14 @@ def take_out(p: Problem, a: Arena, r: int) -> None:
         a.offset[k], a.owner[k] = a.offset[k + 1], a.owner[k + 1]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _note_copy(c: Copies, k: int, first: int, stop: int, size: float) -> int:
     c.stop[k], c.left[k] = stop, size * (1 - EPS)
     c.before[k], c.head[first] = c.head[first], k
     return k + 1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _note_copies(p: Problem, a: Arena, c: Copies) -> None:
     """List the copies of all residencies, into fast memory and back."""
     c.head[:] = -1
@@ -123,7 +123,7 @@ def _note_copies(p: Problem, a: Arena, c: Copies) -> None:
             k = _note_copy(c, k, done, a.end[r], p.copy_bytes[g])
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _most_urgent(c: Copies, count: int) -> int:
     best = 0
     for k in range(1, count):
@@ -132,7 +132,7 @@ def _most_urgent(c: Copies, count: int) -> int:
     return best
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def copy_again(p: Problem, a: Arena, c: Copies) -> bool:
     """Schedule all copies anew, the most urgent first; whether they can all be hidden."""
     _note_copies(p, a, c)
@@ -173,7 +173,7 @@ def load(p: Problem, a: Arena, c: Copies, table: Ints) -> bool:
     return copy_again(p, a, c)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def fill(p: Problem, a: Arena, g: int, report: Floats) -> None:
     """Serve what a storage's residencies leave to slow memory, as far as that fits and helps."""
     j, low, end = p.access_ptr[g], 0, p.access_ptr[g + 1]

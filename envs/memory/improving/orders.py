@@ -81,7 +81,7 @@ def empty_notes(p: Problem, storages: int) -> Notes:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def note(p: Problem, a: Arena, order: Ints, notes: Notes) -> None:
     """Look at the mapping of an order."""
     for k in range(len(order)):
@@ -111,7 +111,7 @@ def note(p: Problem, a: Arena, order: Ints, notes: Notes) -> None:
         sums[_BYTES, k + 1] = sums[_BYTES, k] + p.size[g]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def propose(storages: int, moves: Ints, count: int, stream: Ints) -> None:
     """Draw moves (K, 2) from one place to another; half of them to an earlier one."""
     for k in range(count):
@@ -123,13 +123,13 @@ def propose(storages: int, moves: Ints, count: int, stream: Ints) -> None:
         moves[k, 0], moves[k, 1] = source, target
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def _share(part: float, whole: float) -> float:
     """A time against the latency, in log scale: 0 for none, 1 at a tenth of a percent."""
     return float(np.log1p(1e3 * max(part, 0.0) / whole))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def describe(
     p: Problem, a: Arena, order: Ints, notes: Notes, source: int, target: int, now: int, row: Rows
 ) -> None:
@@ -163,12 +163,13 @@ def describe(
     row[MOVE.passed_unmet_later] = row[MOVE.passed_unmet] * (1.0 - earlier)
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def move(order: Ints, trial: Ints, source: int, target: int) -> None:
     """Fill trial (n,) with the order after a move."""
-    trial[:] = order
-    if source < target:
-        trial[source:target] = order[source + 1 : target + 1]
-    else:
-        trial[target + 1 : source + 1] = order[target:source]
+    for k in range(len(order)):
+        trial[k] = order[k]
+    for k in range(source, target):
+        trial[k] = order[k + 1]
+    for k in range(target, source):
+        trial[k + 1] = order[k]
     trial[target] = order[source]

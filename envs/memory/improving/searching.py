@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-OFFERED = 16  # moves that are ranked
+OFFERED = 16  # moves that can be ranked
 
 
 class Search(NamedTuple):
@@ -93,7 +93,7 @@ def settle(p: Problem, s: Search) -> float:
     return cost
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def make_move(p: Problem, s: Search, k: int) -> float:
     """Try a proposed move in the order, and keep it unless the latency rises; what it leads to, us."""
     source, target = s.moves[k, 0], s.moves[k, 1]
@@ -106,14 +106,15 @@ def make_move(p: Problem, s: Search, k: int) -> float:
     s.tally[0] += 1
     if found <= s.best.real[LATENCY]:
         s.tally[1] += found < s.best.real[LATENCY]
-        s.order[:] = s.trial
+        for i in range(len(s.order)):
+            s.order[i] = s.trial[i]
         keep_tried(p, s.bank, low, same)
         copy_mapping(p, s.other, s.best)
         note(p, s.best, s.order, s.notes)
     return found
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def make_run(p: Problem, s: Search, k: int) -> float:
     """Try a proposed run, and keep it unless the latency rises; what it leads to, us."""
     e = s.ejection

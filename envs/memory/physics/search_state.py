@@ -24,7 +24,7 @@ class Mappings(NamedTuple):
 
 
 class SearchState(NamedTuple):
-    """B slots; G storages, A accesses, K proposals, C checkpoints.
+    """B slots; T instructions, G storages, A accesses, K proposals, C checkpoints.
 
     The order is `State.placed`, the best mapping the slot's own.
     """
@@ -45,6 +45,11 @@ class SearchState(NamedTuple):
     opened: Annotated[Ints, "B", 1]
     run: Annotated[Ints, "B", "K", 6]
     run_tries: Annotated[Ints, "B", "G"]
+    # see Worths
+    run_worth: Annotated[Floats, "B", "A+1"]
+    run_copies: Annotated[Ints, "B", "A+1"]
+    whole_worth: Annotated[Floats, "B", "G"]
+    load_sum: Annotated[Floats, "B", "T+1"]
     # see Search
     moves: Annotated[Ints, "B", "K", 2]
     tally: Annotated[Ints, "B", 2]

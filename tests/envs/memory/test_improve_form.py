@@ -15,8 +15,9 @@ from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.features import CANDIDATE, FIRST_MOVE, FIRST_RUN, SCHEMA
 from graphsched.envs.memory.generators import GENERATORS
 from graphsched.envs.memory.improving.episode import MOVE, RUN, plan_of
-from graphsched.envs.memory.improving.learned import NO_ORDERS, NO_RUNS, UNHEARD, shipped
+from graphsched.envs.memory.improving.learned import shipped
 from graphsched.envs.memory.improving.orders import ORDER_MOVE
+from graphsched.envs.memory.improving.rounds import NO_ORDERS, NO_RUNS, UNHEARD
 from graphsched.envs.memory.improving.searching import (
     begin_search,
     search_orders,

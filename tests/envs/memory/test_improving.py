@@ -11,28 +11,21 @@ from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
 from graphsched.envs.memory.generators import GENERATORS
-from graphsched.envs.memory.improving import learned
+from graphsched.envs.memory.improving import rounds
 from graphsched.envs.memory.improving.command import moves
 from graphsched.envs.memory.improving.ejections import EJECTION
 from graphsched.envs.memory.improving.fitting import Tried, fit
-from graphsched.envs.memory.improving.learned import (
-    NO_ORDERS,
-    NO_RUNS,
-    RANDOM,
-    UNHEARD,
-    load_ranking,
-    save_ranking,
-    shipped,
-)
+from graphsched.envs.memory.improving.learned import load_ranking, save_ranking, shipped
 from graphsched.envs.memory.improving.mapping import empty_copies, load
 from graphsched.envs.memory.improving.orders import ORDER_MOVE
+from graphsched.envs.memory.improving.rounds import NO_ORDERS, NO_RUNS, RANDOM, UNHEARD
 from graphsched.envs.memory.improving.searching import (
     begin_search,
     search_orders,
     search_runs,
     settle,
 )
-from graphsched.envs.memory.physics.arena import LATENCY, empty_arena
+from graphsched.envs.memory.physics.arena import LATENCY, RESIDENCIES, empty_arena
 from graphsched.envs.memory.physics.mapping import solution_of
 from graphsched.envs.memory.physics.orders import order_of, scores
 from graphsched.envs.memory.physics.placing import decode
@@ -225,16 +218,65 @@ def test_the_time_of_a_move_is_measured_before_many_are_made_at_once(monkeypatch
     asked = []
 
     def record(name):
-        search = getattr(learned, name)
+        search = getattr(rounds, name)
 
         def counted(p, s, scorer, cost, tries, *rest):
             asked.append((name, tries))
             return search(p, s, scorer, cost, tries, *rest)
 
-        monkeypatch.setattr(learned, name, counted)
+        monkeypatch.setattr(rounds, name, counted)
 
     record("search_orders")
     record("search_runs")
     DOMAIN.baseline("learned-search", SolverOptions(time_limit_s=0.02))(program("random", 0))
     for name in ("search_orders", "search_runs"):
         assert next(tries for who, tries in asked if who == name) == 1
+
+
+def test_what_helps_no_more_is_left_for_a_shaken_order(monkeypatch):
+    # A small program's search was at its end after a tenth of a second, whatever the time.
+    begun_with = []
+
+    def record(p, order):
+        begun_with.append(order)
+        return begin_search(p, order)
+
+    monkeypatch.setattr(rounds, "begin_search", record)
+    instance = program("chain-training", 0, "2@4")
+    DOMAIN.baseline("learned-search", SolverOptions(time_limit_s=0.05))(instance)
+    assert len(begun_with) > 1
+    for order in begun_with:
+        assert sorted(order) == sorted(begun_with[0])
+    assert any((order != begun_with[0]).any() for order in begun_with[1:])
+
+
+@pytest.mark.parametrize(("helped", "idle", "tries"), [(0, 10, 11), (100, 10, 201), (0, 0, 1)])
+def test_moves_end_when_half_of_them_brought_nothing(monkeypatch, helped, idle, tries):
+    monkeypatch.setattr(rounds, "fitting", lambda *_: 1)
+    made = []
+
+    def step(cost, count, _seed):
+        made.append(count)
+        return cost - 1.0 if len(made) <= helped else cost
+
+    cost = rounds._moved(step, idle, np.inf, 500.0, 0)
+    assert (cost, len(made)) == (500.0 - helped, tries)
+
+
+def test_what_a_residency_is_worth_is_the_time_that_each_of_its_accesses_saves():
+    p, s, cost = begun(program("attention-training", 1))
+    search_runs(p, s, RANDOM.runs, cost, 40, 1, 1, NO_RUNS, UNHEARD)
+    a, worths = s.best, s.ejection.worths
+    whole = np.zeros(len(p.size))
+    for r in range(a.whole[RESIDENCIES]):
+        g, lost = a.owner[r], 0.0
+        for u in range(p.access_ptr[g], p.access_ptr[g + 1]):
+            t, size = p.access_time[u], p.access_bytes[u]
+            if a.start[r] <= t < a.end[r]:
+                now = max(p.compute[t], a.slow[t] * p.slow_us + a.fast[t] * p.fast_us)
+                moved = (a.slow[t] + size) * p.slow_us + (a.fast[t] - size) * p.fast_us
+                lost += max(p.compute[t], moved) - now
+        assert np.isclose(worths.run[r], lost)
+        whole[g] += lost
+    assert np.allclose(worths.whole, whole)
+    assert np.allclose(np.diff(worths.load), a.load)

@@ -70,6 +70,13 @@ def test_it_finds_what_the_orders_miss():
     assert DOMAIN.baseline("milp-seed", options)(instance).cost < 0.95 * best.cost
 
 
+def test_a_model_that_takes_all_of_the_time_is_left(program):
+    """It is limited like all that improves with time; once a limit in `eval` didn't reach it."""
+    assert DOMAIN.baselines["milp-seed"].is_anytime
+    p = _with_capacity(program, 16)
+    assert choose(p, True, 0.0).tolist() == []
+
+
 def test_storages_say_which_model_is_asked(program, monkeypatch):
     asked = []
 
