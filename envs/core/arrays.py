@@ -83,16 +83,25 @@ def _viewed(array: NDArray[Any]) -> NDArray[Any]:
     return array.view(np.recarray) if array.dtype.names and interpreted else array
 
 
+@cache
+def _measured(kind: type) -> dict[str, tuple[int, int, int] | None]:
+    """Where a size shows: number of a field, axis, and what is added there; None for parts by name."""
+    found: dict[str, tuple[int, int, int] | None] = {}
+    for number, (name, field) in enumerate(_declared(kind).items()):
+        if isinstance(field, _Field):
+            for axis, (letter, added) in enumerate(field.axes):
+                found |= {letter: (number, axis, added)} if letter else {}
+        else:
+            found[name] = None
+    return found
+
+
 def sizes_of(state: tuple[Any, ...]) -> dict[str, Any]:
     """Size of each letter in a state's declaration."""
-    sizes: dict[str, Any] = {}
-    for (name, field), value in zip(_declared(type(state)).items(), state, strict=True):
-        if isinstance(field, _Field):
-            for length, (letter, added) in zip(value.shape, field.axes, strict=True):
-                sizes |= {letter: length - added} if letter else {}
-        else:
-            sizes[name] = sizes_of(value)
-    return sizes
+    return {
+        name: sizes_of(getattr(state, name)) if at is None else state[at[0]].shape[at[1]] - at[2]
+        for name, at in _measured(type(state)).items()
+    }
 
 
 def grown(state: StateT, need: Mapping[str, Any]) -> StateT:

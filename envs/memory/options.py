@@ -10,6 +10,7 @@ from graphsched.envs.core.parts.values import python_scalars
 
 ACTIONS = ("priority", "step", "improve")
 FEWEST, MOST = 2, 64  # moves on offer
+MOST_PLACEMENTS = 10**9  # by pilots: no limit
 OFFSETS = ("best-fit", "first-fit")
 
 
@@ -23,14 +24,17 @@ class MemoryOptions:
             ``improve``: which of some proposed moves is tried on the best of the fixed orders.
         offsets: the gap that a residency goes into.
         pilot_decisions: first decisions of an episode in which a pilot looks ahead from each candidate
-            (``priority``); 0 does without.
+            (``priority``); 0 does without, which is many times as fast.
+        pilot_placements: placements by pilots in an episode, about: they look ahead in fewer decisions
+            where these would be more, since each places all the rest of a program.
         moves: of an episode that improves (``improve``).
         offered: proposed moves of which one is tried (``improve``); half as many runs.
     """
 
     actions: str = "priority"
     offsets: str = "best-fit"
-    pilot_decisions: int = seen(64)
+    pilot_decisions: int = seen(0)
+    pilot_placements: int = seen(MOST_PLACEMENTS)
     moves: int = 200
     offered: int = 16
 
@@ -41,10 +45,10 @@ class MemoryOptions:
             if getattr(self, name) not in known:
                 found = repr(getattr(self, name))
                 raise InputError(name, f"expected one of {', '.join(known)}, found {found:.40}")
-        if type(self.pilot_decisions) is not int or not 0 <= self.pilot_decisions <= 10**6:
-            raise InputError(
-                "pilot_decisions", f"expected a count >= 0: {self.pilot_decisions!r:.40}"
-            )
+        for name, most in (("pilot_decisions", 10**6), ("pilot_placements", MOST_PLACEMENTS)):
+            value = getattr(self, name)
+            if type(value) is not int or not 0 <= value <= most:
+                raise InputError(name, f"expected a count in [0, {most}]: {value!r:.40}")
         for name, least, most in (("moves", 1, 10**6), ("offered", FEWEST, MOST)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:

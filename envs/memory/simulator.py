@@ -25,6 +25,7 @@ from graphsched.envs.memory.physics.arena import FIRST_FIT, LATENCY, RESIDENCIES
 from graphsched.envs.memory.physics.kernel import begin_slots, step_slots
 from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.physics.state import MOST_CANDIDATES, State
+from graphsched.envs.memory.physics.undo import most_notes
 from graphsched.envs.memory.pricing.guide import guide_of
 from graphsched.envs.memory.solution import MemorySolution
 from graphsched.envs.memory.view.moves import fill_moves
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from graphsched.envs.core.graph import PackedObs, StaticGraph
     from graphsched.envs.core.sim import StepResult
     from graphsched.envs.memory.improving.episode import Room
+    from graphsched.envs.memory.view.pilot import Scratch
 
 
 class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
@@ -58,10 +60,12 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         self._improves = self.options.actions == "improve"
         self._plan = plan_of(self.options.moves, self.options.offered)
         rows = {"C": CHECKPOINTS, "K": self.options.offered} if self._improves else {"C": 0, "K": 0}
-        search = {"B": num_slots, "T": 0, "G": 0, "A": 0, **rows}
-        sizes = {"B": num_slots, "T": 1, "G": 1, "A": 1}
-        super().__init__(num_slots, empty(State, sizes | {"search": search | {"kept": search}}))
+        none = {"B": num_slots, "T": 0, "G": 0, "A": 0, "N": 0}
+        parts = {"known": none, "undo": none, "search": none | rows | {"kept": none | rows}}
+        super().__init__(num_slots, empty(State, none | {"T": 1, "G": 1, "A": 1} | parts))
         self._room = empty_room(1, 1, 1)
+        self._scratch = empty_scratch(1, 1)
+        self._report = np.zeros(4)
 
     @property
     def status(self) -> Ints:
@@ -81,7 +85,11 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             "G": max(len(p.size) for p in problems),
             "A": max(len(p.access_time) for p in problems),
         }
-        return {**sizes, "search": {**sizes, "kept": sizes}} if self._improves else sizes
+        if self._improves:
+            return {**sizes, "search": {**sizes, "kept": sizes}}
+        if self._stepwise:
+            return {**sizes, "undo": {"A": sizes["A"], "N": most_notes(sizes["T"], sizes["A"])}}
+        return {**sizes, "known": sizes}
 
     def _load(self, slot: int, instance: MemoryInstance) -> None:
         p, guide = problem_of(instance), guide_of(instance)
@@ -118,7 +126,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         if self._improves:
             begin_searches(self.state, slots, self._plan, self._searching())
         else:
-            begin_slots(self.state, slots, self._stepwise)
+            begin_slots(self.state, slots, self._stepwise, self._report)
 
     def _searching(self) -> Room:
         """Room to try moves in, for the programs that there are."""
@@ -127,6 +135,13 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         if (len(room.other.slow), len(room.trial), len(room.other.hit)) != need:
             self._room = empty_room(*need)
         return self._room
+
+    def _piloting(self) -> Scratch:
+        """Room for pilots, for the programs that there are."""
+        need = self.state.slow.shape[1], self.state.hit.shape[1]
+        if (len(self._scratch.arena.slow), len(self._scratch.arena.hit)) != need:
+            self._scratch = empty_scratch(*need)
+        return self._scratch
 
     def _counts(self, slots: Ints) -> Ints:
         return self.state.num_candidates[slots]
@@ -140,7 +155,7 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
         if self._improves:
             step_searches(self.state, slots, actions, self._plan, self._searching(), *out)
         else:
-            step_slots(self.state, slots, actions, self._stepwise, *out)
+            step_slots(self.state, slots, actions, self._stepwise, self._report, *out)
         result.elapsed[:] = 1.0
 
     def observe(self) -> PackedObs:
@@ -156,9 +171,8 @@ class MemorySim(SlotSim[MemoryInstance, MemorySolution, State]):
             moves, room = self.options.moves, self._searching()
             fill_moves(state, slots, moves, room, first_row, candidate_ptr, *rows)
             return obs
-        scratch = empty_scratch(state.compute.shape[1], state.hit.shape[1])
-        pilots = self.options.pilot_decisions
-        fill_rows(state, slots, self._stepwise, pilots, scratch, first_row, candidate_ptr, *rows)
+        pilots = self.options.pilot_decisions, self.options.pilot_placements, self._piloting()
+        fill_rows(state, slots, self._stepwise, *pilots, first_row, candidate_ptr, *rows)
         return obs
 
     def costs(self) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ def kernel(function: F, /) -> F: ...
 
 @overload
 def kernel(
-    *, entry: bool = True, allocates: bool = True, fastmath: Set[str] = ...
+    *, entry: bool = True, allocates: bool | None = None, fastmath: Set[str] = ...
 ) -> Callable[[F], F]: ...
 
 
@@ -34,7 +34,7 @@ def kernel(
     /,
     *,
     entry: bool = True,
-    allocates: bool = True,
+    allocates: bool | None = None,
     fastmath: Set[str] = frozenset(),
 ) -> F | Callable[[F], F]:
     """Compile a function; as ``@kernel`` or ``@kernel(...)``.
@@ -46,8 +46,9 @@ def kernel(
             more code than a small kernel.
         allocates: whether it may make arrays. Without, references to arrays aren't counted, which
             is more work than most kernels that are handed a struct of dozens of arrays do; one that
-            makes an array all the same doesn't compile. What returns arrays, views included, must
-            count them unless all of its callers don't either.
+            makes an array all the same doesn't compile. With neither said it is as in the kernel that
+            first calls it, and true of those that Python calls. One that returns arrays or views to both
+            sorts has to say true: counting callers let go of what they believe is counted.
         fastmath: LLVM's fast-math flags, such as ``contract``.
     """
     if function is None:
@@ -55,15 +56,15 @@ def kernel(
     return _compiled(function, entry, allocates, fastmath)
 
 
-def _compiled(function: F, entry: bool, allocates: bool, fastmath: Set[str]) -> F:
+def _compiled(function: F, entry: bool, allocates: bool | None, fastmath: Set[str]) -> F:
     # No C code calls a kernel; numba would compile an entry for it all the same.
     options: dict[str, Any] = {"no_cfunc_wrapper": True}
     if fastmath:
         options["fastmath"] = set(fastmath)
     if not entry:
         options["no_cpython_wrapper"] = True
-    if not allocates:
-        options["_nrt"] = False
+    if allocates is not None:
+        options["_nrt"] = allocates
     dispatcher: Any = njit(**options)(function)
     if dispatcher is not function:  # it is, with NUMBA_DISABLE_JIT
         # What numba's own enable_caching does, which knows its own caches only.

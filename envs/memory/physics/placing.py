@@ -136,11 +136,20 @@ def place(p: Problem, a: Arena, g: int, commit: bool, report: NDArray[np.float64
 
 
 @kernel(entry=False, allocates=False)
+def is_hit(p: Problem, a: Arena, g: int) -> bool:
+    """Whether fast memory serves any access to a storage."""
+    hits = 0
+    for u in range(p.access_ptr[g], p.access_ptr[g + 1]):
+        hits += a.hit[u]
+    return hits > 0
+
+
+@kernel(entry=False, allocates=False)
 def place_absent(p: Problem, a: Arena, order: Ints, report: NDArray[np.float64]) -> None:
     """Place the storages of an order that are nowhere in fast memory; -1 is none."""
     for k in range(len(order)):
         g = order[k]
-        if g >= 0 and not a.hit[p.access_ptr[g] : p.access_ptr[g + 1]].any():
+        if g >= 0 and not is_hit(p, a, g):
             place(p, a, g, True, report)
 
 

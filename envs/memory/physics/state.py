@@ -18,6 +18,33 @@ BEST_LIST = LISTS.index("best")
 MOST_CANDIDATES = max(NUM_LISTS, 3)
 
 
+class KnownState(NamedTuple):
+    """What placing each storage would give, see `known`. B slots; G storages, A accesses."""
+
+    outcome: Annotated[Floats, "B", "G", 4]  # what `place` would report
+    at: Annotated[Ints, "B", "G"]  # number of changes by which that is so, -1 if it isn't known
+    reads: Annotated[Ints, "B", "G", 2]  # instructions that it depends on
+    change: Annotated[Ints, "B", "A", 2]  # instructions that changed, in the order of placing
+    changes: Annotated[Ints, "B"]
+
+
+class UndoState(NamedTuple):
+    """What decisions of the step-wise game changed, see `undo`. B slots; A accesses, N notes.
+
+    Of an access: as it was before the decision on it, if not said otherwise.
+    """
+
+    stale: Annotated[Bools, "B", "A"]  # of its storage, as in `State`
+    lasts: Annotated[Ints, "B", "A"]  # of its storage, as in `State`
+    latency: Annotated[Floats, "B", "A"]  # us
+    noted: Annotated[Ints, "B", "A"]  # notes
+    end: Annotated[Ints, "B", "A"]  # of the residency that it made or made longer; -1: of none
+    is_new: Annotated[Bools, "B", "A"]  # whether it made that
+    instruction: Annotated[Ints, "B", "N"]  # of each note
+    used: Annotated[Floats, "B", "N"]  # bytes of its spare bandwidth that copies took
+    notes: Annotated[Ints, "B"]  # how many there are now
+
+
 class State(NamedTuple):
     """B slots; T instructions, G storages, A accesses, R = A + 1 residencies, K lists."""
 
@@ -71,16 +98,18 @@ class State(NamedTuple):
     decisions: Annotated[Ints, "B"]
     candidate: Annotated[Ints, "B", MOST_CANDIDATES]  # storage to place, or choice for the access
     num_candidates: Annotated[Ints, "B"]
-    outcome: Annotated[Floats, "B", MOST_CANDIDATES, 4]  # what `place` would report
     cursor: Annotated[Ints, "B"]  # place in program_order of the access to decide on
     forced: Annotated[Bools, "B", "A"]  # accesses that must be slow, found at dead ends
     chosen: Annotated[Ints, "B", "A"]  # choices made so far
     stale: Annotated[Bools, "B", "G"]  # slow memory doesn't have the storage's contents
     lasts: Annotated[Ints, "B", "G"]  # end of the residency it is in, or -1
+    fast_stay: Annotated[Ints, "B", 3]  # start, end and offset, if the access becomes fast
+    known: KnownState
     search: SearchState
+    undo: UndoState
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=True)
 def problem_at(s: State, b: int) -> Problem:
     """The program of a slot, as views."""
     t, g = s.extent[b, NUM_INSTRUCTIONS], s.extent[b, NUM_STORAGES]
@@ -106,7 +135,7 @@ def problem_at(s: State, b: int) -> Problem:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=True)
 def arena_at(s: State, b: int) -> Arena:
     """The mapping of a slot, as views."""
     return Arena(

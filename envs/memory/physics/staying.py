@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from graphsched.envs.memory.physics.program import Problem
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def residency(a: Arena, g: int, end: int) -> int:
     """Number of the storage's residency with that end."""
     for r in range(a.whole[RESIDENCIES]):
@@ -24,7 +24,7 @@ def residency(a: Arena, g: int, end: int) -> int:
     return -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int) -> bool:
     """Whether so many bytes are free there throughout [start, end)."""
     for r in range(a.whole[RESIDENCIES]):
@@ -35,7 +35,7 @@ def is_free(p: Problem, a: Arena, offset: int, size: int, start: int, end: int) 
     return True
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def grow(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
     """A residency lasts longer."""
     a.end[residency(a, g, end)] = until
@@ -43,7 +43,7 @@ def grow(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
         a.load[t] += p.size[g]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def shrink(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
     """A residency ends sooner."""
     a.end[residency(a, g, end)] = until
@@ -51,7 +51,19 @@ def shrink(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
         a.load[t] -= p.size[g]
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
+def remove(p: Problem, a: Arena, g: int, end: int) -> None:
+    """The storage's residency with that end is no more."""
+    r = residency(a, g, end)
+    for t in range(a.start[r], end):
+        a.load[t] -= p.size[g]
+    a.whole[RESIDENCIES] -= 1
+    for k in range(r, a.whole[RESIDENCIES]):
+        a.start[k], a.end[k] = a.start[k + 1], a.end[k + 1]
+        a.offset[k], a.owner[k] = a.offset[k + 1], a.owner[k + 1]
+
+
+@kernel(entry=False, allocates=False)
 def latest_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Latest instruction in [low, high) from which the link can bring a storage by `high`; or -1."""
     left = p.copy_bytes[g] * (1 - EPS)
@@ -62,7 +74,7 @@ def latest_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     return t if left <= 0 and t < high else -1
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def earliest_end(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Earliest instruction in (low, high] by which the link can take a storage away; or -1."""
     left = p.copy_bytes[g] * (1 - EPS)

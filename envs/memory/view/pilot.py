@@ -30,7 +30,7 @@ def empty_scratch(instructions: int, accesses: int) -> Scratch:
     return Scratch(empty_arena(instructions, accesses), np.zeros(4), np.zeros(MOST_CANDIDATES))
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=False)
 def pilot(s: State, b: int, p: Problem, a: Arena, g: int, scratch: Scratch) -> float:
     """Latency after placing a storage and then all others by the best of the fixed orders, us."""
     to, report = scratch.arena, scratch.report

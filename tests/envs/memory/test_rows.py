@@ -23,6 +23,7 @@ from graphsched.envs.memory.physics.orders import LISTS
 from graphsched.envs.memory.simulator import MemorySim
 
 X, A, W, B, O = range(5)  # noqa: E741
+PILOTED = MemoryOptions(pilot_decisions=64)
 HEADS = [f"heads_{name.replace('-', '_')}" for name in LISTS]
 MOVES_ONLY = [f.name for f in CANDIDATE[FIRST_MOVE:]]
 STEP_ONLY = ("stay", "copy", "slow", "writes_back", "further", "next", "price_until_next")
@@ -61,7 +62,7 @@ def test_priority_candidates(program):
     Pilots place o, w, b, a, x. After a, w or b: all but x, 19.8 + 4.5 + 9.9 = 34.2. After x: w; b,
     which saves 12-4 = 8; a has no room, so 9 + 4.5 + 8 = 21.5.
     """
-    obs = _played(program, MemoryOptions(), O).observe()
+    obs = _played(program, PILOTED, O).observe()
     assert obs["candidate_node"].tolist() == [[A, 5 + 0], [X, 5 + 0], [W, 5 + 2], [B, 5 + 3]]
     heads = {  # which of a, x, w and b comes next in each order
         "heads_benefit_root_size": [1, 0, 0, 0],
@@ -119,7 +120,7 @@ def test_priority_candidates(program):
 @pytest.mark.usefixtures("priced")
 def test_priority_context(program):
     """One of five storages is placed; they have 12 + 8 + 8 + 12 + 4 = 44 bytes."""
-    obs = _played(program, MemoryOptions(), O).observe()
+    obs = _played(program, PILOTED, O).observe()
     _assert_columns(
         CONTEXT,
         obs["context"],
@@ -138,7 +139,7 @@ def test_priority_context(program):
 @pytest.mark.usefixtures("priced")
 def test_copies_count_both_ways(program):
     """Of a nothing is copied, of x 10 bytes in, and o's 4 are written back."""
-    obs = _played(program, MemoryOptions()).observe()
+    obs = _played(program, PILOTED).observe()
     assert obs["candidate_node"][:, 0].tolist() == [A, X, O]
     columns = {f.name: obs["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
     assert columns["copied"] == pytest.approx([0, 10 / 12 / 2, 4 / 4 / 2])
@@ -150,7 +151,7 @@ def test_pilots_pass_over_what_is_placed(program):
 
     After x: o alone, which saves 4.8 - 3 = 1.8 beside a, so 9 + 1.8. After o: 1.8 + 4.5 + 9.9.
     """
-    obs = _played(program, MemoryOptions(), A).observe()
+    obs = _played(program, PILOTED, A).observe()
     assert obs["candidate_node"][:, 0].tolist() == [X, O]
     columns = {f.name: obs["candidate"][:, k] for k, f in enumerate(CANDIDATE)}
     assert columns["pilot"] == pytest.approx([0.0108, 0.0162], abs=1e-6)
@@ -167,10 +168,20 @@ def test_pilots_look_only_at_the_first_decisions(program):
 
 
 @pytest.mark.usefixtures("priced")
+@pytest.mark.parametrize(("placements", "looks"), [(11 * 5 * 2, True), (11 * 5 * 2 - 1, False)])
+def test_pilots_look_as_often_as_their_placements_allow(program, placements, looks):
+    """In the second decision only if twice the candidates of 11 orders place 5 storages each."""
+    options = MemoryOptions(pilot_decisions=64, pilot_placements=placements)
+    obs = _played(program, options, O).observe()
+    names = [feature.name for feature in CANDIDATE]
+    assert obs["candidate"][:, names.index("pilot")].any() == looks
+
+
+@pytest.mark.usefixtures("priced")
 @pytest.mark.parametrize("column", range(len(LISTS)))
 def test_each_order_has_its_column(program, column):
     """With all other orders at their end, only this one's column and share are left."""
-    sim = _played(program, MemoryOptions(), O)
+    sim = _played(program, PILOTED, O)
     sim.state.heads[0, np.arange(len(LISTS)) != column] = 5
     rows = sim.observe()["candidate"]
     names = [feature.name for feature in CANDIDATE]

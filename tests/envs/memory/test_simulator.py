@@ -176,7 +176,13 @@ def test_toy_optimum():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("actions", "both"), ("offsets", "worst-fit"), ("pilot_decisions", -1)]
+    ("name", "value"),
+    [
+        ("actions", "both"),
+        ("offsets", "worst-fit"),
+        ("pilot_decisions", -1),
+        ("pilot_placements", 10**9 + 1),
+    ],
 )
 def test_bad_options_are_named(name, value):
     with pytest.raises(InputError, match=name):

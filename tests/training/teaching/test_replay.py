@@ -137,7 +137,13 @@ def test_what_does_not_fit_is_named(change, told):
             replay(domain, domain.options(), [*episodes[:2], wrong], slots=2)
 
 
-OTHERWISE = {"pilot_steps": 1, "look_ahead": "rules", "rules": 2, "pilot_decisions": 0}
+OTHERWISE = {
+    "pilot_steps": 1,
+    "look_ahead": "rules",
+    "rules": 2,
+    "pilot_decisions": 8,
+    "pilot_placements": 10_000,
+}
 
 
 @pytest.mark.parametrize("name", ["jobshop", "soc", "memory"])
