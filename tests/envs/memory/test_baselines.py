@@ -20,7 +20,7 @@ from graphsched.envs.memory.solution import solution_from_json
 
 @pytest.fixture(scope="module")
 def instance():
-    return GENERATORS["residual-training"](np.random.default_rng(2), "2@4")
+    return GENERATORS["residual-training"](np.random.default_rng(2), "1@4")
 
 
 @pytest.fixture(scope="module")
