@@ -295,7 +295,7 @@ def judge(instance, honest, count, seed):
     return passed
 
 
-@pytest.mark.parametrize("cards", [1, 2])
+@pytest.mark.parametrize("cards", [1, pytest.param(2, marks=pytest.mark.compiled)])
 @pytest.mark.parametrize("rule", list(RULES))
 def test_what_passes_is_a_log_of_its_cost(rule, cards):
     instance = crowd(6, cards)

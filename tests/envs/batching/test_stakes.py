@@ -147,6 +147,7 @@ def test_asking_what_the_rule_would_do_changes_nothing(router):
     assert sim.solution(0).cost == pytest.approx(serve(instance, Scheduler(**rules)).cost)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("agent", ["admit", "preempt", "route+admit+preempt"])
 @pytest.mark.parametrize(("generator", "size"), [("hetero", "120@24"), ("tight", "60")])
 def test_an_agent_that_does_as_the_rule_is_the_rule(agent, generator, size):
