@@ -51,7 +51,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     domain = get_domain("jobshop")
-    policy = build_policy(small_config(path), domain)
+    policy = build_policy(small_config(path, network={"layers": 1}), domain)
     curve = [
         {"minutes": m, "steps": 1, "gap_pct": 9.0, "best_rule_gap_pct": 12.0} for m in (0.0, 1.0)
     ]

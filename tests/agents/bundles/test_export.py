@@ -70,7 +70,7 @@ def schema(request: pytest.FixtureRequest) -> GraphSchema:
 
 @pytest.fixture(scope="module")
 def encoder(schema: GraphSchema) -> Exported:
-    network = GraphEncoder(schema, WIDTH, layers=3)
+    network = GraphEncoder(schema, WIDTH, layers=2)
     randomise(network)
     return Exported(network, encoder_onnx(network))
 
