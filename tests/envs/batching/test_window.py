@@ -338,8 +338,10 @@ def test_padded_observations_have_room_for_requests():
 
 @pytest.mark.compiled
 def test_the_contract_holds_with_requests_in_the_graph():
-    small = dict.fromkeys(set(GENERATORS) - {"toy"}, "10")
-    check_domain(replace(DOMAIN, options=Windowed), num_instances=1, sizes=small)
+    """On tenants, a tree of prefixes and unlike replicas; without a window it holds on all kinds."""
+    few = {name: GENERATORS[name] for name in ("toy", "random", "tenants", "tree", "hetero")}
+    small = dict.fromkeys(set(few) - {"toy"}, "10")
+    check_domain(replace(DOMAIN, options=Windowed, generators=few), num_instances=1, sizes=small)
 
 
 @pytest.mark.parametrize("value", [-1, 1001, 1.0, True, "8", None])
