@@ -82,7 +82,7 @@ def _best(instance):
 
 # To enumerate mappings is slow where it is traced.
 @pytest.mark.parametrize(
-    "seed", [k if k < 3 else pytest.param(k, marks=pytest.mark.compiled) for k in range(12)]
+    "seed", [k if k < 3 else pytest.param(k, marks=pytest.mark.compiled) for k in range(8)]
 )
 def test_the_optimum_of_tiny_programs(seed):
     instance = _tiny(seed)
