@@ -135,7 +135,7 @@ def test_a_policy_solves_however_it_is_decoded(
         "policy tiny@4",
         "policy tiny@beam2",
         "policy tiny+reverse",
-        "policy tiny@0.1s",
+        "policy tiny@0.05s",
     ]
     assert list(costs) == known
     assert costs["policy tiny@4"] <= costs["policy tiny"]
