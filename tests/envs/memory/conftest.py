@@ -61,7 +61,7 @@ PRICES = Prices(
 @pytest.fixture(autouse=True)
 def fewer_steps_of_the_bound(monkeypatch):
     """Interpreted, two thousand steps on each program are minutes; after any number it is a bound."""
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]  # set at numba's import
         monkeypatch.setattr(bound, "FEWEST", 20)
         monkeypatch.setattr(bound, "MOST", 60)
 
