@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PRESETS = """
 [train.demo]
-steps = 3_000
+steps = 600
 instances = { "uniform:4x3" = 1.0 }
 network = { width = 8, layers = 1, decoder_width = 8 }
 ppo = { instances_per_rollout = 4, rollouts_per_instance = 4, num_minibatches = 2 }

@@ -19,7 +19,7 @@ SIZES = {
         **dict.fromkeys(("residual", "attention"), "2@8"),
         **dict.fromkeys(("residual-training", "attention-training"), "1@8"),
     },
-    "batching": {"mixed": "24", "hetero": "24", **dict.fromkeys(("tree", "pools"), "16")},
+    "batching": {"mixed": "24", "hetero": "24", "tree": "16", "pools": "8"},
     "soc": dict.fromkeys(("ds3gym", "ds3gym-mix", "ds3-default-soc"), "0.5@400"),
 }
 

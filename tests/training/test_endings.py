@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KILLS = int(os.environ.get("GRAPHSCHED_KILLS", "3"))
 BUSY: dict[str, Any] = {
-    "steps": 6_000,
+    "steps": 3_000,
     "instances": {"uniform:3x3": 1.0},
     "network": {"width": 4, "layers": 1, "decoder_width": 4},
     "ppo": {"instances_per_rollout": 2, "rollouts_per_instance": 2, "num_minibatches": 1},

@@ -92,7 +92,7 @@ def test_a_run_trains_on_them(tmp_path: Path) -> None:
 def test_the_exported_encoder_embeds_them_as_torch_does() -> None:
     """Graphs of several decisions, and those that hold no requests at all."""
     torch.manual_seed(0)
-    encoder, schema = GraphEncoder(DOMAIN.schema, 8, layers=2), DOMAIN.schema
+    encoder, schema = GraphEncoder(DOMAIN.schema, 8, layers=1), DOMAIN.schema
     session = onnxruntime.InferenceSession(
         encoder_onnx(encoder), providers=["CPUExecutionProvider"]
     )

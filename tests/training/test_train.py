@@ -23,7 +23,7 @@ from graphsched.training.settings.budget import Budget
 from graphsched.training.settings.config import TrainConfig
 from graphsched.training.train import gradient_norms, train
 from graphsched.training.validation import play
-from tests.training.runs import small_config, state_of
+from tests.training.runs import small_config, state_of, without_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 def result(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """A finished run of some hundred decisions."""
     out = tmp_path_factory.mktemp("runs") / "run"
-    return train(small_config(out, steps=600, validation={"samples": 1}))
+    with pytest.MonkeyPatch.context() as patch:
+        without_onnx(patch)
+        return train(small_config(out, steps=600, validation={"samples": 1}))
 
 
 def test_records(result: RunResult) -> None:
@@ -83,9 +85,11 @@ def test_metrics_and_card(result: RunResult) -> None:
         assert word in text
 
 
-@pytest.mark.slow
-def test_export_of_the_last_weights(result: RunResult, tmp_path: Path) -> None:
+def test_export_of_the_last_weights(
+    result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The latest average instead of the best one."""
+    without_onnx(monkeypatch)
     last = export_run(result.folder, tmp_path / "last", weights="last")
     state = state_of(result.folder)
     params = read_bundle(tmp_path / "last").networks.params

@@ -114,6 +114,7 @@ def test_shipped_settings_are_the_best_of_their_tables(path: Path) -> None:
     assert f"{name}:{path}" in DOMAIN.with_tuned([f"{name}:{path}"]).baselines
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("kind", "size"), [("tight", "120"), ("hetero", "160@24")])
 def test_tuned_is_the_best_of_what_was_tuned_for_such_instances(kind: str, size: str) -> None:
     """With its settings, on one replica and on several."""

@@ -162,6 +162,7 @@ def test_the_picture_shows_when_a_request_made_room(cards):
     ]
 
 
+@pytest.mark.compiled
 def test_who_waits_in_the_host_s_memory_does_not_keep_long_prefixes_there_for_itself():
     # They were pinned until it came back: conversations near saturation cost three times as much
     # as where nobody made room.

@@ -177,6 +177,7 @@ def test_the_least_priority_goes_and_of_these_the_fewest_tokens(prompts, priorit
     assert solution.transfer[0, 0] == goes
 
 
+@pytest.mark.compiled
 def test_llumnix_evens_out_what_a_bad_router_did():
     """Half of the requests go where memory is short; migration brings the cost down."""
     instance = GENERATORS["random"](np.random.default_rng(3), "80@12")

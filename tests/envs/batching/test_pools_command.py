@@ -20,20 +20,20 @@ def rows(capsys, *words):
 
 
 def test_splits_of_equal_replicas_are_told_by_number(capsys):
-    found = rows(capsys, "pools:40:n=2")
+    found = rows(capsys, "pools:12:n=2")
     kind = "a100 llama-3-8b/1500"
     names = {"no pools", *(f"{kind} {n} + {4 - n}" for n in (1, 2, 3))}
     assert {name for name, _ in found} == names
     costs = [cost for _, cost in found]
     assert costs == sorted(costs)
-    worlds = [GENERATORS["pools"](np.random.default_rng((0, k)), "40") for k in range(2)]
+    worlds = [GENERATORS["pools"](np.random.default_rng((0, k)), "12") for k in range(2)]
     mean = np.mean([DOMAIN.baseline("distserve")(world).cost for world in worlds])
     assert dict(found)[f"{kind} 2 + 2"] == pytest.approx(mean, abs=0.006)
 
 
 def test_a_model_of_one_replica_has_no_pool_for_prompts(capsys):
     """Four unlike replicas, one of which has another model: it decodes."""
-    found = rows(capsys, "hetero:20", "--baseline", "sarathi")
+    found = rows(capsys, "hetero:8", "--baseline", "sarathi")
     assert len(found) == 1 + 2**3 - 2
     assert all(name == "no pools" or name.endswith("0 + 1") for name, _ in found)
 

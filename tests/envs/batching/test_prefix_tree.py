@@ -127,6 +127,7 @@ def test_documents_without_a_tree_have_groups_that_share_nothing():
     assert instance.prefixes.parent.tolist() == [-1, -1, -1]
 
 
+@pytest.mark.compiled
 def test_generated_trees_branch_and_pay():
     """Conversations below documents below system prompts; some branch once more."""
     instance = GENERATORS["tree"](np.random.default_rng(0), "200")

@@ -38,7 +38,7 @@ def column(name):
 )
 def test_only_the_agents_decisions_are_offered(agent, kinds):
     name = "tight" if "route" not in agent else "tenants"
-    instance = GENERATORS[name](np.random.default_rng(0), "60@9")
+    instance = GENERATORS[name](np.random.default_rng(0), "30@9")
     sim = BatchingSim(1, BatchingOptions(agent=agent))
     sim.reset([0], [instance], [0])
     assert set(play(sim, lambda obs: 0)) == kinds

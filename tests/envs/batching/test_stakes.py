@@ -137,7 +137,7 @@ def test_a_stage_has_to_leave_time_for_those_that_need_it(cards):
 
 @pytest.mark.parametrize("router", ["prefix-affinity", "round-robin", "least-ttft"])
 def test_asking_what_the_rule_would_do_changes_nothing(router):
-    instance = GENERATORS["hetero"](np.random.default_rng(4), "60@24")
+    instance = GENERATORS["hetero"](np.random.default_rng(4), "24@24")
     rules = {"router": router, "order": "urgency", "passes": 64, "displace": 2.0}
     sim = BatchingSim(1, BatchingOptions(agent="route+admit+preempt", **rules))
     sim.reset([0], [instance], [0])
@@ -147,6 +147,7 @@ def test_asking_what_the_rule_would_do_changes_nothing(router):
     assert sim.solution(0).cost == pytest.approx(serve(instance, Scheduler(**rules)).cost)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("agent", ["admit", "preempt", "route+admit+preempt"])
 @pytest.mark.parametrize(("generator", "size"), [("hetero", "120@24"), ("tight", "60")])
 def test_an_agent_that_does_as_the_rule_is_the_rule(agent, generator, size):

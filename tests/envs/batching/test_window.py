@@ -338,8 +338,15 @@ def test_padded_observations_have_room_for_requests():
 
 @pytest.mark.compiled
 def test_the_contract_holds_with_requests_in_the_graph():
-    small = dict.fromkeys(set(GENERATORS) - {"toy"}, "10")
-    check_domain(replace(DOMAIN, options=Windowed), num_instances=1, sizes=small)
+    """On some kinds of instances and with few baselines, which know no window."""
+    kinds = ("toy", "random", "tenants", "tree", "hetero")
+    domain = replace(
+        DOMAIN,
+        options=Windowed,
+        generators={kind: GENERATORS[kind] for kind in kinds},
+        baselines={name: DOMAIN.baselines[name] for name in ("vllm-v1", "displacing")},
+    )
+    check_domain(domain, num_instances=1, sizes=dict.fromkeys(kinds[1:], "10"))
 
 
 @pytest.mark.parametrize("value", [-1, 1001, 1.0, True, "8", None])

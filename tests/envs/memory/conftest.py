@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import config
 
 from graphsched.envs.memory import features, simulator
 from graphsched.envs.memory.hardware.machine import Machine
 from graphsched.envs.memory.instance import Buffer, Instruction, MemoryInstance
 from graphsched.envs.memory.physics.orders import LISTS
-from graphsched.envs.memory.pricing import guide
+from graphsched.envs.memory.pricing import bound, guide
 from graphsched.envs.memory.pricing.prices import Prices
 
 # A byte takes 1 us from slow memory and 0.1 us from fast, and copies move half a byte in 1 us.
@@ -55,6 +56,14 @@ PRICES = Prices(
     income=np.array([0.0, 20.0, 5.0, 5.0, 10.0]),
     bound=950.0,
 )
+
+
+@pytest.fixture(autouse=True)
+def fewer_steps_of_the_bound(monkeypatch):
+    """Interpreted, two thousand steps on each program are minutes; after any number it is a bound."""
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]  # set at numba's import
+        monkeypatch.setattr(bound, "FEWEST", 20)
+        monkeypatch.setattr(bound, "MOST", 60)
 
 
 @pytest.fixture

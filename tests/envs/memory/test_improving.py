@@ -213,6 +213,7 @@ def test_moves_that_can_not_be_learned_from_write_no_file(tmp_path, words, field
     assert not out.exists()
 
 
+@pytest.mark.compiled  # interpreted, the first moves take all the time
 def test_the_time_of_a_move_is_measured_before_many_are_made_at_once(monkeypatch):
     # The first call made as many as fit if one took no time: 0.1 s became 0.7 s on large programs.
     asked = []

@@ -74,7 +74,7 @@ def test_any_order_gives_a_valid_mapping(instance, seed):
 def test_generated_programs(actions):
     rng = np.random.default_rng(3)
     for name in GENERATORS:
-        instance = GENERATORS[name](rng, "2@1..8")
+        instance = GENERATORS[name](rng, "1@1..8")
         solution, _ = play(instance, MemoryOptions(actions=actions), rng)
         assert DOMAIN.check(instance, solution) == []
 

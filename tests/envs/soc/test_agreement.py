@@ -133,7 +133,7 @@ def test_a_task_without_length_may_lie_inside_another():
 
 
 @pytest.mark.differential
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(platforms(), st.data())
 def test_exact_plans_are_never_worse_than_others(platform, data):
     job, ticks = data.draw(jobs(platform.num_pes, 5)), data.draw(st.booleans())

@@ -168,6 +168,7 @@ def alike(first, second):
     return count
 
 
+@pytest.mark.compiled
 @settings(max_examples=12)
 @given(SEEDS)
 def test_rows_do_not_depend_on_the_unit_of_time(seed):
