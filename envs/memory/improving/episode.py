@@ -83,7 +83,7 @@ def empty_room(instructions: int, storages: int, accesses: int) -> Room:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=True)
 def _kept_at(m: Mappings, b: int) -> Arena:
     return Arena(
         m.slow[b],
@@ -100,7 +100,7 @@ def _kept_at(m: Mappings, b: int) -> Arena:
     )
 
 
-@kernel(entry=False)
+@kernel(entry=False, allocates=True)
 def search_at(s: State, b: int, room: Room) -> Search:
     """The search of a slot, as views."""
     n, own = s.num_placed[b], s.search

@@ -7,6 +7,7 @@ from math import log, log1p, sqrt
 import numpy as np
 import pytest
 
+from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.features import (
     ACCESS,
     CANDIDATE,
@@ -17,9 +18,11 @@ from graphsched.envs.memory.features import (
     STORAGE,
     static_graph,
 )
-from graphsched.envs.memory.improving.episode import RUN
+from graphsched.envs.memory.improving.ejections import note_open
+from graphsched.envs.memory.improving.episode import RUN, search_at
 from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.orders import LISTS
+from graphsched.envs.memory.physics.state import problem_at
 from graphsched.envs.memory.simulator import MemorySim
 
 X, A, W, B, O = range(5)  # noqa: E741
@@ -364,9 +367,17 @@ def test_static_graph(program):
         )
 
 
+@kernel
+def _note_runs(s, b, room):
+    """What is noted where the moves in the order end."""
+    search = search_at(s, b, room)
+    note_open(problem_at(s, b), search.best, search.ejection)
+
+
 def _offering(program, **proposals):
     """The first decision of an episode that improves, with proposals of our own."""
     sim = _played(program, MemoryOptions(actions="improve", moves=10, offered=2))
+    _note_runs(sim.state, 0, sim._searching())
     for name, value in proposals.items():
         getattr(sim.state.search, name)[0] = value
     assert sim.state.placed[0].tolist() == [O, W, B, A, X]
