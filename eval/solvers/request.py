@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from graphsched.agents.bundles.shipped import DEFAULT
+from graphsched.agents.bundles.shipped import DEFAULT, shipped_policies
 from graphsched.envs.core.errors import InputError
 from graphsched.eval.solvers.contenders import check_served, make_contender
 from graphsched.eval.solvers.entrants import Entrants, open_entrants
@@ -32,7 +32,7 @@ class Request:
         ahead: how candidates are tried by rollouts at each decision, for policies.
         improve: name of a search to go on with.
         time_limit_s: processor time for all of it. Given without policy and baseline, the domain's
-            best solver within a time takes it.
+            best solver within a time takes it, and where no policy ships, too.
         workers: threads of exact solvers.
     """
 
@@ -88,11 +88,15 @@ def _entered(
 
 
 def _usual(domain: Domain[Any, Any], instance: Any, asked: Request) -> str:
-    """The word where none is named."""
+    """The word where none is named: the policy, or what does best with time.
+
+    The latter where a time is given, or no policy ships with the domain.
+    """
     plain = asked.samples == 1 and not (
         asked.symmetries or asked.beam or asked.ahead or asked.improve
     )
-    if asked.time_limit_s is not None and plain and domain.anytime is not None:
+    by_time = asked.time_limit_s is not None or not shipped_policies(domain.name)
+    if by_time and plain and domain.anytime is not None:
         return domain.anytime(instance)
     return DEFAULT
 

@@ -67,7 +67,7 @@ WRITERS = {
     "tune": Writer("tune jobshop --minutes 0.1 --out w.json", ("w.json",), torch=True),
     "extract": Writer("extract memory gpt2 --out p.json.gz", ("p.json.gz",), torch=True),
     "moves": Writer(
-        "moves memory --programs 2 --size 1@1 --tries 20 --rounds 1 --epochs 1 --out new/m.json",
+        "moves memory --programs 2 --size 1@1 --tries 20 --rounds 1 --epochs 1 --judged 2 --out new/m.json",
         ("new/m.json",),
     ),
     "replay": Writer(

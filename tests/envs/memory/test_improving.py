@@ -200,6 +200,7 @@ def test_features_of_moves_are_finite():
         ("--offered 99 8", "--offered"),
         ("--offered 16 0", "--offered"),
         ("--seed -1", "--seed"),
+        ("--judged 1", "--judged"),
         ("--size 1@0.001", "--size"),  # nothing fits
     ],
 )
