@@ -58,8 +58,9 @@ LIBRARY: Library[MemoryInstance] = Library(sets=_SETS, load=load)
 
 
 def best_known(instance: MemoryInstance) -> float | None:
-    """The optimum of the toy program; None elsewhere."""
-    return TOY_OPTIMUM if instance.name == "toy" else None
+    """The optimum of the toy program, told by its numbers as well as its name; None elsewhere."""
+    is_toy = instance.name == "toy" and instance.to_json() == load("toy").to_json()
+    return TOY_OPTIMUM if is_toy else None
 
 
 def group(instance: MemoryInstance) -> str:

@@ -55,9 +55,9 @@ LIBRARY: Library[SocInstance] = Library(sets=_SETS, load=load)
 
 
 def best_known(instance: SocInstance) -> float | None:
-    """The proven optimum of the canonical graph; None elsewhere."""
-    canonical = instance.name == "top" and instance.stream is None
-    return TOY_OPTIMUM if canonical and instance.noise.kind == "none" else None
+    """The proven optimum of the canonical graph, told by its numbers too; None elsewhere."""
+    canonical = instance.name == "top" and instance.to_json() == load("top").to_json()
+    return TOY_OPTIMUM if canonical else None
 
 
 def group(instance: SocInstance) -> str:

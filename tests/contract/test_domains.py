@@ -45,6 +45,17 @@ def test_registered_domain_keeps_the_contract(name: str) -> None:
     check_domain(domain, num_instances=1, sizes=SIZES.get(name))
 
 
+@pytest.mark.parametrize("name", domain_names())
+def test_another_instance_of_a_known_one_s_name_has_no_best(name: str) -> None:
+    """A file named as the toy was 36% below its optimum."""
+    domain = get_domain(name)
+    rng = np.random.default_rng(1)
+    toy: Any = domain.generators["toy"](rng, "")
+    kind = next(kind for kind in domain.generators if kind != "toy")
+    other = domain.generators[kind](rng, "")
+    assert domain.best_known(replace(other, name=toy.name)) is None
+
+
 def test_toy_domains_checker_rejects_every_shifted_run() -> None:
     """Moving, speeding up or reassigning any run breaks a rule or the claimed cost."""
     instance: Any = CREW.generators["random"](np.random.default_rng(0), "4x2")

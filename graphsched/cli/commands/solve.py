@@ -165,9 +165,9 @@ def _page(domain: Domain[Any, Any], facts: dict[str, Any]) -> str:
     cost, best, bound = facts["cost"], facts["best_known"], facts["lower_bound"]
     lines = [f"{facts['instance']}: {domain.objective} {cost:g} by {facts['solver']}"]
     if best:
-        lines.append(f"  best known   {best:g} (+{100 * (cost / best - 1):.2f}%)")
+        lines.append(f"  best known   {best:g} ({100 * (cost / best - 1):+.2f}%)")
     if bound > 0:
-        lines.append(f"  lower bound  {bound:g} (+{100 * (cost / bound - 1):.2f}%)")
+        lines.append(f"  lower bound  {bound:g} ({100 * (cost / bound - 1):+.2f}%)")
     lines.append(f"  time         {duration(facts['seconds'])}")
     return "\n".join(lines)
 
