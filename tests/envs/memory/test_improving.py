@@ -235,6 +235,7 @@ def test_the_time_of_a_move_is_measured_before_many_are_made_at_once(monkeypatch
         assert next(tries for who, tries in asked if who == name) == 1
 
 
+@pytest.mark.compiled
 def test_what_helps_no_more_is_left_for_a_shaken_order(monkeypatch):
     # A small program's search was at its end after a tenth of a second, whatever the time.
     begun_with = []
