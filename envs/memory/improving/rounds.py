@@ -1,6 +1,7 @@
-"""Rounds of the search: moves in an order, then runs that come into the mapping, until the time is over.
+"""Rounds of the search: moves in an order, then runs that come into the mapping.
 
-What a round can't make better any more is left: the next one sets out from its order, shaken.
+What a round can't make better any more is left: the next one sets out from its order, shaken. They go
+on until the time is over, or many in a row brought nothing, as happens in programs of a few accesses.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Step = Callable[[float, int, int], float]  # latency so far, moves, seed or -1 -> latency
 
+IDLE_ROUNDS = 200  # that bring nothing, after which a program has nothing more to give
 SHAKEN = 0.05  # standard deviation of the places that storages move between rounds / all places
 NO_ORDERS = np.zeros((0, len(ORDER_MOVE)), np.float32)
 NO_RUNS = np.zeros((0, len(EJECTION)), np.float32)
@@ -52,6 +54,18 @@ class Ranking(NamedTuple):
 
 
 RANDOM = Ranking(indifferent(len(ORDER_MOVE)), indifferent(len(EJECTION)), (1, 1))
+
+
+class Round(NamedTuple):
+    """What a round came to.
+
+    Attributes:
+        mapping: the best one.
+        order: that it came of, or passed.
+    """
+
+    mapping: MemorySolution
+    order: Ints
 
 
 def search_rounds(
@@ -73,13 +87,14 @@ def search_rounds(
         seed: of all draws.
     """
     rng = np.random.default_rng(seed)
-    start = best_order(p, orders)
-    best, order = _round(p, ranking, start, given, deadline_s, rng)
-    while len(order) > 1 and cpu_s() < deadline_s:
-        found, last = _round(p, ranking, shaken(order, rng), None, deadline_s, rng)
-        if found.cost < best.cost:
-            best, order = found, last
-    return best if given is None or best.cost <= given.cost else given
+    best = _round(p, ranking, best_order(p, orders), given, deadline_s, rng)
+    idle = 0
+    while len(best.order) > 1 and idle < IDLE_ROUNDS and cpu_s() < deadline_s:
+        found = _round(p, ranking, shaken(best.order, rng), None, deadline_s, rng)
+        idle += 1
+        if found.mapping.cost < best.mapping.cost:
+            best, idle = found, 0
+    return best.mapping if given is None or best.mapping.cost <= given.cost else given
 
 
 def shaken(order: Ints, rng: Generator) -> Ints:
@@ -95,8 +110,8 @@ def _round(
     given: MemorySolution | None,
     deadline_s: float,
     rng: Generator,
-) -> tuple[MemorySolution, Ints]:
-    """A round's mapping, and the order that it has come of or passed."""
+) -> Round:
+    """Moves from an order, then runs from there, or from a given mapping if it is better."""
     began = cpu_s()
     s, words = begin_search(p, start), rng.integers(2**31, size=2).tolist()
     cost = settle(p, s)
@@ -106,10 +121,10 @@ def _round(
     if given is not None and given.cost < cost:
         table = np.stack([given.storage, given.start, given.end, given.offset]).astype(np.int64)
         if not load(p, s.best, s.ejection.copies, table):
-            return given, s.order
+            return Round(given, s.order)
         cost, order = float(s.best.real[LATENCY]), given.order
     after = _moved(_runs(p, s, ranking), len(p.access_time), deadline_s, cost, words[1])
-    return solution_of(s.best, order if after == cost else None), s.order
+    return Round(solution_of(s.best, order if after == cost else None), s.order)
 
 
 def _moved(step: Step, idle: int, deadline_s: float, cost: float, seed: int) -> float:
