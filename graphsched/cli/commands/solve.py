@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class SolveArguments:
     """Solve one instance; by the policy that ships with the domain if nothing else is named.
 
-    Given a time limit alone, by the solver that does best within a time.
+    Given a time limit alone, or where no policy ships, by the solver that does best within a time.
     """
 
     domain: DomainWord
