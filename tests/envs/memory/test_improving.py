@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from graphsched.envs.core.clock import cpu_s
 from graphsched.envs.core.domain import SolverOptions
 from graphsched.envs.core.errors import InputError
 from graphsched.envs.memory import DOMAIN
@@ -286,10 +285,9 @@ def test_what_a_residency_is_worth_is_the_time_that_each_of_its_accesses_saves()
     assert np.allclose(np.diff(worths.load), a.load)
 
 
-def test_a_program_that_all_has_room_for_takes_no_time():
-    """Rounds went on to the limit, ten seconds without one, though nothing was left to save."""
-    instance = program("chain", 0, "2@4096")
-    began = cpu_s()
-    found = DOMAIN.baseline("learned-search", SolverOptions(time_limit_s=60.0))(instance)
-    assert cpu_s() - began < 10.0
+def test_rounds_end_where_many_bring_nothing(monkeypatch):
+    # They went on to the limit, ten seconds without one, though nothing was left to save.
+    monkeypatch.setattr(rounds, "IDLE_ROUNDS", 2)
+    instance = program("chain", 0, "1@4096")
+    found = DOMAIN.baseline("learned-search", SolverOptions(time_limit_s=1e6))(instance)
     assert found.cost <= DOMAIN.baseline("best-of-orders")(instance).cost
