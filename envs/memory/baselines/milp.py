@@ -17,7 +17,7 @@ from graphsched.envs.core.extras import require
 from graphsched.envs.core.knobs import Knob
 from graphsched.envs.memory.physics.arena import empty_arena
 from graphsched.envs.memory.physics.mapping import solve_order
-from graphsched.envs.memory.physics.orders import benefits, lifetimes, order_of, scores
+from graphsched.envs.memory.physics.orders import benefits, fixed_orders, lifetimes
 from graphsched.envs.memory.physics.placing import decode
 from graphsched.envs.memory.physics.program import problem_of
 
@@ -154,7 +154,7 @@ def _orders(p: Problem, chosen: Ints) -> Iterator[Ints]:
     """The chosen storages first, by each order or by bytes times lifetime; the rest by each order."""
     first, last = lifetimes(p)
     most = chosen[np.argsort(-p.size[chosen] * (last - first + 1)[chosen], kind="stable")]
-    rows = [order_of(row) for row in scores(p)]
+    rows = fixed_orders(p)
     inside = [np.isin(row, chosen) for row in rows]
     for row, is_chosen in zip(rows, inside, strict=True):
         yield np.concatenate([row[is_chosen], row[~is_chosen]])
@@ -166,7 +166,7 @@ def seed_order(p: Problem, limit_s: float, storages: str) -> Ints:
     """The best order found: of the fixed ones and of those with the chosen storages first."""
     began = cpu_s()
     arena = empty_arena(len(p.compute), len(p.access_time))
-    found = [(decode(p, arena, row), row) for row in map(order_of, scores(p))]
+    found = [(decode(p, arena, row), row) for row in fixed_orders(p)]
     for copied in (False, True):
         left = limit_s - (cpu_s() - began)
         if left <= 0 or storages == (TEMPORARY if copied else ALL):

@@ -12,7 +12,7 @@ from graphsched.envs.core.knobs import Knob
 from graphsched.envs.memory.options import MemoryOptions
 from graphsched.envs.memory.physics.arena import empty_arena
 from graphsched.envs.memory.physics.mapping import solve_order
-from graphsched.envs.memory.physics.orders import ORDERS, by_power, order_of, scores
+from graphsched.envs.memory.physics.orders import ORDERS, by_power, fixed_orders, order_of, scores
 from graphsched.envs.memory.physics.placing import decode
 from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.pricing.guide import guide_of
@@ -64,7 +64,7 @@ def _by_power(options: SolverOptions) -> Solver:
 
 
 def _best_of_orders(options: SolverOptions) -> Solver:
-    return lambda i: _sampled(i, [order_of(row) for row in scores(problem_of(i))], options)
+    return lambda i: _sampled(i, fixed_orders(problem_of(i)), options)
 
 
 def _margin(options: SolverOptions) -> Solver:

@@ -11,7 +11,7 @@ from graphsched.envs.core.domain import Baseline, Improver, SolverOptions
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import Arena, empty_arena
 from graphsched.envs.memory.physics.mapping import best_order, solve_order
-from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.orders import fixed_orders, order_of, scores
 from graphsched.envs.memory.physics.placing import decode
 from graphsched.envs.memory.physics.program import Problem, problem_of
 
@@ -128,7 +128,7 @@ def local_search(options: SolverOptions) -> Callable[[MemoryInstance], MemorySol
     def solve(instance: MemoryInstance) -> MemorySolution:
         began = cpu_s()
         p = problem_of(instance)
-        start = best_order(p, [order_of(row) for row in scores(p)])
+        start = best_order(p, fixed_orders(p))
         left = options.time_limit_s - (cpu_s() - began)
         order, _ = improve(p, start, left, options.seed)
         return solve_order(instance, order)

@@ -16,7 +16,7 @@ from graphsched.envs.memory.improving.fitting import Tried, fit, joined, try_mov
 from graphsched.envs.memory.improving.learned import save_ranking
 from graphsched.envs.memory.improving.rounds import RANDOM, Ranking, search_rounds
 from graphsched.envs.memory.improving.searching import OFFERED
-from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.orders import fixed_orders
 from graphsched.envs.memory.physics.program import problem_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def worth(ranking: Ranking, programs: int, size: str, seed: int) -> str:
     gaps = []
     for k in range(programs):
         p = problem_of(drawn(k, np.random.default_rng((seed, MOST, k)), size))
-        orders = [order_of(row) for row in scores(p)]
+        orders = fixed_orders(p)
         ranked, random = (
             search_rounds(p, which, orders, None, cpu_s() + JUDGED_S, k).cost
             for which in (ranking, RANDOM)

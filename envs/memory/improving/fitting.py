@@ -16,7 +16,7 @@ from graphsched.envs.memory.improving.searching import (
     settle,
 )
 from graphsched.envs.memory.physics.mapping import best_order
-from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.orders import fixed_orders
 from graphsched.envs.memory.physics.program import problem_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def try_moves(
 ) -> tuple[Tried, Tried]:
     """Moves of both kinds from the best of the fixed orders, chosen by a ranking."""
     p = problem_of(instance)
-    s = begin_search(p, best_order(p, [order_of(row) for row in scores(p)]))
+    s = begin_search(p, best_order(p, fixed_orders(p)))
     words = np.random.SeedSequence(seed).generate_state(2).tolist()
     orders = Tried(np.zeros((tries, len(ORDER_MOVE)), np.float32), np.zeros(tries, np.float32))
     runs = Tried(np.zeros((tries, len(EJECTION)), np.float32), np.zeros(tries, np.float32))

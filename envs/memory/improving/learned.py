@@ -32,7 +32,7 @@ from graphsched.envs.memory.improving.orders import ORDER_MOVE
 from graphsched.envs.memory.improving.rounds import RANDOM, Ranking, search_rounds
 from graphsched.envs.memory.improving.scorer import Scorer
 from graphsched.envs.memory.improving.searching import OFFERED
-from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.orders import fixed_orders
 from graphsched.envs.memory.physics.program import problem_of
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _search(
     def solve(instance: MemoryInstance) -> MemorySolution:
         deadline_s = cpu_s() + options.time_limit_s
         p = problem_of(instance)
-        orders = [order_of(row) for row in scores(p)]
+        orders = fixed_orders(p)
         return search_rounds(p, ranking(), orders, None, deadline_s, options.seed)
 
     return solve

@@ -9,13 +9,14 @@ import numpy as np
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import (
     EPS,
-    LATENCY,
     RESIDENCIES,
     Arena,
     clear,
+    delete,
     duration,
     insert,
     make_fast,
+    make_slow,
     spare,
 )
 from graphsched.envs.memory.physics.placing import piece
@@ -84,21 +85,10 @@ def residency_at(a: Arena, g: int, t: int) -> int:
 @kernel(entry=False, allocates=False)
 def take_out(p: Problem, a: Arena, r: int) -> None:
     """A residency is no more; its copies still count as moved, see `copy_again`."""
-    g = a.owner[r]
     j, after = run_of(p, a, r)
     for u in range(j, after):
-        t, size = p.access_time[u], p.access_bytes[u]
-        before = duration(p, t, a.slow[t], a.fast[t])
-        a.slow[t] += size
-        a.fast[t] -= size
-        a.hit[u] = False
-        a.real[LATENCY] += duration(p, t, a.slow[t], a.fast[t]) - before
-    for t in range(a.start[r], a.end[r]):
-        a.load[t] -= p.size[g]
-    a.whole[RESIDENCIES] -= 1
-    for k in range(r, a.whole[RESIDENCIES]):
-        a.start[k], a.end[k] = a.start[k + 1], a.end[k + 1]
-        a.offset[k], a.owner[k] = a.offset[k + 1], a.owner[k + 1]
+        make_slow(p, a, u)
+    delete(p, a, r)
 
 
 @kernel(entry=False, allocates=False)

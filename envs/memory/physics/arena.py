@@ -193,6 +193,17 @@ def insert(p: Problem, a: Arena, storage: int, start: int, end: int, offset: int
 
 
 @kernel(entry=False, allocates=False)
+def delete(p: Problem, a: Arena, r: int) -> None:
+    """A residency is no more; what its accesses and copies were counted as stays."""
+    for t in range(a.start[r], a.end[r]):
+        a.load[t] -= p.size[a.owner[r]]
+    a.whole[RESIDENCIES] -= 1
+    for k in range(r, a.whole[RESIDENCIES]):
+        a.start[k], a.end[k] = a.start[k + 1], a.end[k + 1]
+        a.offset[k], a.owner[k] = a.offset[k + 1], a.owner[k + 1]
+
+
+@kernel(entry=False, allocates=False)
 def make_fast(p: Problem, a: Arena, access: int) -> None:
     """Serve an access from fast memory."""
     t, size = p.access_time[access], p.access_bytes[access]
@@ -200,4 +211,15 @@ def make_fast(p: Problem, a: Arena, access: int) -> None:
     a.slow[t] -= size
     a.fast[t] += size
     a.hit[access] = True
+    a.real[LATENCY] += duration(p, t, a.slow[t], a.fast[t]) - before
+
+
+@kernel(entry=False, allocates=False)
+def make_slow(p: Problem, a: Arena, access: int) -> None:
+    """Serve an access from slow memory again."""
+    t, size = p.access_time[access], p.access_bytes[access]
+    before = duration(p, t, a.slow[t], a.fast[t])
+    a.slow[t] += size
+    a.fast[t] -= size
+    a.hit[access] = False
     a.real[LATENCY] += duration(p, t, a.slow[t], a.fast[t]) - before

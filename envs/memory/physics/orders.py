@@ -71,6 +71,11 @@ def scores(p: Problem) -> Floats:
     return np.where(_worth(p, benefit), table, -np.inf)
 
 
+def fixed_orders(p: Problem) -> list[Ints]:
+    """Storages by each of the fixed orders."""
+    return [order_of(row) for row in scores(p)]
+
+
 def by_power(p: Problem, power: float) -> Floats:
     """(G,) time saved over a power of the size: 0.5 is ``benefit-root-size``, 1 ``benefit-size``."""
     benefit, size = benefits(p), np.maximum(p.size, 1).astype(np.float64)

@@ -52,18 +52,6 @@ def shrink(p: Problem, a: Arena, g: int, end: int, until: int) -> None:
 
 
 @kernel(entry=False, allocates=False)
-def remove(p: Problem, a: Arena, g: int, end: int) -> None:
-    """The storage's residency with that end is no more."""
-    r = residency(a, g, end)
-    for t in range(a.start[r], end):
-        a.load[t] -= p.size[g]
-    a.whole[RESIDENCIES] -= 1
-    for k in range(r, a.whole[RESIDENCIES]):
-        a.start[k], a.end[k] = a.start[k + 1], a.end[k + 1]
-        a.offset[k], a.owner[k] = a.offset[k + 1], a.owner[k + 1]
-
-
-@kernel(entry=False, allocates=False)
 def latest_start(p: Problem, a: Arena, low: int, high: int, g: int) -> int:
     """Latest instruction in [low, high) from which the link can bring a storage by `high`; or -1."""
     left = p.copy_bytes[g] * (1 - EPS)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphsched.envs.core.kernels.jit import kernel
-from graphsched.envs.memory.physics.arena import LATENCY, Arena, spare
-from graphsched.envs.memory.physics.staying import remove, shrink
+from graphsched.envs.memory.physics.arena import LATENCY, Arena, delete, make_slow, spare
+from graphsched.envs.memory.physics.staying import residency, shrink
 
 if TYPE_CHECKING:
     from graphsched.envs.memory.physics.program import Problem
@@ -58,13 +58,11 @@ def take_back(n: UndoState, b: int, p: Problem, a: Arena, u: int) -> None:
     for k in range(n.notes[b] - 1, n.noted[b, u] - 1, -1):
         a.used[n.instruction[b, k]] = n.used[b, k]
     n.notes[b] = n.noted[b, u]
-    g, t = p.access_storage[u], p.access_time[u]
+    g = p.access_storage[u]
     if n.is_new[b, u]:
-        remove(p, a, g, n.end[b, u])
+        delete(p, a, residency(a, g, n.end[b, u]))
     elif n.end[b, u] >= 0:
         shrink(p, a, g, n.end[b, u], n.lasts[b, u])
     if a.hit[u]:
-        a.slow[t] += p.access_bytes[u]
-        a.fast[t] -= p.access_bytes[u]
-        a.hit[u] = False
+        make_slow(p, a, u)
     a.real[LATENCY] = n.latency[b, u]

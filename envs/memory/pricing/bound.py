@@ -23,7 +23,8 @@ import numpy as np
 
 from graphsched.envs.core.kernels.jit import kernel
 from graphsched.envs.memory.physics.arena import empty_arena
-from graphsched.envs.memory.physics.orders import order_of, scores
+from graphsched.envs.memory.physics.mapping import best_order
+from graphsched.envs.memory.physics.orders import fixed_orders
 from graphsched.envs.memory.physics.placing import decode
 from graphsched.envs.memory.physics.program import problem_of
 from graphsched.envs.memory.pricing.stays import Stays, best_stay, empty_stays, room_for_copies
@@ -255,9 +256,7 @@ def ascend(
 def _known(p: Problem) -> Arena:
     """The mapping of the best fixed order."""
     arena = empty_arena(len(p.compute), len(p.access_time))
-    orders = [order_of(row) for row in scores(p)]
-    found = [decode(p, arena, order) for order in orders]
-    decode(p, arena, orders[int(np.argmin(found))])
+    decode(p, arena, best_order(p, fixed_orders(p)))
     return arena
 
 
